@@ -1,0 +1,10 @@
+//! Cycle-exact simulator, assembler and sparse compiler for the Versatile
+//! Tensor Accelerator (VTA).
+//!
+//! Layers, each importing only from those before it (`tests/tidy.rs` checks):
+//! [`config`], [`isa`], [`mem`], [`program`].
+
+pub mod config;
+pub mod isa;
+pub mod mem;
+pub mod program;
