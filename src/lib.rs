@@ -5,6 +5,8 @@
 //! [`config`], [`isa`], [`mem`], [`program`].
 
 pub mod config;
+pub mod fsim;
 pub mod isa;
 pub mod mem;
 pub mod program;
+pub mod tsim;

@@ -1,0 +1,135 @@
+//! A launch in program order, without time.
+
+use super::{Core, Hazard};
+use crate::config::HwConfig;
+use crate::isa::{Illegal, Insn};
+use crate::mem::{Dram, OutOfRange};
+
+/// Bounds of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// GEMM and ALU steps in all; loops that wrap can ask for 2^42.
+    pub steps: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: 10_000_000_000,
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why it stopped.
+    pub stop: Stop,
+    /// Instructions executed, FINISH included.
+    pub insns: u32,
+    /// GEMM and ALU steps: writes of the accumulator scratchpad by compute.
+    pub acc_writes: u64,
+}
+
+/// Why a run stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// FINISH.
+    Finish,
+    /// The instructions ended without FINISH: the hardware would wait for ever.
+    NoFinish,
+    /// An instruction that the hardware does not decode.
+    Illegal {
+        /// Its index.
+        insn: u32,
+        /// Why.
+        cause: Illegal,
+    },
+    /// ALU steps that follow each other too closely.
+    Hazard {
+        /// The instruction.
+        insn: u32,
+        /// The steps.
+        hazard: Hazard,
+    },
+    /// An instruction that the hardware never ends.
+    Endless {
+        /// Its index.
+        insn: u32,
+    },
+    /// The step limit.
+    StepLimit {
+        /// The instruction that would pass it.
+        insn: u32,
+    },
+}
+
+/// A launch that leaves the DRAM image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("instruction {insn}: {cause}")]
+pub struct RunError {
+    /// The instruction.
+    pub insn: u32,
+    /// The access.
+    #[source]
+    pub cause: OutOfRange,
+}
+
+/// Executes a launch in program order until FINISH. Tokens are not looked at:
+/// for a program whose tokens are right this gives the bytes of the hardware.
+///
+/// # Errors
+/// An instruction lies or reaches outside the DRAM image.
+pub fn run(
+    cfg: &HwConfig,
+    dram: &mut Dram,
+    insn_addr: u32,
+    insn_count: u32,
+    limits: Limits,
+) -> Result<Outcome, RunError> {
+    let mut core = Core::new(cfg);
+    let mut acc_writes = 0u64;
+    for insn in 0..insn_count {
+        let at = |cause| RunError { insn, cause };
+        let ended = |stop, insns, acc_writes| {
+            Ok(Outcome {
+                stop,
+                insns,
+                acc_writes,
+            })
+        };
+        let addr = u64::from(insn_addr) + 16 * u64::from(insn);
+        let word = dram.word128(addr).map_err(at)?;
+        let i = match Insn::decode(word) {
+            Ok(i) => i,
+            Err(cause) => return ended(Stop::Illegal { insn, cause }, insn, acc_writes),
+        };
+        let steps = match &i {
+            Insn::Gemm(g) => g.steps(),
+            Insn::Alu(a) => a.steps(),
+            _ => 0,
+        };
+        if acc_writes.saturating_add(steps) > limits.steps {
+            return ended(Stop::StepLimit { insn }, insn, acc_writes);
+        }
+        match &i {
+            Insn::Finish(_) => return ended(Stop::Finish, insn + 1, acc_writes),
+            Insn::Load(l) if l.x_size != 0 && l.y_size == 0 => {
+                return ended(Stop::Endless { insn }, insn, acc_writes);
+            }
+            Insn::Alu(a) => {
+                if let Some(hazard) = core.alu_hazard(a) {
+                    return ended(Stop::Hazard { insn, hazard }, insn, acc_writes);
+                }
+            }
+            _ => {}
+        }
+        core.exec(&i, dram).map_err(at)?;
+        acc_writes += steps;
+    }
+    Ok(Outcome {
+        stop: Stop::NoFinish,
+        insns: insn_count,
+        acc_writes,
+    })
+}
