@@ -102,7 +102,7 @@ pub struct Stats {
     pub reset_steps: u64,
     /// ALU steps.
     pub alu_steps: u64,
-    /// Beats read, by client (fetch, uop, inp, wgt, acc).
+    /// Beats asked for on the bus, by client (fetch, uop, inp, wgt, acc).
     pub read_beats: [u64; 5],
     /// Read bursts, by client.
     pub read_bursts: [u64; 5],
