@@ -2,6 +2,8 @@
 
 #[path = "asm/filetests.rs"]
 mod filetests;
+#[path = "asm/machine.rs"]
+mod machine;
 #[path = "asm/programs.rs"]
 mod programs;
 #[path = "asm/random.rs"]
