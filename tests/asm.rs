@@ -97,6 +97,26 @@ fn an_override_replaces_the_configuration() {
 }
 
 #[test]
+fn an_override_is_checked() {
+    let config = Some(HwConfig {
+        block: 0,
+        ..HwConfig::default()
+    });
+    let opts = AsmOptions { config, read: None };
+    let e = assemble(".data x inp len=1\n", &opts).expect_err("no block");
+    let shown = "line 1, column 1: configuration de10: block is 0, not a power of two up to 256";
+    assert_eq!(e.to_string(), shown);
+}
+
+#[test]
+fn the_document_shows_a_program() {
+    let text = include_str!("../docs/asm.md");
+    let example = text.split("```").nth(1).expect("an example comes first");
+    let p = program(example);
+    assert_eq!(p.launches().map(|l| l.insn_count).sum::<u32>(), 7);
+}
+
+#[test]
 fn arrays_come_from_files() {
     use ndarray_npy::WriteNpyExt;
     let mut file = Vec::new();

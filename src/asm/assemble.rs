@@ -7,7 +7,7 @@ use super::data::{self, Fields, Spot};
 use super::error::{AsmErrorKind, AsmErrors, Fault, Nearest, locate};
 use super::names::{Def, KINDS, Loops, Names, Place, element, kind_name};
 use super::text::{Arg, Expr, Stmt, Val, parse};
-use super::validate::{MAX_DATA, validate};
+use super::validate::{self, MAX_DATA, validate};
 use super::{AsmOptions, Invalid, config, emit, insn};
 use crate::config::HwConfig;
 use crate::program::{Program, SegmentKind, Symbol};
@@ -87,6 +87,8 @@ pub(super) enum Code<'a> {
 pub(super) struct Run<'a> {
     /// Its name.
     pub name: String,
+    /// Its directive.
+    pub at: &'a str,
     /// Its instructions.
     pub code: Code<'a>,
     /// Addresses, and the arguments with the lengths.
@@ -166,10 +168,15 @@ fn program<'a>(
     }
     match validate(&p) {
         Ok(()) => Ok(p),
-        Err(e) => Err(vec![Fault::new(
-            source.lines().next().unwrap_or(source),
-            e.into(),
-        )]),
+        Err(e) => {
+            let launch = match &e {
+                Invalid::PastDram { name, .. } => Some(name),
+                Invalid::Symbol { launch, .. } => Some(launch),
+                _ => None,
+            };
+            let run = a.runs.iter().find(|r| Some(&r.name) == launch);
+            Err(vec![Fault::new(run.map_or(source, |r| r.at), e.into())])
+        }
     }
 }
 
@@ -224,7 +231,10 @@ impl<'a> Assembler<'a, '_> {
             seen = true;
         }
         if let Some(c) = &self.opts.config {
-            self.names.config = c.clone();
+            match validate::config(c) {
+                Ok(()) => self.names.config = c.clone(),
+                Err(e) => self.faults.push(Fault::new("", e.into())),
+            }
         }
     }
 
@@ -486,6 +496,7 @@ impl<'a> Assembler<'a, '_> {
         self.open = matches!(code, Code::Inline(..));
         self.runs.push(Run {
             name,
+            at: head,
             code,
             outputs: Vec::new(),
             symbols: Vec::new(),
