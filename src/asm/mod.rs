@@ -2,12 +2,13 @@
 //! is described in `docs/asm.md`.
 //!
 //! `text` reads lines, `names` gives expressions their values, `insn` and
-//! `data` turn statements into bytes and back, `assemble` and `emit` put
-//! programs together, `disassemble` prints them.
+//! `data` turn statements into bytes and back, `assemble`,
+//! `directives` and `emit` put programs together, `disassemble` prints them.
 
 mod assemble;
 mod config;
 mod data;
+mod directives;
 mod disassemble;
 mod emit;
 mod error;
