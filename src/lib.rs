@@ -2,8 +2,9 @@
 //! Tensor Accelerator (VTA).
 //!
 //! Layers, each importing only from those before it (`tests/tidy.rs` checks):
-//! [`config`], [`isa`], [`mem`], [`program`].
+//! [`config`], [`isa`], [`mem`], [`program`], [`asm`].
 
+pub mod asm;
 pub mod config;
 pub mod fsim;
 pub mod isa;
