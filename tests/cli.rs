@@ -389,6 +389,60 @@ fn a_folder_without_cases_is_refused() {
 }
 
 #[test]
+fn golden_cases_that_differ_exit_with_1() {
+    let dir = folder();
+    let d = dir.path();
+    let case = d.join("golden/fetch/000/case.json");
+    let text = fs::read_to_string(&case).unwrap();
+    fs::write(&case, text.replace("\"cycles\":26", "\"cycles\":999999")).unwrap();
+    let ran = vta(d, &["golden", "golden", "--threads", "2"]);
+    if ran.not_linked() {
+        return;
+    }
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.out
+            .contains("fetch/000 wide512: cycles: expected 999999, found"),
+        "{}",
+        ran.out
+    );
+    fs::write(d.join("golden/fetch/000/dram.bin.gz"), "").unwrap();
+    let ran = vta(d, &["golden", "golden", "--json"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.json()["unreadable"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn images_of_later_launches_hold_what_the_earlier_ones_wrote() {
+    let dir = folder();
+    let d = dir.path();
+    let ran = vta(d, &["export-image", "two.vta", "--out", "images"]);
+    if ran.not_linked() {
+        return;
+    }
+    assert_eq!(ran.out, "images/00-first\nimages/01-second\n", "{ran:?}");
+    let image = |name| fs::read(d.join("images").join(name).join("dram.bin")).unwrap();
+    // Neither launch stores anything.
+    assert_eq!(image("00-first"), image("01-second"));
+}
+
+#[test]
+fn two_programs_are_put_side_by_side() {
+    let dir = folder();
+    let d = dir.path();
+    let ran = vta(d, &["compare", "one.vta", "one.vta", "--json"]);
+    if ran.not_linked() {
+        return;
+    }
+    let json = ran.json();
+    assert_eq!((ran.code, &json["speedup"]), (0, &json!(1.0)));
+    assert_eq!(json["outputs"], json!({ "equal": true }));
+    assert_eq!(json["a"]["cycles"], json["b"]["cycles"]);
+    let json = vta(d, &["compare", "one.vta", "two.vta", "--json"]).json();
+    assert_eq!(json["outputs"]["equal"], Value::Null);
+}
+
+#[test]
 fn a_run_prints_one_json_object() {
     let dir = folder();
     let d = dir.path();

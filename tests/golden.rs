@@ -98,6 +98,20 @@ fn a_runner_that_fails_is_a_difference() {
 }
 
 #[test]
+fn a_simulator_that_panics_is_a_difference_in_that_case_only() {
+    let dir = tempfile::tempdir().unwrap();
+    write_case(&dir.path().join("fetch/000"), &finish_json());
+    let report = run(&cases(dir.path()), 1, &|r| {
+        assert!(r.config.name == "de10", "cycle 5: {}", "load");
+        right(r)
+    });
+    assert_eq!(
+        told(&report),
+        ["fetch/000 wide512: not run: the simulator panics: cycle 5: load"]
+    );
+}
+
+#[test]
 fn bytes_are_not_compared_where_they_are_not_defined() {
     let dir = tempfile::tempdir().unwrap();
     for family in ["racy", "deadlock", "queue", "core-b32/queue"] {

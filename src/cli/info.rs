@@ -28,11 +28,15 @@ struct Mix {
 impl Mix {
     fn of(launch: &Launch, image: &[u8], first: u32, count: u32) -> Self {
         let mut mix = Self::default();
-        let range = launch
-            .insns(image)
-            .skip(first as usize)
-            .take(count as usize);
-        for insn in range {
+        // A launch of its own, so that nothing before it is decoded.
+        let range = Launch {
+            insn_addr: launch.insn_addr + 16 * first,
+            insn_count: count,
+            symbols: Vec::new(),
+            outputs: Vec::new(),
+            name: String::new(),
+        };
+        for insn in range.insns(image) {
             let key = match &insn {
                 Ok(i) if i.is_sync() => format!("{} (sync)", i.name()),
                 Ok(Insn::Load(l)) => format!("load {}", l.memory_type.name()),

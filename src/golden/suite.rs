@@ -2,7 +2,9 @@
 
 use super::{Case, Difference, Expected, GoldenError, Request, Runner, compare};
 use crate::config::HwConfig;
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -134,15 +136,17 @@ fn run_one(case: &Case, config: &HwConfig, expected: &Expected, runner: &Runner<
             return result;
         }
     };
-    let seen = runner(Request {
+    let request = Request {
         config,
         dram: inputs.dram.clone(),
         insn_addr: case.insn_addr,
         insn_count: case.insn_count,
         max_cycles: case.max_cycles,
         trace: inputs.trace.is_some(),
-    });
-    match seen {
+    };
+    // A simulator that panics is broken in this case; the others are run.
+    let seen = catch_unwind(AssertUnwindSafe(|| runner(request)));
+    match seen.unwrap_or_else(|panic| Err(panic_text(&*panic))) {
         Ok(seen) => {
             result.cycles = seen.cycles;
             result.differences = compare(case, expected, &inputs, &seen);
@@ -150,4 +154,10 @@ fn run_one(case: &Case, config: &HwConfig, expected: &Expected, runner: &Runner<
         Err(error) => result.differences.push(Difference::Run { error }),
     }
     result
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the simulator panics: {}", text.unwrap_or("no message"))
 }

@@ -227,6 +227,7 @@ impl Program {
     /// # Errors
     /// The place in the bundle, and what is wrong there.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
+        let _span = tracing::info_span!("load", bytes = bytes.len()).entered();
         let mut entries = Entries::open(bytes)?;
         let sums = entries.sums()?;
         let text = entries.read(MANIFEST, MAX_TEXT_BYTES)?;
@@ -264,7 +265,6 @@ impl Program {
     /// # Errors
     /// The file cannot be read, or the place in it and what is wrong there.
     pub fn load(path: &Path) -> Result<Self, BundleError> {
-        let _span = tracing::info_span!("load", path = %path.display()).entered();
         let file = std::fs::File::open(path)?;
         let mut bytes = Vec::new();
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
