@@ -5,7 +5,7 @@ use super::sim::{Sim, SimReport, Stats, Which};
 use crate::golden::Status;
 use crate::mem::Dram;
 use crate::program::Program;
-use crate::report::{Cell, Table, thousands};
+use crate::report::{Cell, Table};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -141,13 +141,9 @@ impl Execution {
 
     /// As text; the status is painted by the caller's function.
     pub fn text(&self, paint: impl Fn(Status) -> String) -> String {
-        let mut out = Table::default();
-        let mut line = |name: &str, value: String| out.row([name.into(), value.into()]);
+        let mut end = Table::default();
+        let mut line = |name: &str, value: String| end.row([name.into(), value.into()]);
         line("status", paint(self.status()));
-        if let Some(cycles) = self.cycles() {
-            line("cycles", thousands(cycles));
-        }
-        line("acc writes", thousands(self.acc_writes()));
         if let Some(LaunchRun { name, report, .. }) = self.launches.last()
             && report.status != Status::Ok
         {
@@ -166,12 +162,16 @@ impl Execution {
             }
         }
         let stats = self.stats();
-        line("instructions", thousands(stats.insns));
-        line("GEMM steps", thousands(stats.gemm_steps));
-        line("ALU steps", thousands(stats.alu_steps));
-        line("bytes read", thousands(stats.bytes_read));
-        line("bytes written", thousands(stats.bytes_written));
-        let mut text = out.to_string();
+        let mut counts = Table::default();
+        let mut line = |name: &str, value: Option<u64>| counts.row([name.into(), value.into()]);
+        line("cycles", self.cycles());
+        line("acc writes", Some(self.acc_writes()));
+        line("instructions", Some(stats.insns));
+        line("GEMM steps", Some(stats.gemm_steps));
+        line("ALU steps", Some(stats.alu_steps));
+        line("bytes read", Some(stats.bytes_read));
+        line("bytes written", Some(stats.bytes_written));
+        let mut text = format!("{end}\n{counts}");
         if !stats.units.is_empty() {
             let mut units = Table::new(&["unit", "busy", "waiting"]);
             for u in stats.units {
