@@ -68,7 +68,10 @@ pub fn load(path: &Path, config: Option<&HwConfig>) -> Result<Program, CliError>
     }
     match std::str::from_utf8(&bytes) {
         Ok(source) if !source.contains('\0') => {
-            text::assemble(source, path, config).map_err(|e| e.of(path))
+            let program = text::assemble(source, path, config).map_err(|e| e.of(path))?;
+            // What a bundle could not hold is not run either.
+            program.validate().map_err(|e| CliError::from(e).of(path))?;
+            Ok(program)
         }
         _ => Err(CliError::new(
             "file",
