@@ -549,6 +549,7 @@ impl<'a> Machine<'a> {
         let u = unit as usize;
         if out.start {
             self.started[u] = self.cycle;
+            self.stats.units[u].token_cycles += self.cycle - self.head_since[u];
             if S::ENABLED
                 && let Some(q) = self.queues[u].head()
             {

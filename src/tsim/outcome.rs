@@ -89,6 +89,8 @@ pub struct UnitStats {
     pub insns: u64,
     /// Cycles from leaving idle to leaving the queue, over all instructions.
     pub busy_cycles: u64,
+    /// Cycles in which an instruction at the head waited for tokens.
+    pub token_cycles: u64,
 }
 
 /// Counters of a run.
