@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::json;
 use std::path::Path;
+use std::process::Command;
 use support::golden::{TRACE, finish_dram, finish_json, pack, write_case};
 use vta::golden::{Case, Observed, Report, Request, Status, find, run};
 
@@ -260,4 +261,39 @@ fn damaged_files_of_a_case_are_named() {
             .what
             .contains("other than the 8192 bytes")
     );
+}
+
+/// Runs `vta golden` on a folder of the repository; everything must agree.
+fn hardware_agrees(folder: &str, at_least: u64) {
+    let output = Command::new(env!("CARGO_BIN_EXE_vta"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["golden", folder, "--json"])
+        .output()
+        .expect("the built command starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let json: serde_json::Value = serde_json::from_str(&text).expect("one JSON object");
+    let runs = json["runs"].as_u64().expect("runs are counted");
+    assert_eq!(json["passed"].as_u64(), Some(runs));
+    assert!(runs >= at_least, "only {runs} runs");
+}
+
+#[test]
+fn committed_cases_agree_with_the_hardware() {
+    hardware_agrees("tests/golden", 700);
+}
+
+/// The whole set, where it lies beside the repository.
+#[test]
+fn all_cases_agree_with_the_hardware() {
+    let folder = "../shared/golden";
+    if Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).exists() {
+        hardware_agrees(folder, 1600);
+    } else {
+        println!("{folder} is not there; the committed cases run in any case");
+    }
 }

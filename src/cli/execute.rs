@@ -157,8 +157,12 @@ impl Execution {
             if let Some(instruction) = report.instruction {
                 line("instruction", instruction.to_string());
             }
+            let why = match report.status {
+                Status::Assert => "cause",
+                _ => "waits",
+            };
             for wait in &report.waits {
-                line("waits", wait.clone());
+                line(why, wait.clone());
             }
         }
         let stats = self.stats();
@@ -202,7 +206,9 @@ fn add_end(object: &mut Value, report: &SimReport) {
     if let Some(instruction) = report.instruction {
         object["instruction"] = json!(instruction);
     }
-    if !report.waits.is_empty() {
-        object["waits"] = json!(report.waits);
+    match (report.status, report.waits.as_slice()) {
+        (_, []) => {}
+        (Status::Assert, why) => object["cause"] = json!(why.join("; ")),
+        (_, waits) => object["waits"] = json!(waits),
     }
 }

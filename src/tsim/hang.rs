@@ -46,11 +46,14 @@ pub enum WaitFor {
 pub enum Pusher {
     /// This instruction, which has not ended.
     Insn(u32),
-    /// Nobody: the program has `pushes` of them, all taken. `candidate` is the
-    /// last instruction of the giver, before the one that waits, that has no push.
+    /// Nobody: the program has `pushes` of them, all taken or dropped.
+    /// `candidate` is the last instruction of the giver, before the one that
+    /// waits, that has no push.
     Missing {
         /// Pushes in the program.
         pushes: u32,
+        /// How many of them found the counter at 255.
+        dropped: u32,
         /// Where one may have been forgotten.
         candidate: Option<u32>,
     },
@@ -76,7 +79,14 @@ fn pushes(i: &Insn, to: Unit) -> bool {
 
 /// Finds the instruction whose token the unit of instruction `waiting` needs.
 /// `program` holds every instruction that decodes, in order.
-pub(super) fn pusher(program: &[(u32, Insn)], waiting: u32, to: Unit, from: Unit) -> Pusher {
+/// `dropped` pushes were lost.
+pub(super) fn pusher(
+    program: &[(u32, Insn)],
+    waiting: u32,
+    to: Unit,
+    from: Unit,
+    dropped: u32,
+) -> Pusher {
     let taken = program
         .iter()
         .filter(|(n, i)| *n < waiting && i.unit() == to && pops(i, from))
@@ -84,10 +94,11 @@ pub(super) fn pusher(program: &[(u32, Insn)], waiting: u32, to: Unit, from: Unit
     let mut givers = program.iter().filter(|(_, i)| i.unit() == from);
     let mut giving = givers.clone().filter(|(_, i)| pushes(i, to));
     let all = giving.clone().count() as u32;
-    match giving.nth(taken) {
+    match giving.nth(taken + dropped as usize) {
         Some((n, _)) => Pusher::Insn(*n),
         None => Pusher::Missing {
             pushes: all,
+            dropped,
             candidate: givers
                 .rfind(|(n, i)| *n < waiting && !pushes(i, to))
                 .map(|(n, _)| *n),
@@ -136,6 +147,7 @@ pub(super) fn wait_for(state: UnitState) -> Option<WaitFor> {
             from,
             pusher: Pusher::Missing {
                 pushes: 0,
+                dropped: 0,
                 candidate: None,
             },
         },
@@ -171,14 +183,21 @@ impl std::fmt::Display for Wait {
             }
             WaitFor::Token {
                 from,
-                pusher: Pusher::Missing { pushes, candidate },
+                pusher:
+                    Pusher::Missing {
+                        pushes,
+                        dropped,
+                        candidate,
+                    },
             } => {
-                write!(
-                    f,
-                    "a token of {from}, but all {pushes} of the program are taken"
-                )?;
-                if let Some(n) = candidate {
-                    write!(f, "; instruction {n} of {from} gives none")?;
+                write!(f, "a token of {from}, but ")?;
+                match (pushes, dropped) {
+                    (0, _) => write!(f, "no instruction of {from} gives one")?,
+                    (n, 0) => write!(f, "all {n} that the program gives are taken")?,
+                    (n, d) => write!(f, "of {n} that the program gives {d} were dropped at 255")?,
+                }
+                if let (Some(n), 0) = (candidate, dropped) {
+                    write!(f, "; instruction {n} of {from} has no push")?;
                 }
             }
             WaitFor::Queue(u) => write!(f, "room in the queue of {u}")?,

@@ -157,9 +157,6 @@ pub fn run<S: Sink>(
     if !insn_addr.is_multiple_of(8) {
         return Err(RunError::Misaligned(insn_addr));
     }
-    if insn_addr == 0 {
-        return Err(RunError::ZeroAddress);
-    }
     let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
     let status = loop {
         if S::ENABLED {
@@ -757,7 +754,13 @@ impl<'a> Machine<'a> {
             if let (WaitFor::Token { from, pusher }, Some(n), Module::Unit(to)) =
                 (&mut wait_for, insn, module)
             {
-                *pusher = hang::pusher(&program, n, to, *from);
+                let sem = match (to, *from) {
+                    (Unit::Load, _) => self.load.sem,
+                    (Unit::Store, _) => self.store.sem,
+                    (Unit::Compute, Unit::Load) => self.compute.sem_prev,
+                    (Unit::Compute, _) => self.compute.sem_next,
+                };
+                *pusher = hang::pusher(&program, n, to, *from, sem.dropped());
             }
             if module == Module::Fetch && matches!(self.fetched.front(), Some(f) if f.insn.is_err())
             {

@@ -180,7 +180,4 @@ pub enum RunError {
     /// The RTL asks for aligned instructions.
     #[error("insn_addr is {0}, not a multiple of 8")]
     Misaligned(u32),
-    /// A read at address 0 never returns.
-    #[error("insn_addr is 0: the test bench's memory never returns a read at address 0")]
-    ZeroAddress,
 }

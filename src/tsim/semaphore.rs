@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Semaphore {
     cnt: u8,
+    /// Posts that found 255 tokens.
+    dropped: u32,
 }
 
 impl Semaphore {
@@ -17,10 +19,19 @@ impl Semaphore {
         self.cnt
     }
 
+    /// Posts that were dropped.
+    pub const fn dropped(self) -> u32 {
+        self.dropped
+    }
+
     /// One clock edge. A post at 255 is dropped; a post and a wait cancel.
     pub const fn tick(&mut self, spost: bool, swait: bool) {
         if spost && !swait {
-            self.cnt = self.cnt.saturating_add(1);
+            if self.cnt == u8::MAX {
+                self.dropped += 1;
+            } else {
+                self.cnt += 1;
+            }
         } else if swait && !spost {
             self.cnt = self.cnt.saturating_sub(1);
         }

@@ -21,11 +21,6 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
     }
-
-    /// Whether this build lacks the simulator or assembler that the command needs.
-    pub fn not_linked(&self) -> bool {
-        self.err.contains("not linked into this build")
-    }
 }
 
 /// Runs `vta` in a folder.
