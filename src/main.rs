@@ -1,2 +1,5 @@
 //! The `vta` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    vta::cli::main()
+}

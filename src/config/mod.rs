@@ -1,7 +1,17 @@
 //! Hardware configuration: block size, scratchpad depths, memory interface.
 //!
 //! Upstream keeps part of this in `vta_config.json` (`LOG_*` keys) and part in
-//! Scala (core/Configs.scala, shell/Configs.scala). [`HwConfig`] holds both.
+//! Scala (core/Configs.scala, shell/Configs.scala). [`HwConfig`] holds both;
+//! it reads and writes `vta_config.json` files that hold both.
+
+mod check;
+mod error;
+mod json;
+mod nearest;
+
+pub use error::{ConfigError, ConfigProblem};
+pub use json::ConfigKeys;
+pub use nearest::nearest;
 
 /// One hardware configuration, checked: every depth is a power of two.
 ///

@@ -98,6 +98,11 @@ impl Core {
             return Ok(());
         }
         let block = self.cfg.block as usize;
+        if l.memory_type == MemoryType::Wgt {
+            let width = usize::from(l.x_pad_0) + usize::from(l.x_size) + usize::from(l.x_pad_1);
+            let rows = usize::from(l.y_pad_0) + usize::from(l.y_size) + usize::from(l.y_pad_1);
+            self.packed.forget(l.sram_base.into(), rows * width);
+        }
         let p = &mut self.pads;
         match l.memory_type {
             MemoryType::Uop => Pad {

@@ -9,6 +9,7 @@
 
 mod alu;
 mod gemm;
+mod kernel;
 mod load;
 mod run;
 mod store;
@@ -24,8 +25,8 @@ use crate::mem::{Dram, OutOfRange, Scratchpads};
 #[derive(Debug, Clone)]
 pub struct Core {
     cfg: HwConfig,
-    /// The scratchpads.
-    pub pads: Scratchpads,
+    pads: Scratchpads,
+    packed: kernel::Packed,
 }
 
 impl Core {
@@ -34,7 +35,19 @@ impl Core {
         Self {
             cfg: cfg.clone(),
             pads: Scratchpads::new(cfg),
+            packed: kernel::Packed::new(cfg.wgt_depth as usize, cfg.block as usize),
         }
+    }
+
+    /// The scratchpads.
+    pub const fn pads(&self) -> &Scratchpads {
+        &self.pads
+    }
+
+    /// The scratchpads, to change them.
+    pub fn pads_mut(&mut self) -> &mut Scratchpads {
+        self.packed.forget_all();
+        &mut self.pads
     }
 
     /// Executes one instruction completely.

@@ -29,6 +29,10 @@ pub struct Outcome {
     pub insns: u32,
     /// GEMM and ALU steps: writes of the accumulator scratchpad by compute.
     pub acc_writes: u64,
+    /// GEMM steps, resets not counted.
+    pub gemm_steps: u64,
+    /// ALU steps.
+    pub alu_steps: u64,
 }
 
 /// Why a run stopped.
@@ -88,48 +92,54 @@ pub fn run(
     limits: Limits,
 ) -> Result<Outcome, RunError> {
     let mut core = Core::new(cfg);
-    let mut acc_writes = 0u64;
+    let mut done = Outcome {
+        stop: Stop::NoFinish,
+        insns: 0,
+        acc_writes: 0,
+        gemm_steps: 0,
+        alu_steps: 0,
+    };
     for insn in 0..insn_count {
         let at = |cause| RunError { insn, cause };
-        let ended = |stop, insns, acc_writes| {
-            Ok(Outcome {
-                stop,
-                insns,
-                acc_writes,
-            })
-        };
         let addr = u64::from(insn_addr) + 16 * u64::from(insn);
-        let word = dram.word128(addr).map_err(at)?;
-        let i = match Insn::decode(word) {
+        let i = match Insn::decode(dram.word128(addr).map_err(at)?) {
             Ok(i) => i,
-            Err(cause) => return ended(Stop::Illegal { insn, cause }, insn, acc_writes),
+            Err(cause) => {
+                done.stop = Stop::Illegal { insn, cause };
+                return Ok(done);
+            }
         };
         let steps = match &i {
             Insn::Gemm(g) => g.steps(),
             Insn::Alu(a) => a.steps(),
             _ => 0,
         };
-        if acc_writes.saturating_add(steps) > limits.steps {
-            return ended(Stop::StepLimit { insn }, insn, acc_writes);
-        }
-        match &i {
-            Insn::Finish(_) => return ended(Stop::Finish, insn + 1, acc_writes),
-            Insn::Load(l) if l.x_size != 0 && l.y_size == 0 => {
-                return ended(Stop::Endless { insn }, insn, acc_writes);
+        let stop = match &i {
+            _ if done.acc_writes.saturating_add(steps) > limits.steps => {
+                Some(Stop::StepLimit { insn })
             }
-            Insn::Alu(a) => {
-                if let Some(hazard) = core.alu_hazard(a) {
-                    return ended(Stop::Hazard { insn, hazard }, insn, acc_writes);
-                }
+            Insn::Finish(_) => {
+                done.insns += 1;
+                Some(Stop::Finish)
             }
-            _ => {}
+            Insn::Load(l) if l.x_size != 0 && l.y_size == 0 => Some(Stop::Endless { insn }),
+            Insn::Alu(a) => core
+                .alu_hazard(a)
+                .map(|hazard| Stop::Hazard { insn, hazard }),
+            _ => None,
+        };
+        if let Some(stop) = stop {
+            done.stop = stop;
+            return Ok(done);
         }
         core.exec(&i, dram).map_err(at)?;
-        acc_writes += steps;
+        done.insns += 1;
+        done.acc_writes += steps;
+        match &i {
+            Insn::Gemm(g) if !g.reset_reg => done.gemm_steps += steps,
+            Insn::Alu(_) => done.alu_steps += steps,
+            _ => {}
+        }
     }
-    Ok(Outcome {
-        stop: Stop::NoFinish,
-        insns: insn_count,
-        acc_writes,
-    })
+    Ok(done)
 }

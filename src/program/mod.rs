@@ -1,4 +1,16 @@
 //! A program: one DRAM, and the steps that run on it.
+//!
+//! A program is kept in a bundle (`docs/bundle.md`): [`Program::save`] and
+//! [`Program::load`]. [`export`] writes raw DRAM images for other simulators.
+
+pub mod atomic;
+mod bundle;
+pub mod export;
+mod manifest;
+mod validate;
+
+pub use bundle::{BundleError, is_bundle};
+pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};
 
 use crate::config::HwConfig;
 use crate::isa::{Illegal, Insn};

@@ -1,7 +1,13 @@
 //! The whole device and its memory: one clock for all units.
+//!
+//! A part is ticked only in cycles in which more than its counters can move:
+//! after each tick, and whenever a wire into it changes, it says for how many
+//! cycles it is quiet, and sleeps until then. Its counters catch up when it
+//! wakes. With [`Options::jump`] off every part ticks in every cycle; both
+//! give the same run (a property test compares them).
 
 use super::compute::Compute;
-use super::dram::ReadPort;
+use super::dram::{ReadBeat, ReadCmd, ReadPort};
 use super::event::{Event, Module, Sink, UnitState};
 use super::fetch::{Fetch, Head};
 use super::hang::{self, Wait, WaitFor};
@@ -10,7 +16,7 @@ use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats,
 use super::queue::{InsnQueue, Queued};
 use super::store::Store;
 use super::unit::{Stage, UnitOut};
-use super::vme::{Client, Vme, WriteChannel};
+use super::vme::{Client, Vme, VmeCmd, WriteChannel, WriteEvents};
 use crate::config::HwConfig;
 use crate::fsim::Core;
 use crate::isa::{Illegal, Insn, MemoryType, Unit};
@@ -33,7 +39,69 @@ const MODULES: [Module; 4] = [
     Module::Unit(Unit::Store),
 ];
 
+/// The parts that tick on their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Part {
+    Fetch,
+    Load,
+    Compute,
+    Store,
+    Vme,
+    Port,
+}
+
+const PARTS: usize = 6;
+
+impl Part {
+    const ALL: [Self; PARTS] = [
+        Self::Fetch,
+        Self::Load,
+        Self::Compute,
+        Self::Store,
+        Self::Vme,
+        Self::Port,
+    ];
+
+    const fn of_unit(u: Unit) -> Self {
+        match u {
+            Unit::Load => Self::Load,
+            Unit::Compute => Self::Compute,
+            Unit::Store => Self::Store,
+        }
+    }
+
+    const fn of_client(c: Client) -> Self {
+        match c {
+            Client::Fetch => Self::Fetch,
+            Client::Uop | Client::Acc => Self::Compute,
+            Client::Inp | Client::Wgt => Self::Load,
+        }
+    }
+}
+
+/// A set of parts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parts(u8);
+
+impl Parts {
+    const fn add(&mut self, p: Part) {
+        self.0 |= 1 << p as usize;
+    }
+
+    const fn has(self, p: Part) -> bool {
+        self.0 >> p as usize & 1 != 0
+    }
+}
+
 struct Machine<'a> {
+    jump: bool,
+    /// First cycle in which each part must tick, if its inputs stay as they are.
+    wake: [u64; PARTS],
+    /// The cycle at whose start each part's counters are right.
+    synced: [u64; PARTS],
+    /// The client with data on its wires, as each part last saw it.
+    seen: [Option<Client>; PARTS],
     dram: &'a mut Dram,
     insn_addr: u32,
     insn_count: u32,
@@ -92,18 +160,17 @@ pub fn run<S: Sink>(
     if insn_addr == 0 {
         return Err(RunError::ZeroAddress);
     }
-    let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options.data);
+    let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
     let status = loop {
         if S::ENABLED {
             m.report_states(sink);
         }
-        let quiet = m.quiet();
-        if quiet == u64::MAX {
+        let next = m.next_wake();
+        if next == u64::MAX {
             break m.hang(HangReason::Deadlock);
         }
-        if quiet > 0 && options.jump {
-            let n = quiet.min(options.max_cycles.saturating_sub(m.cycle));
-            m.skip(n, sink);
+        if next > m.cycle && options.jump {
+            m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
         }
         if m.cycle > options.max_cycles {
             break m.hang(HangReason::MaxCycles);
@@ -142,7 +209,7 @@ impl<'a> Machine<'a> {
         dram: &'a mut Dram,
         insn_addr: u32,
         insn_count: u32,
-        data: bool,
+        options: Options,
     ) -> Self {
         let queue = || InsnQueue::new(cfg.insn_queue_entries);
         let stats = Stats {
@@ -150,10 +217,14 @@ impl<'a> Machine<'a> {
             ..Stats::default()
         };
         Self {
+            jump: options.jump,
+            wake: [0; PARTS],
+            synced: [0; PARTS],
+            seen: [None; PARTS],
             dram,
             insn_addr,
             insn_count,
-            data,
+            data: options.data,
             cycle: 0,
             fetch: Fetch::new(cfg.beat_bytes(), cfg.mem_len_bits, insn_addr, insn_count),
             fetched: VecDeque::with_capacity(1 << cfg.mem_len_bits),
@@ -196,69 +267,75 @@ impl<'a> Machine<'a> {
             .then_some((unit, queued))
     }
 
-    /// Cycles for which nothing but counters move; `u64::MAX`: for ever.
-    fn quiet(&self) -> u64 {
-        let port = self.port.quiet();
-        if port == 0 || self.write.is_busy() {
-            return 0;
-        }
-        let n = port.min(self.vme.quiet(self.port.beat()));
-        if n == 0 {
-            return 0;
-        }
-        let data = self.vme.data();
-        let is = |c: Client| data == Some(c);
-        let head = |u: Unit| self.queues[u as usize].head();
-        let n = n.min(self.compute.quiet(
-            head(Unit::Compute),
-            [is(Client::Uop), is(Client::Acc)],
-            [self.ready(Client::Uop), self.ready(Client::Acc)],
-        ));
-        if n == 0 {
-            return 0;
-        }
-        let n = n.min(self.load.quiet(
-            head(Unit::Load),
-            [is(Client::Inp), is(Client::Wgt)],
-            [self.ready(Client::Inp), self.ready(Client::Wgt)],
-        ));
-        if n == 0 {
-            return 0;
-        }
-        let n = n.min(self.store.quiet(head(Unit::Store)));
-        if n == 0 {
-            return 0;
-        }
-        if self.asserts().is_some() {
-            return 0;
-        }
-        let deq_ready = self.dispatch_to().is_some();
-        n.min(
-            self.fetch
-                .quiet(is(Client::Fetch), self.ready(Client::Fetch), deq_ready),
-        )
+    fn head(&self, u: Unit) -> Option<&Queued> {
+        self.queues[u as usize].head()
     }
 
-    /// Jumps over `n` quiet cycles.
-    fn skip<S: Sink>(&mut self, n: u64, sink: &mut S) {
-        let data = self.vme.data();
-        let is = |c: Client| data == Some(c);
-        if let Some(client) = data {
-            self.stats.read_beats[client as usize] += n;
-        }
+    /// The first cycle in which a part must tick; `u64::MAX`: never again.
+    fn next_wake(&self) -> u64 {
+        self.wake.iter().copied().min().unwrap_or(u64::MAX)
+    }
+
+    /// Goes to a later cycle; all parts sleep until then.
+    fn jump_to<S: Sink>(&mut self, cycle: u64, sink: &mut S) {
         if S::ENABLED
             && let Some(beat) = self.port.beat()
         {
-            for i in 0..n {
-                sink.event(self.cycle + i, Event::ReadBeat(beat));
+            for c in self.cycle..cycle {
+                sink.event(c, Event::ReadBeat(beat));
             }
         }
-        let head = self.queues[Unit::Compute as usize].head();
-        self.compute
-            .skip(n, head, [is(Client::Uop), is(Client::Acc)]);
-        self.load.skip(n, [is(Client::Inp), is(Client::Wgt)]);
-        self.port.skip(n);
-        self.cycle += n;
+        self.cycle = cycle;
+    }
+
+    /// For how many cycles only the part's counters move from now on.
+    fn quiet(&self, p: Part) -> u64 {
+        let data = self.vme.data();
+        let is = |c: Client| data == Some(c);
+        match p {
+            Part::Fetch if self.asserts().is_some() => 0,
+            Part::Fetch => self.fetch.quiet(
+                is(Client::Fetch),
+                self.ready(Client::Fetch),
+                self.dispatch_to().is_some(),
+            ),
+            Part::Load => self.load.quiet(
+                self.head(Unit::Load),
+                [is(Client::Inp), is(Client::Wgt)],
+                [self.ready(Client::Inp), self.ready(Client::Wgt)],
+            ),
+            Part::Compute => self.compute.quiet(
+                self.head(Unit::Compute),
+                [is(Client::Uop), is(Client::Acc)],
+                [self.ready(Client::Uop), self.ready(Client::Acc)],
+            ),
+            Part::Store if self.write.is_busy() => 0,
+            Part::Store => self.store.quiet(self.head(Unit::Store)),
+            Part::Vme => self.vme.quiet(self.port.beat()),
+            Part::Port => self.port.quiet(),
+        }
+    }
+
+    /// Brings a part's counters to the start of `cycle`.
+    #[inline]
+    fn sync(&mut self, p: Part, cycle: u64) {
+        let n = cycle.saturating_sub(self.synced[p as usize]);
+        if n == 0 {
+            return;
+        }
+        self.synced[p as usize] = cycle;
+        let seen = self.seen[p as usize];
+        let is = |c: Client| seen == Some(c);
+        match p {
+            Part::Load => self.load.skip(n, [is(Client::Inp), is(Client::Wgt)]),
+            Part::Compute => {
+                let head = self.queues[Unit::Compute as usize].head();
+                self.compute
+                    .skip(n, head, [is(Client::Uop), is(Client::Acc)]);
+            }
+            Part::Port => self.port.skip(n),
+            Part::Fetch | Part::Store | Part::Vme => {}
+        }
     }
 
     /// The instruction at the head of fetch's queue, if fetch asserts on it.
@@ -271,71 +348,96 @@ impl<'a> Machine<'a> {
         self.fetch.asserts_on_unknown().then_some((f.index, cause))
     }
 
-    /// One clock edge.
+    /// One clock edge of the parts that are awake.
     fn tick<S: Sink>(&mut self, sink: &mut S) -> Result<Option<End>, RunError> {
         let cycle = self.cycle;
+        let mut awake = Parts::default();
+        for p in Part::ALL {
+            if !self.jump || self.wake[p as usize] <= cycle {
+                awake.add(p);
+                self.sync(p, cycle);
+                self.synced[p as usize] = cycle + 1;
+            }
+        }
+        // Parts whose inputs may be others in the next cycle.
+        let mut stirred = awake;
         let data = self.vme.data();
         let is = |c: Client| data == Some(c);
-        let (beat, ready) = (self.port.beat(), Client::ALL.map(|c| self.ready(c)));
-        let ar = self.vme.ar(beat);
-        let dispatch = self.dispatch_to();
-        let mut end = self.asserts().map(|(insn, cause)| End::Assert {
-            module: "core.fetch.fetch",
-            insn: Some(insn),
-            cause: AssertCause::Unknown(cause),
-        });
-        if let Some(client) = data {
-            self.stats.read_beats[client as usize] += 1;
-        }
+        let beat = self.port.beat();
+        let ar = if awake.has(Part::Vme) {
+            self.vme.ar(beat)
+        } else {
+            None
+        };
+        let mut cmds = [None; 5];
+        let mut end = None;
+        let mut units = [UnitOut::default(); 3];
+        let mut asserts = [(false, ""); 6];
 
-        let (load, load_cmds) = self.load.tick(
-            self.queues[Unit::Load as usize].head(),
-            [is(Client::Inp), is(Client::Wgt)],
-            [ready[Client::Inp as usize], ready[Client::Wgt as usize]],
-        );
-        let core = &self.core;
-        let (compute, compute_cmds) = self.compute.tick(
-            self.queues[Unit::Compute as usize].head(),
-            [is(Client::Uop), is(Client::Acc)],
-            [ready[Client::Uop as usize], ready[Client::Acc as usize]],
-            |i| match i {
+        if awake.has(Part::Load) {
+            let ready = [self.ready(Client::Inp), self.ready(Client::Wgt)];
+            let head = self.queues[Unit::Load as usize].head();
+            let (out, loads) = self
+                .load
+                .tick(head, [is(Client::Inp), is(Client::Wgt)], ready);
+            units[Unit::Load as usize] = out;
+            cmds[Client::Inp as usize] = loads[0].cmd;
+            cmds[Client::Wgt as usize] = loads[1].cmd;
+            asserts[0] = (loads[0].assert, "core.load.tensorLoad_0.tensorLoad");
+            asserts[1] = (loads[1].assert, "core.load.tensorLoad_1.tensorLoad");
+        }
+        if awake.has(Part::Compute) {
+            let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
+            let head = self.queues[Unit::Compute as usize].head();
+            let core = &self.core;
+            let hazard = |i: &Insn| match i {
                 Insn::Alu(a) => core.alu_hazard(a),
                 _ => None,
-            },
-        );
-        let (store, store_out) = self
-            .store
-            .tick(self.queues[Unit::Store as usize].head(), &self.write);
-        let units = [load, compute.unit, store];
-        for (unit, out) in Unit::ALL.into_iter().zip(units) {
-            self.unit_events(unit, out, sink)?;
+            };
+            let data = [is(Client::Uop), is(Client::Acc)];
+            let (out, loads) = self.compute.tick(head, data, ready, hazard);
+            units[Unit::Compute as usize] = out.unit;
+            cmds[Client::Uop as usize] = loads[0].cmd;
+            cmds[Client::Acc as usize] = loads[1].cmd;
+            asserts[2] = (loads[0].assert, "core.compute.loadUop.loadUop.tensorLoad");
+            asserts[3] = (loads[1].assert, "core.compute.tensorAcc.tensorLoad");
+            if out.finish {
+                end = Some(End::Finish);
+            }
+            if let Some(h) = out.assert {
+                end = Some(End::Assert {
+                    module: "core.compute.tensorAlu",
+                    insn: head.map(|q| q.index),
+                    cause: AssertCause::Bypass(h),
+                });
+            }
         }
-        if compute.finish {
-            end = Some(End::Finish);
+        let mut written = WriteEvents::default();
+        if awake.has(Part::Store) {
+            let head = self.queues[Unit::Store as usize].head();
+            let (out, store) = self.store.tick(head, &self.write);
+            units[Unit::Store as usize] = out;
+            written = self.write.tick(store.cmd, store.data);
+            asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
         }
-        if let Some(h) = compute.assert {
-            end = Some(End::Assert {
-                module: "core.compute.tensorAlu",
-                insn: self.queues[Unit::Compute as usize].head().map(|q| q.index),
-                cause: AssertCause::Bypass(h),
-            });
+        let (mut dispatch, mut arrived) = (None, None);
+        if awake.has(Part::Fetch) {
+            if let Some((insn, cause)) = self.asserts() {
+                end = Some(End::Assert {
+                    module: "core.fetch.fetch",
+                    insn: Some(insn),
+                    cause: AssertCause::Unknown(cause),
+                });
+            }
+            // Room is what it was before the units took their heads out.
+            let to = self.dispatch_to();
+            let ready = self.ready(Client::Fetch);
+            let out = self.fetch.tick(is(Client::Fetch), ready, to.is_some());
+            cmds[Client::Fetch as usize] = out.cmd;
+            asserts[5] = (out.assert, "core.fetch.fetch");
+            dispatch = to.filter(|_| out.dispatch);
+            arrived = out.arrived;
         }
-
-        let deq_ready = dispatch.is_some();
-        let fetch = self
-            .fetch
-            .tick(is(Client::Fetch), ready[Client::Fetch as usize], deq_ready);
-        let asserts = [
-            (load_cmds[0].assert, "core.load.tensorLoad_0.tensorLoad"),
-            (load_cmds[1].assert, "core.load.tensorLoad_1.tensorLoad"),
-            (
-                compute_cmds[0].assert,
-                "core.compute.loadUop.loadUop.tensorLoad",
-            ),
-            (compute_cmds[1].assert, "core.compute.tensorAcc.tensorLoad"),
-            (store_out.assert, "core.store.tensorStore.tensorStore"),
-            (fetch.assert, "core.fetch.fetch"),
-        ];
         if let Some((_, module)) = asserts.into_iter().find(|a| a.0) {
             end = Some(End::Assert {
                 module,
@@ -344,8 +446,14 @@ impl<'a> Machine<'a> {
             });
         }
 
-        let written = self.write.tick(store_out.cmd, store_out.data);
-        self.stats.write_beats += u64::from(written.w);
+        for (unit, out) in Unit::ALL.into_iter().zip(units) {
+            if out.start || out.done {
+                self.unit_events(unit, out, sink)?;
+                if out.done {
+                    stirred.add(Part::Fetch);
+                }
+            }
+        }
         if S::ENABLED {
             if let Some((client, cmd)) = ar {
                 sink.event(cycle, Event::ReadCmd { client, cmd });
@@ -363,18 +471,15 @@ impl<'a> Machine<'a> {
                 sink.event(cycle, Event::WriteResp);
             }
         }
+        self.stats.write_beats += u64::from(written.w);
         self.stats.write_bursts += u64::from(written.aw.is_some());
-        if let Some((client, _)) = ar {
-            self.stats.read_bursts[client as usize] += 1;
-        }
-        if fetch.dispatch
-            && let Some((unit, queued)) = dispatch
-        {
+        if let Some((unit, queued)) = dispatch {
             self.fetched.pop_front();
             self.fetch_since = cycle + 1;
             let q = &mut self.queues[unit as usize];
             if q.is_empty() {
                 self.head_since[unit as usize] = cycle + 1;
+                stirred.add(Part::of_unit(unit));
             }
             q.push(queued);
             if S::ENABLED {
@@ -382,24 +487,56 @@ impl<'a> Machine<'a> {
                 sink.event(cycle, Event::Dispatch { unit, insn });
             }
         }
-        self.tokens(&units, sink);
-        if let Some(index) = fetch.arrived {
+        self.tokens(&units, &mut stirred, sink);
+        if let Some(index) = arrived {
             self.fetch_since = cycle + 1;
             self.arrive(index)?;
         }
-        self.vme.tick(
-            beat,
-            ar,
-            [
-                fetch.cmd,
-                compute_cmds[0].cmd,
-                load_cmds[0].cmd,
-                load_cmds[1].cmd,
-                compute_cmds[1].cmd,
-            ],
-        );
-        self.port.tick(ar.map(|a| a.1));
+        self.bus(awake, beat, ar, cmds, &mut stirred);
+        for p in Part::ALL {
+            if stirred.has(p) {
+                self.sync(p, cycle + 1);
+                self.seen[p as usize] = self.vme.data();
+                self.wake[p as usize] = (cycle + 1).saturating_add(self.quiet(p));
+            }
+        }
         Ok(end)
+    }
+
+    /// The clock edge of memory engine and memory.
+    fn bus(
+        &mut self,
+        awake: Parts,
+        beat: Option<ReadBeat>,
+        ar: Option<(Client, ReadCmd)>,
+        cmds: [Option<VmeCmd>; 5],
+        stirred: &mut Parts,
+    ) {
+        let any = cmds.iter().any(Option::is_some);
+        if awake.has(Part::Vme) || any {
+            let before = self.vme.data();
+            self.vme.tick(beat, ar, cmds);
+            stirred.add(Part::Vme);
+            let after = self.vme.data();
+            if before != after {
+                for c in [before, after].into_iter().flatten() {
+                    stirred.add(Part::of_client(c));
+                }
+            }
+            self.synced[Part::Vme as usize] = self.cycle + 1;
+        }
+        if let Some((client, cmd)) = ar {
+            self.stats.read_bursts[client as usize] += 1;
+            self.stats.read_beats[client as usize] += u64::from(cmd.len) + 1;
+            stirred.add(Part::of_client(client));
+        }
+        if awake.has(Part::Port) || ar.is_some() {
+            self.sync(Part::Port, self.cycle);
+            self.port.tick(ar.map(|a| a.1));
+            self.synced[Part::Port as usize] = self.cycle + 1;
+            stirred.add(Part::Port);
+            stirred.add(Part::Vme);
+        }
     }
 
     /// Starts and ends of a unit's instruction; its data change when it ends.
@@ -412,6 +549,7 @@ impl<'a> Machine<'a> {
         let u = unit as usize;
         if out.start {
             self.started[u] = self.cycle;
+            self.stats.units[u].token_cycles += self.cycle - self.head_since[u];
             if S::ENABLED
                 && let Some(q) = self.queues[u].head()
             {
@@ -487,7 +625,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn tokens<S: Sink>(&mut self, units: &[UnitOut; 3], sink: &mut S) {
+    fn tokens<S: Sink>(&mut self, units: &[UnitOut; 3], stirred: &mut Parts, sink: &mut S) {
         let [load, compute, store] = units;
         let wires = [
             (Unit::Load, Unit::Compute, load.post_next, compute.wait_prev),
@@ -512,6 +650,10 @@ impl<'a> Machine<'a> {
             &mut self.store.sem,
         ];
         for ((from, to, post, wait), sem) in wires.into_iter().zip(sems) {
+            if !post && !wait {
+                continue;
+            }
+            stirred.add(Part::of_unit(to));
             let count = sem.count();
             sem.tick(post, wait);
             if S::ENABLED && wait {

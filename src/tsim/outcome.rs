@@ -89,6 +89,8 @@ pub struct UnitStats {
     pub insns: u64,
     /// Cycles from leaving idle to leaving the queue, over all instructions.
     pub busy_cycles: u64,
+    /// Cycles in which an instruction at the head waited for tokens.
+    pub token_cycles: u64,
 }
 
 /// Counters of a run.
@@ -102,7 +104,7 @@ pub struct Stats {
     pub reset_steps: u64,
     /// ALU steps.
     pub alu_steps: u64,
-    /// Beats read, by client (fetch, uop, inp, wgt, acc).
+    /// Beats asked for on the bus, by client (fetch, uop, inp, wgt, acc).
     pub read_beats: [u64; 5],
     /// Read bursts, by client.
     pub read_bursts: [u64; 5],

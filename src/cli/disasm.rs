@@ -1,0 +1,31 @@
+//! `vta disasm`: a program as assembly text.
+
+use super::input::ProgramArgs;
+use super::{CliError, Output, text};
+use crate::program::atomic::write_file;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Print a program as assembly text
+#[derive(Debug, Args)]
+pub struct Disasm {
+    #[command(flatten)]
+    program: ProgramArgs,
+    /// Write the text to a file instead
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Disasm {
+    pub(super) fn run(&self) -> Result<Output, CliError> {
+        let text = text::disassemble(&self.program.load()?)?;
+        let Some(out) = &self.out else {
+            let json = json!({ "text": text });
+            return Ok(Output::ok(text, json));
+        };
+        write_file(out, text.as_bytes()).map_err(|e| CliError::file(out, &e))?;
+        let path = out.display().to_string();
+        Ok(Output::ok(format!("{path}\n"), json!({ "out": path })))
+    }
+}

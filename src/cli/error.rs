@@ -1,0 +1,113 @@
+//! What the command says when it cannot do what was asked.
+
+use super::sim::SimError;
+use crate::config::ConfigError;
+use crate::golden::GoldenError;
+use crate::program::{BundleError, ProgramError};
+use serde_json::{Value, json};
+use std::fmt::Display;
+use std::path::Path;
+
+/// An error of the command: what is wrong, and what to do next.
+#[derive(Debug)]
+pub struct CliError {
+    /// What sort of thing is wrong; stable, for programs that read it.
+    pub kind: &'static str,
+    /// What is wrong, with its place.
+    pub message: String,
+    /// What to do next, where that is known.
+    pub help: Option<String>,
+    /// Exit code.
+    pub exit: u8,
+}
+
+impl CliError {
+    /// Bad input.
+    pub fn new(kind: &'static str, message: impl Display) -> Self {
+        Self {
+            kind,
+            message: message.to_string(),
+            help: None,
+            exit: super::EXIT_BAD_INPUT,
+        }
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(path: &Path, e: &std::io::Error) -> Self {
+        let error = Self::new("file", format_args!("{}: {e}", path.display()));
+        match e.kind() {
+            std::io::ErrorKind::NotFound => error.help("check the path"),
+            std::io::ErrorKind::DirectoryNotEmpty => {
+                error.help("give a folder that does not exist yet, or an empty one")
+            }
+            _ => error,
+        }
+    }
+
+    /// The error with advice.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The error with its file in front.
+    pub fn of(mut self, path: &Path) -> Self {
+        self.message = format!("{}: {}", path.display(), self.message);
+        self
+    }
+
+    /// As the JSON object that `--json` prints.
+    pub fn json(&self) -> Value {
+        let mut error = json!({ "kind": self.kind, "message": self.message });
+        if let Some(help) = &self.help {
+            error["help"] = json!(help);
+        }
+        json!({ "schema_version": super::SCHEMA_VERSION, "error": error })
+    }
+}
+
+impl Display for CliError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<ConfigError> for CliError {
+    fn from(e: ConfigError) -> Self {
+        let help = e.help();
+        Self {
+            help,
+            ..Self::new("config", e)
+        }
+    }
+}
+
+impl From<BundleError> for CliError {
+    fn from(e: BundleError) -> Self {
+        let help = e.help();
+        Self {
+            help,
+            ..Self::new("bundle", e)
+        }
+    }
+}
+
+impl From<ProgramError> for CliError {
+    fn from(e: ProgramError) -> Self {
+        Self::new("program", e)
+    }
+}
+
+impl From<GoldenError> for CliError {
+    fn from(e: GoldenError) -> Self {
+        Self::new("golden", e)
+    }
+}
+
+impl From<SimError> for CliError {
+    fn from(e: SimError) -> Self {
+        Self::new("simulator", e)
+    }
+}

@@ -1,0 +1,69 @@
+//! `vta export-image`: raw DRAM images of a program's launches.
+
+use super::execute::execute;
+use super::input::ProgramArgs;
+use super::sim::{Sim, Which};
+use super::{CliError, Output, number};
+use crate::golden::Status;
+use crate::mem::Dram;
+use crate::program::export::{ExportError, export_images};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Write raw DRAM images of a program's launches
+#[derive(Debug, Args)]
+pub struct ExportImage {
+    #[command(flatten)]
+    program: ProgramArgs,
+    /// The folder to make; it gets one folder for each launch
+    #[arg(long, short, value_name = "DIR")]
+    out: PathBuf,
+    /// The simulator that makes the images after the first
+    #[arg(long, value_enum, default_value = "tsim")]
+    sim: Which,
+    /// Cycles after which a launch counts as hanging
+    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
+    max_cycles: u64,
+}
+
+impl ExportImage {
+    pub(super) fn run(&self) -> Result<Output, CliError> {
+        let program = self.program.load()?;
+        let mut dram = Dram::new(program.dram_image());
+        let mut sim: Option<Sim> = None;
+        let names = export_images(&program, &self.out, |k, _| {
+            if k > 0 {
+                let mut simulator = match sim.take() {
+                    Some(s) => s,
+                    None => Sim::new(self.sim, &program.config),
+                };
+                let mut before = program.clone();
+                before.segments.clear();
+                before.steps = program.steps[k - 1..k].to_vec();
+                let done = execute(&mut simulator, &before, &mut dram, self.max_cycles, 1, None)?;
+                sim = Some(simulator);
+                if done.status() != Status::Ok {
+                    let message = format_args!("the launch before it ends with {}", done.status());
+                    return Err(CliError::new("simulator", message).help("`vta run` says more"));
+                }
+            }
+            Ok::<_, CliError>(dram.bytes().to_vec())
+        });
+        let names = names.map_err(|e| match e {
+            ExportError::Image { launch, source } => CliError {
+                message: format!("launch {launch}: {}", source.message),
+                ..source
+            },
+            ExportError::Io { path, source } => CliError::file(&path, &source),
+            ExportError::Program(e) => e.into(),
+            other @ ExportError::ImageBytes { .. } => CliError::new("program", other),
+        })?;
+        let mut text = String::new();
+        for name in &names {
+            text += &format!("{}\n", self.out.join(name).display());
+        }
+        let json = json!({ "out": self.out.display().to_string(), "launches": names });
+        Ok(Output::ok(text, json))
+    }
+}

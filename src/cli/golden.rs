@@ -1,0 +1,157 @@
+//! `vta golden`: the simulator against what the hardware does.
+
+use super::sim::{Sim, Which};
+use super::{CliError, EXIT_BAD_INPUT, EXIT_DIFFERS, Output, Paint, number};
+use crate::golden::{self, Observed, Report, Request};
+use crate::mem::Dram;
+use crate::program::Launch;
+use crate::report::Table;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Run golden cases and compare with what the hardware does
+#[derive(Debug, Args)]
+pub struct Golden {
+    /// A folder with FAMILY/NNN/case.json below it
+    dir: PathBuf,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    threads: Option<u32>,
+}
+
+impl Golden {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        let found = golden::find(&self.dir)?;
+        if found.cases.is_empty() && found.unreadable.is_empty() {
+            let message = format_args!("{}: no cases below it", self.dir.display());
+            return Err(CliError::new("golden", message)
+                .help("a case is a folder FAMILY/NNN/ with case.json and dram.bin.gz"));
+        }
+        let threads = match self.threads {
+            Some(n) => n as usize,
+            None => std::thread::available_parallelism().map_or(1, Into::into),
+        };
+        let report = golden::run(&found.cases, threads.min(1024), &simulate);
+        let mut unreadable: Vec<String> =
+            found.unreadable.iter().map(ToString::to_string).collect();
+        unreadable.extend(report.unreadable().map(ToString::to_string));
+        unreadable.dedup();
+        let exit = if !unreadable.is_empty() {
+            EXIT_BAD_INPUT
+        } else if report.passed() {
+            0
+        } else {
+            EXIT_DIFFERS
+        };
+        Ok(Output {
+            exit,
+            ..Output::ok(
+                text(&report, &unreadable, paint),
+                to_json(&report, &unreadable),
+            )
+        })
+    }
+}
+
+/// Runs one case in the simulator.
+fn simulate(request: Request<'_>) -> Result<Observed, String> {
+    let launch = Launch {
+        name: "main".into(),
+        insn_addr: request.insn_addr,
+        insn_count: request.insn_count,
+        outputs: Vec::new(),
+        symbols: Vec::new(),
+    };
+    let mut sim = Sim::new(Which::Tsim, request.config);
+    let mut dram = Dram::new(request.dram);
+    let mut trace = Vec::new();
+    let sink: Option<&mut dyn std::io::Write> = if request.trace {
+        Some(&mut trace)
+    } else {
+        None
+    };
+    let seen = sim
+        .run(&mut dram, &launch, request.max_cycles, sink)
+        .map_err(|e| e.to_string())?;
+    Ok(Observed {
+        status: seen.status,
+        where_: seen.where_,
+        cycles: seen.cycles.unwrap_or(0),
+        acc_writes: seen.acc_writes,
+        dram: dram.into_bytes(),
+        trace: request
+            .trace
+            .then(|| String::from_utf8_lossy(&trace).into_owned()),
+    })
+}
+
+fn text(report: &Report, unreadable: &[String], paint: Paint) -> String {
+    let mut table = Table::new(&["family", "config", "cases", "passed", "cycles"]);
+    let (mut cases, mut passed, mut cycles) = (0, 0, 0);
+    for f in report.families() {
+        table.row([
+            f.family.into(),
+            f.config.into(),
+            f.cases.into(),
+            f.passed.into(),
+            f.cycles.into(),
+        ]);
+        cases += f.cases;
+        passed += f.passed;
+        cycles += f.cycles;
+    }
+    table.row([
+        "all".into(),
+        "".into(),
+        cases.into(),
+        passed.into(),
+        cycles.into(),
+    ]);
+    let mut text = table.to_string();
+    for r in &report.results {
+        for d in &r.differences {
+            text += &format!("{} {}: {d}\n", r.name, r.config);
+        }
+    }
+    for e in unreadable {
+        text += &format!("unreadable: {e}\n");
+    }
+    text += &if !unreadable.is_empty() {
+        format!(
+            "\n{}\n",
+            paint.bad(&format!("{} unreadable", unreadable.len()))
+        )
+    } else if report.passed() {
+        format!("\n{}\n", paint.good("all as the hardware"))
+    } else {
+        format!(
+            "\n{}\n",
+            paint.bad(&format!("{} of {cases} differ", cases - passed))
+        )
+    };
+    text
+}
+
+fn to_json(report: &Report, unreadable: &[String]) -> Value {
+    let families: Vec<Value> = report
+        .families()
+        .into_iter()
+        .map(|f| {
+            json!({
+                "family": f.family, "config": f.config, "cases": f.cases,
+                "passed": f.passed, "cycles": f.cycles,
+            })
+        })
+        .collect();
+    let different = report.results.iter().filter(|r| !r.differences.is_empty());
+    let differences: Vec<Value> = different
+        .map(|r| json!({ "case": r.name, "config": r.config, "differences": r.differences }))
+        .collect();
+    json!({
+        "status": if report.passed() && unreadable.is_empty() { "ok" } else { "differs" },
+        "families": families,
+        "differences": differences,
+        "unreadable": unreadable,
+    })
+}

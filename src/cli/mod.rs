@@ -1,0 +1,211 @@
+//! The `vta` command: one file for each subcommand.
+//!
+//! A subcommand returns what it has to say as text and as JSON; only this
+//! module prints. Exit codes: 0 ok, 1 a difference in `golden` or a broken
+//! simulator, 2 bad input, 3 a program that hangs or asserts.
+
+mod asm;
+mod compare;
+mod config;
+mod disasm;
+mod error;
+mod execute;
+mod export_image;
+mod golden;
+mod info;
+mod input;
+mod number;
+mod run;
+pub mod sim;
+mod text;
+
+pub use error::CliError;
+
+use crate::golden::Status;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Version of the shape of every `--json` object.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Exit code where the simulator is wrong: a golden case differs.
+pub const EXIT_DIFFERS: u8 = 1;
+/// Exit code where what was given cannot be used.
+pub const EXIT_BAD_INPUT: u8 = 2;
+/// Exit code where a program hangs or asserts.
+pub const EXIT_NOT_OK: u8 = 3;
+
+/// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.
+#[derive(Debug, Parser)]
+#[command(name = "vta", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang or assertion.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON object, errors included
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Compare(compare::Compare),
+    Info(info::Info),
+    Asm(asm::Asm),
+    Disasm(disasm::Disasm),
+    ExportImage(export_image::ExportImage),
+    Golden(golden::Golden),
+    Config(config::Config),
+}
+
+/// What a subcommand has to say.
+#[derive(Debug)]
+struct Output {
+    text: String,
+    json: Value,
+    exit: u8,
+}
+
+impl Output {
+    fn ok(text: impl Into<String>, mut json: Value) -> Self {
+        json["schema_version"] = SCHEMA_VERSION.into();
+        Self {
+            text: text.into(),
+            json,
+            exit: 0,
+        }
+    }
+}
+
+/// Colour, on a terminal only.
+#[derive(Debug, Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn new(terminal: bool) -> Self {
+        Self(terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()))
+    }
+
+    fn with(self, code: u8, text: &str) -> String {
+        if self.0 {
+            format!("\x1b[1;{code}m{text}\x1b[0m")
+        } else {
+            text.into()
+        }
+    }
+
+    fn good(self, text: &str) -> String {
+        self.with(32, text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.with(31, text)
+    }
+
+    fn note(self, text: &str) -> String {
+        self.with(36, text)
+    }
+
+    fn status(self, status: Status) -> String {
+        match status {
+            Status::Ok => self.good("ok"),
+            other => self.bad(&other.to_string()),
+        }
+    }
+}
+
+/// Runs the command with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    let result = log().and_then(|()| run(&cli.command));
+    match result {
+        Ok(output) => {
+            if cli.json {
+                print(&format!("{:#}\n", output.json));
+            } else {
+                print(&output.text);
+            }
+            output.exit.into()
+        }
+        Err(e) => {
+            if cli.json {
+                print(&format!("{:#}\n", e.json()));
+            }
+            let paint = Paint::new(std::io::stderr().is_terminal());
+            let mut text = format!("{} {}\n", paint.bad("error:"), e.message);
+            if let Some(help) = &e.help {
+                text += &format!("{} {help}\n", paint.note("help:"));
+            }
+            eprint_all(&text);
+            e.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Output, CliError> {
+    let paint = Paint::new(std::io::stdout().is_terminal());
+    match command {
+        Command::Run(c) => c.run(paint),
+        Command::Compare(c) => c.run(paint),
+        Command::Info(c) => c.run(),
+        Command::Asm(c) => c.run(),
+        Command::Disasm(c) => c.run(),
+        Command::ExportImage(c) => c.run(),
+        Command::Golden(c) => c.run(paint),
+        Command::Config(c) => c.run(),
+    }
+}
+
+/// Arguments that do not parse, or a request for help.
+fn usage(e: &clap::Error) -> ExitCode {
+    if !e.use_stderr() {
+        print(&e.render().to_string());
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|a| a == "--json") {
+        let text = e.render().to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let error = CliError::new("usage", message).help("vta --help");
+        print(&format!("{:#}\n", error.json()));
+    }
+    eprint_all(&e.render().to_string());
+    EXIT_BAD_INPUT.into()
+}
+
+/// Logs phases to stderr if `VTA_LOG` names a level.
+fn log() -> Result<(), CliError> {
+    use tracing_subscriber::fmt::format::FmtSpan;
+    let Some(level) = std::env::var_os("VTA_LOG").filter(|v| !v.is_empty()) else {
+        return Ok(());
+    };
+    let level = level.to_string_lossy();
+    let level: tracing::level_filters::LevelFilter = level.parse().map_err(|_| {
+        CliError::new("usage", format_args!("VTA_LOG is {level:?}, not a level"))
+            .help("VTA_LOG is one of off, error, warn, info, debug, trace")
+    })?;
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+/// Prints to stdout; a reader that has gone away is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn eprint_all(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

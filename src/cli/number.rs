@@ -1,0 +1,63 @@
+//! Numbers on the command line: decimal, or hexadecimal with `0x`.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A number with something wrong.
+type Parsed<T> = Result<T, String>;
+
+fn any(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // `from_str_radix` takes a sign, an address has none.
+        Some(hex) if hex.starts_with('+') => None,
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None if text.starts_with('+') => None,
+        None => u64::from_str(text).ok(),
+    }
+}
+
+fn within<T: TryFrom<u64> + Display>(text: &str, min: u64, max: T) -> Parsed<T> {
+    let number = any(text).filter(|n| *n >= min);
+    number.and_then(|n| T::try_from(n).ok()).ok_or_else(|| {
+        format!("not a number from {min} to {max} (decimal, or hexadecimal with 0x)")
+    })
+}
+
+/// A 32-bit number.
+pub fn word(text: &str) -> Parsed<u32> {
+    within(text, 0, u32::MAX)
+}
+
+/// A 32-bit count of at least one.
+pub fn count(text: &str) -> Parsed<u32> {
+    within(text, 1, u32::MAX)
+}
+
+/// A 64-bit count of at least one.
+pub fn long_count(text: &str) -> Parsed<u64> {
+    within(text, 1, u64::MAX)
+}
+
+/// A region of DRAM: `ADDRESS:BYTES`.
+pub fn region(text: &str) -> Parsed<(u32, u32)> {
+    let parts = text.split_once(':');
+    let (addr, bytes) = parts.ok_or("not ADDRESS:BYTES, two numbers with a colon")?;
+    Ok((word(addr)?, word(bytes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_and_hexadecimal() {
+        assert_eq!(word("4096"), Ok(4096));
+        assert_eq!(word("0x1000"), Ok(4096));
+        assert_eq!(word("0xffffffff"), Ok(u32::MAX));
+        assert_eq!(region("0x10:16"), Ok((16, 16)));
+        for bad in ["", "0x", "-1", "+1", "0x+1", "1e3", "0x100000000", "1 "] {
+            assert!(word(bad).is_err(), "{bad}");
+        }
+        assert!(count("0").is_err());
+    }
+}

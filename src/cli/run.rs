@@ -1,0 +1,122 @@
+//! `vta run`: simulates a program.
+
+use super::execute::{Execution, execute};
+use super::input::ProgramArgs;
+use super::sim::{Sim, Which};
+use super::{CliError, Output, Paint, number};
+use crate::mem::Dram;
+use crate::program::Program;
+use crate::program::atomic::{AtomicFile, write_file};
+use clap::Args;
+use serde_json::json;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+/// Simulate a program
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    program: ProgramArgs,
+    /// The simulator
+    #[arg(long, value_enum, default_value = "tsim")]
+    sim: Which,
+    /// Cycles after which a launch counts as hanging
+    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
+    max_cycles: u64,
+    /// Run N times in one process, each time from a fresh image
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "1")]
+    repeat: u32,
+    /// Write DRAM after the run, however it ended
+    #[arg(long, value_name = "FILE")]
+    image_out: Option<PathBuf>,
+    /// Write what happened when, as CSV
+    #[arg(long, value_name = "FILE")]
+    trace_csv: Option<PathBuf>,
+    /// The launch to trace, in a program with several
+    #[arg(long, value_name = "NAME", requires = "trace_csv")]
+    trace_launch: Option<String>,
+}
+
+impl Run {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        let program = self.program.load()?;
+        let traced = self.traced_launch(&program)?;
+        let mut trace = match &self.trace_csv {
+            Some(path) => {
+                let file = AtomicFile::create(path).map_err(|e| CliError::file(path, &e))?;
+                Some((path, BufWriter::new(file)))
+            }
+            None => None,
+        };
+        let mut sim = Sim::new(self.sim, &program.config);
+        let image = program.dram_image();
+        let mut dram = Dram::new(image.clone());
+        let mut first: Option<Execution> = None;
+        for n in 0..self.repeat {
+            if n > 0 {
+                dram.reset_to(&image);
+            }
+            let sink = match &mut trace {
+                Some((_, file)) if n == 0 => Some((traced.as_str(), file as &mut dyn Write)),
+                _ => None,
+            };
+            let all = usize::MAX;
+            let done = execute(&mut sim, &program, &mut dram, self.max_cycles, all, sink)?;
+            match &first {
+                Some(f) if *f != done => {
+                    let message =
+                        format_args!("run {} of {} differs from the first", n + 1, self.repeat);
+                    let mut error = CliError::new("simulator", message).help(
+                        "this is a defect of the simulator; please report it with the program",
+                    );
+                    error.exit = super::EXIT_DIFFERS;
+                    return Err(error);
+                }
+                Some(_) => {}
+                None => first = Some(done),
+            }
+        }
+        let done = first.unwrap_or_default();
+        if let Some((path, file)) = trace {
+            let file = file
+                .into_inner()
+                .map_err(std::io::IntoInnerError::into_error);
+            file.and_then(AtomicFile::commit)
+                .map_err(|e| CliError::file(path, &e))?;
+        }
+        if let Some(path) = &self.image_out {
+            write_file(path, dram.bytes()).map_err(|e| CliError::file(path, &e))?;
+        }
+        let mut json = done.json();
+        json["config"] = json!(program.config.name);
+        json["sim"] = json!(self.sim.name());
+        json["repeat"] = json!(self.repeat);
+        Ok(Output {
+            exit: done.exit(),
+            ..Output::ok(done.text(|s| paint.status(s)), json)
+        })
+    }
+
+    /// The launch whose events are wanted; the only one if none is named.
+    fn traced_launch(&self, program: &Program) -> Result<String, CliError> {
+        let names: Vec<&str> = program.launches().map(|l| l.name.as_str()).collect();
+        let list = || format!("its launches are {}", names.join(", "));
+        match (&self.trace_launch, names.as_slice()) {
+            (Some(name), names) if names.contains(&name.as_str()) => Ok(name.clone()),
+            (Some(name), _) => {
+                let message = format_args!("the program has no launch {name}");
+                Err(CliError::new("usage", message).help(list()))
+            }
+            (None, [only]) => Ok((*only).into()),
+            (None, several) if self.trace_csv.is_some() => {
+                let message = format_args!(
+                    "the program has {} launches, a trace is of one",
+                    several.len()
+                );
+                let help = format!("name it with --trace-launch; {}", list());
+                Err(CliError::new("usage", message).help(help))
+            }
+            (None, _) => Ok(String::new()),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The simulators, behind the one interface that the commands know.
+
+use crate::config::HwConfig;
+use crate::fsim;
+use crate::golden::Status;
+use crate::isa::Unit;
+use crate::mem::Dram;
+use crate::program::Launch;
+use crate::trace::Csv;
+use crate::tsim::{self, NoSink};
+use std::io::{self, Write};
+
+/// Which simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// What instructions compute; counts no cycles.
+    Fsim,
+    /// What the hardware does in each cycle.
+    Tsim,
+}
+
+impl Which {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fsim => "fsim",
+            Self::Tsim => "tsim",
+        }
+    }
+}
+
+/// What one unit did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UnitStats {
+    /// Name of the unit.
+    pub unit: String,
+    /// Cycles in which it ran an instruction.
+    pub busy: u64,
+    /// Cycles in which an instruction waited for tokens.
+    pub waiting: u64,
+}
+
+/// What was counted in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Stats {
+    /// Instructions executed.
+    pub insns: u64,
+    /// Steps of the GEMM core.
+    pub gemm_steps: u64,
+    /// Steps of the vector ALU.
+    pub alu_steps: u64,
+    /// Bytes read from DRAM.
+    pub bytes_read: u64,
+    /// Bytes written to DRAM.
+    pub bytes_written: u64,
+    /// Each unit, in pipeline order; empty where cycles are not counted.
+    pub units: Vec<UnitStats>,
+}
+
+impl Stats {
+    /// Adds what another launch of the same program counted.
+    pub fn add(&mut self, other: &Self) {
+        self.insns += other.insns;
+        self.gemm_steps += other.gemm_steps;
+        self.alu_steps += other.alu_steps;
+        self.bytes_read += other.bytes_read;
+        self.bytes_written += other.bytes_written;
+        for theirs in &other.units {
+            match self.units.iter_mut().find(|u| u.unit == theirs.unit) {
+                Some(ours) => {
+                    ours.busy += theirs.busy;
+                    ours.waiting += theirs.waiting;
+                }
+                None => self.units.push(theirs.clone()),
+            }
+        }
+    }
+}
+
+/// What a simulator says about one launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimReport {
+    /// How it ended.
+    pub status: Status,
+    /// Cycles from launch to the finish instruction, or to the end of a run
+    /// without one; none where cycles are not counted.
+    pub cycles: Option<u64>,
+    /// Writes of the accumulator scratchpad.
+    pub acc_writes: u64,
+    /// Why it hangs: `deadlock` or `max-cycles`.
+    pub reason: Option<String>,
+    /// The unit that hangs or asserts.
+    pub where_: Option<String>,
+    /// The instruction that it hangs or asserts at, from 0.
+    pub instruction: Option<u64>,
+    /// What each unit waits for, or what the assertion objects to.
+    pub waits: Vec<String>,
+    /// What was counted.
+    pub stats: Stats,
+}
+
+/// A simulator that cannot run a launch.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The launch cannot start or leaves DRAM.
+    #[error(transparent)]
+    Tsim(#[from] tsim::RunError),
+    /// The launch leaves DRAM.
+    #[error(transparent)]
+    Fsim(#[from] fsim::RunError),
+    /// Only the timing simulator knows what happened when.
+    #[error("fsim has no cycles to trace")]
+    NoTrace,
+    /// The trace cannot be written.
+    #[error("the trace cannot be written: {0}")]
+    Trace(#[from] io::Error),
+}
+
+/// A simulator of one configuration.
+pub struct Sim {
+    which: Which,
+    config: HwConfig,
+}
+
+impl Sim {
+    /// A simulator, ready to run.
+    pub fn new(which: Which, config: &HwConfig) -> Self {
+        Self {
+            which,
+            config: config.clone(),
+        }
+    }
+
+    /// Runs a launch from reset. A store under way at the end is completed.
+    ///
+    /// The trace, if one is wanted, is CSV with its head.
+    ///
+    /// # Errors
+    /// The launch cannot be run at all; a hang or an assertion is no error.
+    pub fn run(
+        &mut self,
+        dram: &mut Dram,
+        launch: &Launch,
+        max_cycles: u64,
+        trace: Option<&mut dyn Write>,
+    ) -> Result<SimReport, SimError> {
+        let (addr, count) = (launch.insn_addr, launch.insn_count);
+        match (self.which, trace) {
+            (Which::Fsim, Some(_)) => Err(SimError::NoTrace),
+            (Which::Fsim, None) => {
+                let limits = fsim::Limits::default();
+                let done = fsim::run(&self.config, dram, addr, count, limits)?;
+                Ok(from_fsim(&self.config, &done, limits))
+            }
+            (Which::Tsim, None) => {
+                let options = tsim::Options {
+                    max_cycles,
+                    ..tsim::Options::default()
+                };
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut NoSink)?;
+                Ok(from_tsim(done))
+            }
+            (Which::Tsim, Some(to)) => {
+                let options = tsim::Options {
+                    max_cycles,
+                    ..tsim::Options::default()
+                };
+                let mut csv = Csv::new(to);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut csv)?;
+                csv.finish()?;
+                Ok(from_tsim(done))
+            }
+        }
+    }
+}
+
+fn from_tsim(done: tsim::Outcome) -> SimReport {
+    let s = &done.stats;
+    let units = Unit::ALL.iter().map(|u| UnitStats {
+        unit: u.name().into(),
+        busy: s.unit(*u).busy_cycles,
+        waiting: s.unit(*u).token_cycles,
+    });
+    let mut report = SimReport {
+        status: Status::Ok,
+        cycles: Some(done.cycles),
+        acc_writes: done.acc_writes,
+        reason: None,
+        where_: None,
+        instruction: None,
+        waits: Vec::new(),
+        stats: Stats {
+            insns: s.insns(),
+            gemm_steps: s.gemm_steps,
+            alu_steps: s.alu_steps,
+            bytes_read: s.bytes_read(),
+            bytes_written: s.bytes_written(),
+            units: units.collect(),
+        },
+    };
+    match done.status {
+        tsim::Status::Ok => {}
+        tsim::Status::Hang { reason, waits } => {
+            report.status = Status::Hang;
+            report.reason = Some(reason.name().into());
+            // The module that is not merely out of instructions tells most.
+            let culprit = waits.iter().find(|w| w.wait_for != tsim::WaitFor::Insn);
+            if let Some(w) = culprit.or(waits.first()) {
+                report.where_ = Some(format!("core.{}", w.module));
+                report.instruction = w.insn.map(u64::from);
+            }
+            report.waits = waits.iter().map(ToString::to_string).collect();
+        }
+        tsim::Status::Assert {
+            module,
+            insn,
+            cause,
+        } => {
+            report.status = Status::Assert;
+            report.where_ = Some(module.into());
+            report.instruction = insn.map(u64::from);
+            report.waits = vec![cause.to_string()];
+        }
+    }
+    report
+}
+
+fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> SimReport {
+    use fsim::Stop;
+    let wide = config.mem_data_bits > 64;
+    let (status, reason, place, insn, why) = match done.stop {
+        Stop::Finish => (Status::Ok, None, None, None, None),
+        Stop::NoFinish => {
+            let why = "the instructions end without FINISH".to_owned();
+            (
+                Status::Hang,
+                Some("deadlock"),
+                Some("core.compute"),
+                None,
+                Some(why),
+            )
+        }
+        Stop::Illegal { insn, cause } if wide => {
+            let why = Some(cause.to_string());
+            (
+                Status::Hang,
+                Some("deadlock"),
+                Some("core.fetch"),
+                Some(insn),
+                why,
+            )
+        }
+        Stop::Illegal { insn, cause } => {
+            let why = Some(cause.to_string());
+            (
+                Status::Assert,
+                None,
+                Some("core.fetch.fetch"),
+                Some(insn),
+                why,
+            )
+        }
+        Stop::Hazard { insn, hazard } => {
+            let why = Some(tsim::AssertCause::Bypass(hazard).to_string());
+            (
+                Status::Assert,
+                None,
+                Some("core.compute.tensorAlu"),
+                Some(insn),
+                why,
+            )
+        }
+        Stop::Endless { insn } => {
+            let why = Some("a load of no rows never ends".to_owned());
+            (
+                Status::Hang,
+                Some("deadlock"),
+                Some("core.load"),
+                Some(insn),
+                why,
+            )
+        }
+        Stop::StepLimit { insn } => {
+            let why = Some(format!("it would take more than {} steps", limits.steps));
+            (
+                Status::Hang,
+                Some("max-cycles"),
+                Some("core.compute"),
+                Some(insn),
+                why,
+            )
+        }
+    };
+    SimReport {
+        status,
+        cycles: None,
+        acc_writes: done.acc_writes,
+        reason: reason.map(Into::into),
+        where_: place.map(Into::into),
+        instruction: insn.map(u64::from),
+        waits: why.into_iter().collect(),
+        stats: Stats {
+            insns: done.insns.into(),
+            gemm_steps: done.gemm_steps,
+            alu_steps: done.alu_steps,
+            ..Stats::default()
+        },
+    }
+}

@@ -1,0 +1,459 @@
+//! The program bundle: one `.vta` file, a ZIP archive (`docs/bundle.md`).
+//!
+//! The reader trusts nothing: sizes are checked before bytes are kept, every
+//! entry against its checksum, and the program as a whole at the end.
+
+use super::manifest::{FORMAT, Head, Manifest, ReadManifest, VERSION, data_file, sha256};
+use super::{MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
+use crate::config::{ConfigError, HwConfig};
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::SimpleFileOptions};
+
+const MANIFEST: &str = "manifest.json";
+const SUMS: &str = "SHA256SUMS";
+
+/// Largest manifest and list of checksums.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Largest bundle file: DRAM's largest size, and room for the rest.
+const MAX_FILE_BYTES: u64 = MAX_DRAM_BYTES as u64 + (256 << 20);
+
+/// A bundle that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The file cannot be read or written.
+    #[error("{source}")]
+    Io {
+        /// The system's words.
+        #[from]
+        source: io::Error,
+    },
+    /// The file does not start like a ZIP archive.
+    #[error("not a bundle: it does not start with PK")]
+    NotABundle,
+    /// The archive has no readable directory: it is cut off or damaged.
+    #[error("the archive is cut off or damaged: {what}")]
+    Archive {
+        /// The ZIP reader's words.
+        what: String,
+    },
+    /// An entry's bytes cannot be unpacked.
+    #[error("{entry}: damaged: {what}")]
+    Damaged {
+        /// Name of the entry.
+        entry: String,
+        /// The ZIP reader's words.
+        what: String,
+    },
+    /// An entry is not there.
+    #[error("{entry}: not in the archive")]
+    Missing {
+        /// Name of the entry.
+        entry: String,
+    },
+    /// An entry that no bundle has.
+    #[error("{entry}: does not belong in a bundle")]
+    Unexpected {
+        /// Name of the entry.
+        entry: String,
+    },
+    /// An entry is there twice.
+    #[error("{entry}: there twice")]
+    Duplicate {
+        /// Name of the entry.
+        entry: String,
+    },
+    /// An entry is longer than it may be.
+    #[error("{entry}: more than {limit} bytes")]
+    TooLarge {
+        /// Name of the entry.
+        entry: String,
+        /// The most that it may have.
+        limit: u64,
+    },
+    /// An entry is shorter than the manifest says.
+    #[error("{entry}: {found} bytes, the manifest says {expected}")]
+    Length {
+        /// Name of the entry.
+        entry: String,
+        /// Its length.
+        found: u64,
+        /// The manifest's length.
+        expected: u64,
+    },
+    /// An entry's bytes are not those that the checksum is of.
+    #[error("{entry}: checksum is {found}, {list} says {expected}")]
+    Checksum {
+        /// Name of the entry.
+        entry: String,
+        /// Where the expected checksum is from.
+        list: &'static str,
+        /// The checksum of the bytes.
+        found: String,
+        /// The checksum that is expected.
+        expected: String,
+    },
+    /// A line of `SHA256SUMS` is not a checksum and a name.
+    #[error("{SUMS}: line {line} is not a checksum and a name")]
+    Sums {
+        /// 1-based line.
+        line: usize,
+    },
+    /// The manifest is not JSON, or lacks something.
+    #[error("{MANIFEST}: line {line}, column {column}: {what}")]
+    Json {
+        /// 1-based line.
+        line: usize,
+        /// 1-based column.
+        column: usize,
+        /// What the JSON reader expected.
+        what: String,
+    },
+    /// The manifest is of something else.
+    #[error("{MANIFEST}: format is {found:?}, not {FORMAT:?}")]
+    Format {
+        /// The manifest's format.
+        found: String,
+    },
+    /// The bundle is of a version that this program does not read.
+    #[error("{MANIFEST}: version is {found}; this program reads version {supported}")]
+    Version {
+        /// The bundle's version.
+        found: u64,
+        /// The newest version that is read.
+        supported: u64,
+    },
+    /// A segment's data are not where they belong.
+    #[error("{MANIFEST}: segment {segment}: data_file is {found:?}, not {expected:?}")]
+    DataFile {
+        /// Name of the segment.
+        segment: String,
+        /// The manifest's file.
+        found: String,
+        /// The file that follows from the name.
+        expected: String,
+    },
+    /// The configuration in the manifest.
+    #[error("{MANIFEST}: {source}")]
+    Config {
+        /// What is wrong with it.
+        #[from]
+        source: ConfigError,
+    },
+    /// A configuration that has the name of another.
+    #[error(
+        "{MANIFEST}: the configuration is named {name}, but is not the built-in one of that name"
+    )]
+    ConfigName {
+        /// The name.
+        name: String,
+    },
+    /// The program does not make sense.
+    #[error("{source}")]
+    Program {
+        /// What is wrong with it.
+        #[from]
+        source: ProgramError,
+    },
+}
+
+impl BundleError {
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::NotABundle | Self::Archive { .. } => {
+                Some("a bundle is a whole ZIP archive; copy or assemble the file again".into())
+            }
+            Self::Damaged { .. } | Self::Checksum { .. } | Self::Length { .. } => {
+                Some("the file was changed after it was written; copy or assemble it again".into())
+            }
+            Self::Version { .. } => Some("a newer vta reads it".into()),
+            Self::Config { source } => source.help(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether bytes start like a bundle: with the magic of a ZIP archive.
+pub fn is_bundle(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+impl Program {
+    /// The bytes of the program's bundle; the same program gives the same bytes.
+    ///
+    /// # Errors
+    /// The program does not make sense.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        self.validate()?;
+        let named_like_built_in =
+            HwConfig::built_in(&self.config.name).is_some_and(|c| c != self.config);
+        if named_like_built_in {
+            return Err(BundleError::ConfigName {
+                name: self.config.name.clone(),
+            });
+        }
+        let manifest = Manifest::of(self);
+        let mut text = serde_json::to_vec_pretty(&manifest).map_err(json)?;
+        text.push(b'\n');
+        let mut sums = format!("{}  {MANIFEST}\n", sha256(&text));
+        for s in &manifest.segments {
+            sums += &format!("{}  {}\n", s.data_sha256, s.data_file);
+        }
+        let mut entries = vec![(MANIFEST.to_owned(), text.as_slice())];
+        for s in &self.segments {
+            entries.push((data_file(&s.name), &s.data));
+        }
+        entries.push((SUMS.to_owned(), sums.as_bytes()));
+
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(DateTime::DEFAULT)
+            .system(System::Unix)
+            .unix_permissions(0o644);
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in entries {
+            archive.start_file(name, options).map_err(archive_error)?;
+            archive.write_all(bytes)?;
+        }
+        let bytes = archive.finish().map_err(archive_error)?;
+        Ok(bytes.into_inner())
+    }
+
+    /// Reads the bytes of a bundle.
+    ///
+    /// # Errors
+    /// The place in the bundle, and what is wrong there.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
+        let _span = tracing::info_span!("load", bytes = bytes.len()).entered();
+        let mut entries = Entries::open(bytes)?;
+        let sums = entries.sums()?;
+        let text = entries.read(MANIFEST, MAX_TEXT_BYTES)?;
+        check_sum(MANIFEST, &text, SUMS, sums.get(MANIFEST))?;
+        let head: Head = serde_json::from_slice(&text).map_err(json)?;
+        if head.format != FORMAT {
+            let found = head.format.chars().take(40).collect();
+            return Err(BundleError::Format { found });
+        }
+        if head.version != VERSION {
+            return Err(BundleError::Version {
+                found: head.version,
+                supported: VERSION,
+            });
+        }
+        let manifest: ReadManifest = serde_json::from_slice(&text).map_err(json)?;
+        let program = assemble_program(&mut entries, manifest, &sums)?;
+        entries.nothing_else()?;
+        program.validate()?;
+        Ok(program)
+    }
+
+    /// Writes the program's bundle, whole or not at all.
+    ///
+    /// # Errors
+    /// The program does not make sense, or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), BundleError> {
+        let bytes = self.to_bytes()?;
+        atomic::write_file(path, &bytes)?;
+        Ok(())
+    }
+
+    /// Reads a bundle.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the place in it and what is wrong there.
+    pub fn load(path: &Path) -> Result<Self, BundleError> {
+        let file = std::fs::File::open(path)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(BundleError::TooLarge {
+                entry: path.display().to_string(),
+                limit: MAX_FILE_BYTES,
+            });
+        }
+        Self::from_bytes(&bytes)
+    }
+}
+
+/// The program of a manifest, with the data read and compared.
+fn assemble_program(
+    entries: &mut Entries<'_>,
+    manifest: ReadManifest,
+    sums: &BTreeMap<String, String>,
+) -> Result<Program, BundleError> {
+    let config = HwConfig::from_keys(&manifest.config, &manifest.config_name)?;
+    if HwConfig::built_in(&config.name).is_some_and(|c| c != config) {
+        return Err(BundleError::ConfigName { name: config.name });
+    }
+    let mut program = Program {
+        config,
+        dram_bytes: manifest.dram_bytes,
+        segments: Vec::new(),
+        steps: manifest.steps.into_iter().map(Into::into).collect(),
+    };
+    // Data are read only once they are known to fit DRAM together.
+    for s in &manifest.segments {
+        program.segments.push(Segment {
+            name: s.name.clone(),
+            kind: s.kind,
+            addr: s.addr,
+            bytes: s.bytes,
+            data: Vec::new(),
+        });
+    }
+    program.validate()?;
+    for (s, segment) in manifest.segments.into_iter().zip(&mut program.segments) {
+        let expected = data_file(&s.name);
+        if s.data_file != expected {
+            return Err(BundleError::DataFile {
+                segment: s.name,
+                found: s.data_file,
+                expected,
+            });
+        }
+        if s.data_bytes > s.bytes {
+            return Err(BundleError::Program {
+                source: ProgramError::SegmentData {
+                    segment: s.name,
+                    data_bytes: s.data_bytes.into(),
+                    bytes: s.bytes,
+                },
+            });
+        }
+        let data = entries.read(&s.data_file, s.data_bytes.into())?;
+        if data.len() as u64 != u64::from(s.data_bytes) {
+            return Err(BundleError::Length {
+                entry: s.data_file,
+                found: data.len() as u64,
+                expected: s.data_bytes.into(),
+            });
+        }
+        check_sum(&s.data_file, &data, MANIFEST, Some(&s.data_sha256))?;
+        check_sum(&s.data_file, &data, SUMS, sums.get(&s.data_file))?;
+        segment.data = data;
+    }
+    Ok(program)
+}
+
+/// The entries of an archive, by name; each is read once.
+struct Entries<'a> {
+    archive: ZipArchive<Cursor<&'a [u8]>>,
+    unread: BTreeMap<String, usize>,
+}
+
+impl<'a> Entries<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, BundleError> {
+        if !is_bundle(bytes) {
+            return Err(BundleError::NotABundle);
+        }
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(archive_error)?;
+        if let Ok(true) = archive.has_overlapping_files() {
+            return Err(BundleError::Archive {
+                what: "its entries overlap".into(),
+            });
+        }
+        let mut unread = BTreeMap::new();
+        for i in 0..archive.len() {
+            let entry = archive.by_index_raw(i).map_err(archive_error)?;
+            let name = entry.name().map_err(archive_error)?.into_owned();
+            if unread.insert(name.clone(), i).is_some() {
+                return Err(BundleError::Duplicate { entry: name });
+            }
+        }
+        if archive.has_duplicate_names() {
+            return Err(BundleError::Archive {
+                what: "an entry is there twice".into(),
+            });
+        }
+        Ok(Self { archive, unread })
+    }
+
+    /// The bytes of an entry, at most `limit` of them; memory grows with what
+    /// is there, not with what a header says.
+    fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
+        let entry = || name.to_owned();
+        let damaged = |what: String| BundleError::Damaged {
+            entry: entry(),
+            what,
+        };
+        let Some(index) = self.unread.remove(name) else {
+            return Err(BundleError::Missing { entry: entry() });
+        };
+        let file = self.archive.by_index(index);
+        let file = file.map_err(|e| damaged(e.to_string()))?;
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| damaged(e.to_string()))?;
+        if bytes.len() as u64 > limit {
+            return Err(BundleError::TooLarge {
+                entry: entry(),
+                limit,
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// The lines of `SHA256SUMS`: checksum by name.
+    fn sums(&mut self) -> Result<BTreeMap<String, String>, BundleError> {
+        let text = self.read(SUMS, MAX_TEXT_BYTES)?;
+        let text = String::from_utf8_lossy(&text);
+        let mut sums = BTreeMap::new();
+        for (i, line) in text.lines().enumerate() {
+            let parts = line.split_once("  ");
+            let Some((sum, name)) = parts.filter(|(sum, name)| sum.len() == 64 && !name.is_empty())
+            else {
+                return Err(BundleError::Sums { line: i + 1 });
+            };
+            sums.insert(name.to_owned(), sum.to_owned());
+        }
+        Ok(sums)
+    }
+
+    fn nothing_else(&self) -> Result<(), BundleError> {
+        match self.unread.keys().next() {
+            Some(entry) => Err(BundleError::Unexpected {
+                entry: entry.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_sum(
+    entry: &str,
+    bytes: &[u8],
+    list: &'static str,
+    expected: Option<&String>,
+) -> Result<(), BundleError> {
+    let found = sha256(bytes);
+    let expected = expected.map_or("nothing", String::as_str);
+    if found.eq_ignore_ascii_case(expected) {
+        return Ok(());
+    }
+    Err(BundleError::Checksum {
+        entry: entry.into(),
+        list,
+        found,
+        expected: expected.chars().take(64).collect(),
+    })
+}
+
+fn archive_error(e: zip::result::ZipError) -> BundleError {
+    BundleError::Archive {
+        what: e.to_string(),
+    }
+}
+
+fn json(e: serde_json::Error) -> BundleError {
+    let what = e.to_string();
+    let place = format!(" at line {} column {}", e.line(), e.column());
+    BundleError::Json {
+        line: e.line(),
+        column: e.column().max(1),
+        what: what.strip_suffix(&place).unwrap_or(&what).into(),
+    }
+}

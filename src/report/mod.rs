@@ -1,0 +1,5 @@
+//! What people read: renders, computes nothing.
+
+mod table;
+
+pub use table::{Cell, Table, thousands};

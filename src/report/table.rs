@@ -1,0 +1,149 @@
+//! Aligned plain-text tables.
+
+use std::fmt;
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// Text, aligned left.
+    Text(String),
+    /// A count, aligned right, with thousands separators.
+    Count(u64),
+    /// Any other number, already formatted, aligned right.
+    Number(String),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<u32> for Cell {
+    fn from(count: u32) -> Self {
+        Self::Count(count.into())
+    }
+}
+
+impl From<Option<u64>> for Cell {
+    fn from(count: Option<u64>) -> Self {
+        count.map_or_else(|| Self::Number("-".into()), Self::Count)
+    }
+}
+
+impl Cell {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(t) | Self::Number(t) => t.clone(),
+            Self::Count(n) => thousands(*n),
+        }
+    }
+}
+
+/// A table with a head, or without one if the head is empty.
+///
+/// A column with a number in it is aligned right.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(head: &[&str]) -> Self {
+        Self {
+            head: head.iter().map(|h| (*h).into()).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<Vec<String>> = Vec::new();
+        if !self.head.is_empty() {
+            lines.push(self.head.clone());
+        }
+        for row in &self.rows {
+            lines.push(row.iter().map(Cell::text).collect());
+        }
+        let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |c: usize| {
+            let cells = lines.iter().filter_map(|l| l.get(c));
+            cells.map(|t| t.chars().count()).max().unwrap_or(0)
+        };
+        let right = |c: usize| {
+            let mut cells = self.rows.iter().filter_map(|r| r.get(c));
+            cells.any(|cell| !matches!(cell, Cell::Text(_)))
+        };
+        let shape: Vec<(usize, bool)> = (0..columns).map(|c| (width(c), right(c))).collect();
+        for line in &lines {
+            let mut text = String::new();
+            for (cell, &(width, right)) in line.iter().zip(&shape) {
+                text += &if right {
+                    format!("{cell:>width$}  ")
+                } else {
+                    format!("{cell:<width$}  ")
+                };
+            }
+            writeln!(f, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A number in groups of three digits.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_three() {
+        let got = [0, 999, 1000, 1234567].map(thousands);
+        assert_eq!(got, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn numbers_are_aligned_right_and_lines_have_no_tail() {
+        let mut t = Table::new(&["name", "cycles", "note"]);
+        t.row(["a".into(), 1234u64.into(), "".into()]);
+        t.row(["long".into(), None.into(), "x".into()]);
+        let want = "name  cycles  note\na      1,234\nlong       -  x\n";
+        assert_eq!(t.to_string(), want);
+    }
+}

@@ -1,0 +1,5 @@
+//! Events of a run written down.
+
+mod csv;
+
+pub use csv::Csv;

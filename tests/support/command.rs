@@ -1,0 +1,67 @@
+//! Running the built `vta`.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// What a run of the command gave.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Standard output as one JSON object.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
+    }
+
+    /// Whether this build lacks the simulator or assembler that the command needs.
+    pub fn not_linked(&self) -> bool {
+        self.err.contains("not linked into this build")
+    }
+}
+
+/// Runs `vta` in a folder.
+pub fn vta(dir: &Path, args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_vta"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("VTA_LOG")
+        .output()
+        .expect("the built command starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the command writes UTF-8");
+    Ran {
+        code: output.status.code().expect("no signal ends the command"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// A folder with what the sessions of the tests and of the manual start from:
+///
+/// - `two.vta`: a bundle with two launches, `one.vta`: with the first of them
+/// - `dram.bin`: the image of both, instructions at 4096
+/// - `finish.vtasm`: an assembly text
+/// - `golden/fetch/000/`: a golden case
+pub fn folder() -> TempDir {
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let at = |name: &str| dir.path().join(name);
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(at(name), bytes).expect("files can be written");
+    let two = super::programs::two_launches();
+    let mut one = two.clone();
+    one.steps.truncate(1);
+    two.save(&at("two.vta")).expect("the program makes sense");
+    one.save(&at("one.vta")).expect("the program makes sense");
+    write("dram.bin", &two.dram_image());
+    write("finish.vtasm", b".config de10\n.launch main\n  finish\n");
+    super::golden::finish_case(&at("golden/fetch/000"));
+    dir
+}
