@@ -1,11 +1,12 @@
 //! Program order: where tokens order everything, time changes no byte.
 
 use super::pipelines::{Bases, pipeline};
-use super::programs::serial;
+use super::programs::{serial, serial_order};
 use crate::cases;
-use crate::support::Program;
+use crate::support::*;
 use proptest::prelude::*;
 use vta::fsim::Stop;
+use vta::isa::*;
 use vta::tsim::{AssertCause, Status};
 
 /// Both simulators stop at the same place with the same DRAM. Returns whether
@@ -30,6 +31,63 @@ fn same_bytes(p: &Program) -> Result<bool, TestCaseError> {
             Ok(false)
         }
         other => Err(TestCaseError::fail(format!("{other:?}"))),
+    }
+}
+
+/// What waits for ever in one is named by the other.
+#[test]
+fn endless_instruction_stops_both() {
+    let row = Load {
+        dram_base: 0x800,
+        y_size: 1,
+        x_size: 1,
+        ..LOAD
+    };
+    let no_rows = Insn::Load(Load { y_size: 0, ..row });
+    let at_zero = Insn::Load(Load {
+        dram_base: 0,
+        ..row
+    });
+    // The second row wraps to address 0.
+    let back_to_zero = Insn::Load(Load {
+        dram_base: 0x0fff_ff00,
+        x_stride: 0x100,
+        y_size: 2,
+        ..row
+    });
+    // A micro-op of the first beat that is not the first.
+    let in_the_beat = Insn::Load(Load {
+        dram_base: 1,
+        ..Load {
+            memory_type: MemoryType::Uop,
+            ..row
+        }
+    });
+    let nothing = Insn::Store(Store {
+        dram_base: 0x800,
+        x_size: 1,
+        ..STORE
+    });
+    for (config, insn, endless) in [
+        ("de10", no_rows, true),
+        ("wide512", no_rows, true),
+        ("de10", at_zero, true),
+        ("wide128", at_zero, true),
+        ("de10", back_to_zero, true),
+        ("de10", in_the_beat, true),
+        ("wide128", nothing, true),
+        ("de10", nothing, false),
+    ] {
+        let words = serial_order(&[insn]).into_iter().map(Word::word);
+        let p = Program::of(config, words);
+        let functional = p.fsim().expect("it stays inside DRAM").0.stop;
+        let stop = match endless {
+            true => Stop::Endless { insn: 0 },
+            false => Stop::Finish,
+        };
+        assert_eq!(functional, stop, "{config} {insn:?}");
+        let hang = matches!(p.outcome().0.status, Status::Hang { .. });
+        assert_eq!(hang, endless, "{config} {insn:?}");
     }
 }
 
