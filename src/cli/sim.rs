@@ -271,14 +271,10 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
             )
         }
         Stop::Endless { insn } => {
-            let why = Some("a load of no rows never ends".to_owned());
-            (
-                Status::Hang,
-                Some("deadlock"),
-                Some("core.load"),
-                Some(insn),
-                why,
-            )
+            let why = Some(
+                "an instruction of no rows, or that reads at address 0, never ends".to_owned(),
+            );
+            (Status::Hang, Some("deadlock"), None, Some(insn), why)
         }
         Stop::StepLimit { insn } => {
             let why = Some(format!("it would take more than {} steps", limits.steps));

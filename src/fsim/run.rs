@@ -1,8 +1,8 @@
 //! A launch in program order, without time.
 
-use super::{Core, Hazard};
+use super::{Core, Hazard, byte_addr};
 use crate::config::HwConfig;
-use crate::isa::{Illegal, Insn};
+use crate::isa::{Illegal, Insn, MemoryType};
 use crate::mem::{Dram, OutOfRange};
 
 /// Bounds of a run.
@@ -79,6 +79,28 @@ pub struct RunError {
     pub cause: OutOfRange,
 }
 
+/// Whether a LOAD or STORE waits for ever: one of no rows (a STORE only on a bus
+/// as wide as an element), or a row read at address 0, which the test bench's
+/// memory does not answer.
+fn never_ends(cfg: &HwConfig, insn: &Insn) -> bool {
+    match insn {
+        Insn::Load(l) if l.x_size != 0 => {
+            let bytes = match l.memory_type {
+                MemoryType::Uop => cfg.uop_bytes(),
+                MemoryType::Inp => cfg.inp_bytes(),
+                MemoryType::Wgt => cfg.wgt_bytes(),
+                MemoryType::Acc => cfg.acc_bytes(),
+            };
+            let stride = u32::from(l.x_stride).wrapping_mul(bytes);
+            let first = byte_addr(l.dram_base, bytes);
+            let row = |y: u16| first.wrapping_add(u32::from(y).wrapping_mul(stride));
+            l.y_size == 0 || (0..l.y_size).any(|y| row(y) < cfg.beat_bytes())
+        }
+        Insn::Store(s) => s.x_size != 0 && s.y_size == 0 && cfg.beat_bytes() >= cfg.out_bytes(),
+        _ => false,
+    }
+}
+
 /// Executes a launch in program order until FINISH. Tokens are not looked at:
 /// for a program whose tokens are right this gives the bytes of the hardware.
 ///
@@ -122,7 +144,7 @@ pub fn run(
                 done.insns += 1;
                 Some(Stop::Finish)
             }
-            Insn::Load(l) if l.x_size != 0 && l.y_size == 0 => Some(Stop::Endless { insn }),
+            i if never_ends(cfg, i) => Some(Stop::Endless { insn }),
             Insn::Alu(a) => core
                 .alu_hazard(a)
                 .map(|hazard| Stop::Hazard { insn, hazard }),
