@@ -51,3 +51,99 @@ mod fresh {
         check("docs/isa.md", &emit::markdown(&specs()));
     }
 }
+
+mod layers {
+    use std::{fs, path::Path};
+
+    /// Each layer, and the layers that it may import from.
+    const LAYERS: &[(&str, &[&str])] = &[
+        ("config", &[]),
+        ("isa", &[]),
+        ("report", &[]),
+        ("mem", &["config"]),
+        ("golden", &["config"]),
+        ("program", &["config", "isa", "mem"]),
+        ("asm", &["config", "isa", "mem", "program"]),
+        ("fsim", &["config", "isa", "mem"]),
+        ("tsim", &["config", "isa", "mem", "fsim"]),
+        ("trace", &["isa", "tsim"]),
+        (
+            "cli",
+            &[
+                "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
+                "trace",
+            ],
+        ),
+    ];
+
+    fn files(dir: &Path, out: &mut Vec<std::path::PathBuf>) {
+        for entry in fs::read_dir(dir).expect("the folder can be read") {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                files(&path, out);
+            } else {
+                out.push(path);
+            }
+        }
+    }
+
+    /// The layers that a source names after `crate::`.
+    fn imports(source: &str) -> Vec<String> {
+        let code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
+        code.flat_map(|l| {
+            l.split("crate::")
+                .skip(1)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        })
+        .collect()
+    }
+
+    #[test]
+    fn layers_import_only_downward() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut wrong = Vec::new();
+        for entry in fs::read_dir(&src).expect("src can be read") {
+            let path = entry.expect("src can be read").path();
+            if !path.is_dir() {
+                continue;
+            }
+            let layer = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let Some((_, below)) = LAYERS.iter().find(|l| l.0 == layer) else {
+                wrong.push(format!(
+                    "src/{layer} has no row in the table of tests/tidy.rs"
+                ));
+                continue;
+            };
+            let mut sources = Vec::new();
+            files(&path, &mut sources);
+            for file in sources {
+                let text = fs::read_to_string(&file).expect("sources are UTF-8");
+                for name in imports(&text) {
+                    if name != layer && !below.contains(&name.as_str()) && !name.is_empty() {
+                        wrong.push(format!("{} imports {name}", file.display()));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_table_has_no_circle() {
+        for (i, (layer, below)) in LAYERS.iter().enumerate() {
+            for b in *below {
+                let at = LAYERS.iter().position(|l| l.0 == *b);
+                assert!(at.is_some_and(|at| at < i), "{layer} imports {b}");
+            }
+        }
+    }
+}
