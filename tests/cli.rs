@@ -513,3 +513,26 @@ fn a_text_is_assembled_and_printed() {
     let read = |name| fs::read(d.join(name)).unwrap();
     assert_eq!(read("again.vta"), read("finish.vta"));
 }
+
+/// A load of 600 elements is fine in `de10` and too long for `small`.
+#[test]
+fn a_program_that_does_not_fit_the_scratchpads_is_refused() {
+    let dir = folder();
+    let d = dir.path();
+    let text = ".config de10\n.data x inp len=600\n zero 600\n.launch main\n  load.inp sram_base=0 dram_base=x x_size=600\n  finish\n";
+    fs::write(d.join("long.vtasm"), text).unwrap();
+    ok(d, &["run", "long.vtasm"]);
+    let small = ["run", "long.vtasm", "--config", "small"];
+    let ran = vta(d, &small);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let message =
+        "launch main, instruction 0: load reaches element 600 of inp, which has 512 in small";
+    assert!(ran.err.contains(message), "{}", ran.err);
+    assert!(ran.err.contains("--wrap"), "{}", ran.err);
+    let compared = vta(
+        d,
+        &["compare", "long.vtasm", "long.vtasm", "--config", "small"],
+    );
+    assert_eq!(compared.code, 2, "{compared:?}");
+    ok(d, &["run", "long.vtasm", "--config", "small", "--wrap"]);
+}

@@ -20,6 +20,9 @@ pub struct Compare {
     /// Configuration of both: a built-in name or a vta_config.json file [default: each program's]
     #[arg(long, value_name = "NAME|FILE")]
     config: Option<String>,
+    /// Let transfers go past the end of a scratchpad, where indices wrap
+    #[arg(long)]
+    wrap: bool,
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
@@ -39,6 +42,10 @@ impl Compare {
             input::load(&self.a, config.as_ref())?,
             input::load(&self.b, config.as_ref())?,
         );
+        if !self.wrap {
+            input::check_fit(&programs.0).map_err(|e| e.of(&self.a))?;
+            input::check_fit(&programs.1).map_err(|e| e.of(&self.b))?;
+        }
         let a = execute_all(Which::Tsim, &programs.0, self.max_cycles)?;
         let b = execute_all(Which::Tsim, &programs.1, self.max_cycles)?;
         let (config_a, config_b) = (programs.0.config.name, programs.1.config.name);

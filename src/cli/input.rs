@@ -81,6 +81,18 @@ pub fn load(path: &Path, config: Option<&HwConfig>) -> Result<Program, CliError>
     }
 }
 
+/// Refuses a program whose transfers go past the end of a scratchpad.
+///
+/// # Errors
+/// The instruction, and where it would end.
+pub fn check_fit(program: &Program) -> Result<(), CliError> {
+    program.fits().map_err(|e| {
+        CliError::new("program", e).help(
+            "take a configuration with larger scratchpads, or --wrap to let indices wrap as the hardware does",
+        )
+    })
+}
+
 /// Reads a file of at most `limit` bytes.
 ///
 /// # Errors

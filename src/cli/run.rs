@@ -1,7 +1,7 @@
 //! `vta run`: simulates a program.
 
 use super::execute::{Execution, execute};
-use super::input::ProgramArgs;
+use super::input::{self, ProgramArgs};
 use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, number};
 use crate::mem::Dram;
@@ -23,6 +23,9 @@ pub struct Run {
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
+    /// Let transfers go past the end of a scratchpad, where indices wrap; images always may
+    #[arg(long)]
+    wrap: bool,
     /// Run N times in one process, each time from a fresh image
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "1")]
     repeat: u32,
@@ -40,6 +43,9 @@ pub struct Run {
 impl Run {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         let program = self.program.load()?;
+        if self.program.image.is_none() && !self.wrap {
+            input::check_fit(&program)?;
+        }
         let traced = self.traced_launch(&program)?;
         let mut trace = match &self.trace_csv {
             Some(path) => {

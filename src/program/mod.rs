@@ -6,10 +6,12 @@
 pub mod atomic;
 mod bundle;
 pub mod export;
+mod fit;
 mod manifest;
 mod validate;
 
 pub use bundle::{BundleError, is_bundle};
+pub use fit::Misfit;
 pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};
 
 use crate::config::HwConfig;
