@@ -5,12 +5,18 @@
 //! cycles it is quiet, and sleeps until then. Its counters catch up when it
 //! wakes. With [`Options::jump`] off every part ticks in every cycle; both
 //! give the same run (a property test compares them).
+//!
+//! The clock edge, its wires and the counters are one file, because their order
+//! within a cycle is the rule; what units wait for is in `diagnose`.
 
+mod diagnose;
+mod parts;
+
+use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
-use super::event::{Event, Module, Sink, UnitState};
+use super::event::{Event, Sink, UnitState};
 use super::fetch::{Fetch, Head};
-use super::hang::{self, Wait, WaitFor};
 use super::load::Load;
 use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status};
 use super::queue::{InsnQueue, Queued};
@@ -29,69 +35,6 @@ struct Fetched {
     index: u32,
     memory_type: u8,
     insn: Result<Insn, Illegal>,
-}
-
-/// The four modules whose states are reported, in this order.
-const MODULES: [Module; 4] = [
-    Module::Fetch,
-    Module::Unit(Unit::Load),
-    Module::Unit(Unit::Compute),
-    Module::Unit(Unit::Store),
-];
-
-/// The parts that tick on their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-enum Part {
-    Fetch,
-    Load,
-    Compute,
-    Store,
-    Vme,
-    Port,
-}
-
-const PARTS: usize = 6;
-
-impl Part {
-    const ALL: [Self; PARTS] = [
-        Self::Fetch,
-        Self::Load,
-        Self::Compute,
-        Self::Store,
-        Self::Vme,
-        Self::Port,
-    ];
-
-    const fn of_unit(u: Unit) -> Self {
-        match u {
-            Unit::Load => Self::Load,
-            Unit::Compute => Self::Compute,
-            Unit::Store => Self::Store,
-        }
-    }
-
-    const fn of_client(c: Client) -> Self {
-        match c {
-            Client::Fetch => Self::Fetch,
-            Client::Uop | Client::Acc => Self::Compute,
-            Client::Inp | Client::Wgt => Self::Load,
-        }
-    }
-}
-
-/// A set of parts.
-#[derive(Debug, Clone, Copy, Default)]
-struct Parts(u8);
-
-impl Parts {
-    const fn add(&mut self, p: Part) {
-        self.0 |= 1 << p as usize;
-    }
-
-    const fn has(self, p: Part) -> bool {
-        self.0 >> p as usize & 1 != 0
-    }
 }
 
 struct Machine<'a> {
@@ -672,119 +615,5 @@ impl<'a> Machine<'a> {
             insn: Insn::decode(word),
         });
         Ok(())
-    }
-
-    /// What a read client's unit waits for.
-    fn memory(&self, client: Client) -> UnitState {
-        match self.vme.data() {
-            Some(c) if c == client => UnitState::Beats,
-            Some(_) => UnitState::Arbitration,
-            None if self.vme.is_in_flight(client) => UnitState::Latency,
-            None => UnitState::Arbitration,
-        }
-    }
-
-    fn state(&self, module: Module) -> UnitState {
-        let client = |m: MemoryType| match m {
-            MemoryType::Uop => Client::Uop,
-            MemoryType::Wgt => Client::Wgt,
-            MemoryType::Inp => Client::Inp,
-            MemoryType::Acc => Client::Acc,
-        };
-        let memory = |m: MemoryType| self.memory(client(m));
-        let head = |u: Unit| self.queues[u as usize].head();
-        let state = match module {
-            Module::Fetch => match self.fetch.head() {
-                _ if self.fetch.is_done() => return UnitState::Done,
-                _ if self.fetch.is_reading() => self.memory(Client::Fetch),
-                Head::Insn(_) if self.dispatch_to().is_none() => match self.fetched.front() {
-                    Some(Fetched { insn: Ok(i), .. }) => UnitState::Queue(i.unit()),
-                    _ => UnitState::Work,
-                },
-                _ => UnitState::Work,
-            },
-            Module::Unit(Unit::Load) => self.load.state(head(Unit::Load), memory),
-            Module::Unit(Unit::Compute) => self.compute.state(head(Unit::Compute), memory),
-            Module::Unit(Unit::Store) => self.store.state(head(Unit::Store), &self.write),
-        };
-        match state {
-            UnitState::Insn if self.fetch.is_done() => UnitState::Done,
-            other => other,
-        }
-    }
-
-    fn report_states<S: Sink>(&mut self, sink: &mut S) {
-        for (i, module) in MODULES.into_iter().enumerate() {
-            let state = self.state(module);
-            if self.states[i] != Some(state) {
-                self.states[i] = Some(state);
-                sink.event(self.cycle, Event::State { module, state });
-            }
-        }
-    }
-
-    /// Every instruction of the program that decodes.
-    fn program(&self) -> Vec<(u32, Insn)> {
-        (0..self.insn_count)
-            .map_while(|n| {
-                let addr = u64::from(self.insn_addr) + 16 * u64::from(n);
-                self.dram.word128(addr).ok().map(|w| (n, Insn::decode(w)))
-            })
-            .filter_map(|(n, i)| i.ok().map(|i| (n, i)))
-            .collect()
-    }
-
-    fn hang(&self, reason: HangReason) -> Status {
-        let program = self.program();
-        let mut waits = Vec::new();
-        for module in MODULES {
-            let state = self.state(module);
-            let Some(mut wait_for) = hang::wait_for(state) else {
-                continue;
-            };
-            let (insn, since) = match module {
-                Module::Fetch => (self.fetched.front().map(|f| f.index), self.fetch_since),
-                Module::Unit(u) => {
-                    let head = self.queues[u as usize].head();
-                    let idle = matches!(state, UnitState::Token(_) | UnitState::Insn);
-                    let since = if idle { self.head_since } else { self.started };
-                    (head.map(|q| q.index), since[u as usize])
-                }
-            };
-            if let (WaitFor::Token { from, pusher }, Some(n), Module::Unit(to)) =
-                (&mut wait_for, insn, module)
-            {
-                let sem = match (to, *from) {
-                    (Unit::Load, _) => self.load.sem,
-                    (Unit::Store, _) => self.store.sem,
-                    (Unit::Compute, Unit::Load) => self.compute.sem_prev,
-                    (Unit::Compute, _) => self.compute.sem_next,
-                };
-                *pusher = hang::pusher(&program, n, to, *from, sem.dropped());
-            }
-            if module == Module::Fetch && matches!(self.fetched.front(), Some(f) if f.insn.is_err())
-            {
-                wait_for = WaitFor::Unknown;
-            }
-            waits.push(Wait {
-                module,
-                insn,
-                since,
-                wait_for,
-                in_circle: false,
-            });
-        }
-        if waits.is_empty() || waits.iter().all(|w| w.wait_for == WaitFor::Insn) {
-            // Everything was executed and FINISH was not among it.
-            waits.push(Wait {
-                module: Module::Unit(Unit::Compute),
-                insn: None,
-                since: self.head_since[Unit::Compute as usize],
-                wait_for: WaitFor::Insn,
-                in_circle: false,
-            });
-        }
-        hang::mark_circles(&mut waits);
-        Status::Hang { reason, waits }
     }
 }
