@@ -8,12 +8,17 @@
 
 pub mod asm;
 pub mod cli;
+pub mod compiler;
 pub mod config;
 pub mod fsim;
 pub mod golden;
+pub mod graph;
+pub mod host;
 pub mod isa;
 pub mod mem;
 pub mod program;
+pub mod quant;
 pub mod report;
+pub mod sparse;
 pub mod trace;
 pub mod tsim;

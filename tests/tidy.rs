@@ -62,8 +62,18 @@ mod layers {
         ("report", &[]),
         ("mem", &["config"]),
         ("golden", &["config"]),
-        ("program", &["config", "isa", "mem"]),
+        ("host", &[]),
+        ("graph", &[]),
+        ("sparse", &["graph"]),
+        ("program", &["config", "isa", "mem", "host"]),
         ("asm", &["config", "isa", "mem", "program"]),
+        ("quant", &["graph", "host", "sparse"]),
+        (
+            "compiler",
+            &[
+                "config", "isa", "mem", "program", "host", "graph", "sparse", "quant",
+            ],
+        ),
         ("fsim", &["config", "isa", "mem"]),
         ("tsim", &["config", "isa", "mem", "fsim"]),
         ("trace", &["isa", "tsim"]),
@@ -71,7 +81,7 @@ mod layers {
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace",
+                "trace", "host", "graph", "sparse", "quant", "compiler",
             ],
         ),
     ];

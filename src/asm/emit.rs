@@ -216,6 +216,7 @@ pub(super) fn emit(a: &mut Assembler<'_, '_>) -> Program {
         dram_bytes,
         segments,
         steps,
+        ..Program::default()
     }
 }
 
@@ -226,7 +227,8 @@ fn needed(segments: &[Segment], steps: &[Step]) -> u32 {
     for s in segments {
         most = most.max(end(&(s.addr, s.bytes)));
     }
-    for Step::Launch(l) in steps {
+    for step in steps {
+        let Step::Launch(l) = step else { continue };
         let outputs = l.outputs.iter().map(end).max();
         let code = u64::from(l.insn_addr) + 16 * u64::from(l.insn_count);
         most = most.max(outputs.unwrap_or(0)).max(code);

@@ -293,6 +293,9 @@ fn assemble_program(
         dram_bytes: manifest.dram_bytes,
         segments: Vec::new(),
         steps: manifest.steps.into_iter().map(Into::into).collect(),
+        inputs: manifest.inputs,
+        outputs: manifest.outputs,
+        layers: manifest.layers,
     };
     // Data are read only once they are known to fit DRAM together.
     for s in &manifest.segments {

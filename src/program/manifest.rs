@@ -1,6 +1,6 @@
 //! `manifest.json` of a bundle.
 
-use super::{Launch, Program, SegmentKind, Step, Symbol};
+use super::{HostStep, Launch, Layer, Program, Region, SegmentKind, Step, Symbol};
 use crate::config::ConfigKeys;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,6 +29,12 @@ pub(super) struct Manifest<C> {
     pub dram_bytes: u32,
     pub segments: Vec<SegmentEntry>,
     pub steps: Vec<StepEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Region>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Region>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
 }
 
 /// A segment; its data are a file of their own.
@@ -49,6 +55,7 @@ pub(super) struct SegmentEntry {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum StepEntry {
     Launch(LaunchEntry),
+    Host(HostStep),
 }
 
 /// A launch.
@@ -102,23 +109,30 @@ impl Manifest<serde_json::Map<String, serde_json::Value>> {
             steps: program
                 .steps
                 .iter()
-                .map(|Step::Launch(l)| {
-                    StepEntry::Launch(LaunchEntry {
+                .map(|step| match step {
+                    Step::Launch(l) => StepEntry::Launch(LaunchEntry {
                         name: l.name.clone(),
                         insn_addr: l.insn_addr,
                         insn_count: l.insn_count,
                         outputs: l.outputs.clone(),
                         symbols: l.symbols.clone(),
-                    })
+                    }),
+                    Step::Host(h) => StepEntry::Host(h.clone()),
                 })
                 .collect(),
+            inputs: program.inputs.clone(),
+            outputs: program.outputs.clone(),
+            layers: program.layers.clone(),
         }
     }
 }
 
 impl From<StepEntry> for Step {
     fn from(entry: StepEntry) -> Self {
-        let StepEntry::Launch(l) = entry;
+        let l = match entry {
+            StepEntry::Launch(l) => l,
+            StepEntry::Host(h) => return Self::Host(h),
+        };
         Self::Launch(Launch {
             name: l.name,
             insn_addr: l.insn_addr,

@@ -8,10 +8,12 @@ mod bundle;
 pub mod export;
 mod fit;
 mod manifest;
+mod network;
 mod validate;
 
 pub use bundle::{BundleError, is_bundle};
 pub use fit::Misfit;
+pub use network::{HostStep, Layer, Layout, On, Region, WeightMap};
 pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};
 
 use crate::config::HwConfig;
@@ -21,7 +23,7 @@ use crate::isa::{Illegal, Insn};
 ///
 /// All steps share one DRAM, as on a board: a launch finds what the steps
 /// before it left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Program {
     /// The hardware that it was made for.
     pub config: HwConfig,
@@ -32,6 +34,12 @@ pub struct Program {
     pub segments: Vec<Segment>,
     /// Device launches and host steps, in order.
     pub steps: Vec<Step>,
+    /// Inputs of the network, for programs of networks.
+    pub inputs: Vec<Region>,
+    /// Outputs of the network.
+    pub outputs: Vec<Region>,
+    /// Layers of the network, in execution order.
+    pub layers: Vec<Layer>,
 }
 
 /// A named piece of DRAM.
@@ -72,10 +80,12 @@ pub enum SegmentKind {
 }
 
 /// One step of a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Run instructions on the device until FINISH.
     Launch(Launch),
+    /// Compute something on the host.
+    Host(HostStep),
 }
 
 /// Instructions for the device, and where the results are.
@@ -121,8 +131,9 @@ impl Program {
 
     /// The launches, in order.
     pub fn launches(&self) -> impl Iterator<Item = &Launch> {
-        self.steps.iter().map(|s| match s {
-            Step::Launch(l) => l,
+        self.steps.iter().filter_map(|s| match s {
+            Step::Launch(l) => Some(l),
+            Step::Host(_) => None,
         })
     }
 }

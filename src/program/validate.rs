@@ -247,6 +247,7 @@ impl Program {
                 outputs,
                 symbols: Vec::new(),
             })],
+            ..Self::default()
         };
         program.validate()?;
         Ok(program)
