@@ -114,8 +114,7 @@ impl ConvJob {
     pub(super) fn acc_per_vector(&self) -> u32 {
         match &self.leaky {
             None => 1,
-            Some(k) if k.len() == 1 => 2,
-            Some(_) => 3,
+            Some(k) => 1 + k.len().min(2) as u32,
         }
     }
 
@@ -127,17 +126,12 @@ impl ConvJob {
         };
         let leaky = match &self.leaky {
             None => 0,
+            Some(k) if k.is_empty() => 1,
             // A copy each, a sum of two cycles for all but the first, the maximum.
             Some(k) => k.len() as u64 + 2 * (k.len() as u64 - 1) + 2,
         };
-        let (lo, hi) = self.limits();
-        1 + shift + leaky + u64::from(self.post_shift > 0) + u64::from(lo) + u64::from(hi)
-    }
-
-    /// Which limits need an instruction: values that were never shifted nor
-    /// summed cannot leave int8.
-    pub(super) fn limits(&self) -> (bool, bool) {
-        (true, true)
+        // The start of the sum, and two limits.
+        3 + shift + leaky + u64::from(self.post_shift > 0)
     }
 
     /// GEMM steps, those on padding left out.

@@ -725,7 +725,9 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let job = self.job;
         let n = blocks.len() as u32 * pix;
         let none = Deps::default();
-        if let Some(terms) = &job.leaky {
+        if job.leaky.as_ref().is_some_and(Vec::is_empty) {
+            self.push(alu(AluOpcode::Max, Some(0), acc, acc, line(n)), &none);
+        } else if let Some(terms) = &job.leaky {
             let (sum, term) = (acc + n, acc + 2 * n);
             for (i, k) in terms.iter().enumerate() {
                 let to = if i == 0 { sum } else { term };
