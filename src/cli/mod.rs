@@ -14,8 +14,11 @@ mod export_image;
 mod golden;
 mod info;
 mod input;
+mod layers;
 mod number;
+mod progress;
 mod run;
+mod samples;
 pub mod sim;
 mod text;
 

@@ -6,7 +6,7 @@ use crate::golden::Status;
 use crate::isa::Unit;
 use crate::mem::Dram;
 use crate::program::Launch;
-use crate::trace::Csv;
+use crate::trace::{Csv, Ends};
 use crate::tsim::{self, NoSink};
 use std::io::{self, Write};
 
@@ -97,6 +97,9 @@ pub struct SimReport {
     pub waits: Vec<String>,
     /// What was counted.
     pub stats: Stats,
+    /// For each symbol of the launch, the cycle in which its last compute
+    /// instruction left the queue; empty unless asked for.
+    pub symbol_ends: Vec<Option<u64>>,
 }
 
 /// A simulator that cannot run a launch.
@@ -120,6 +123,7 @@ pub enum SimError {
 pub struct Sim {
     which: Which,
     config: HwConfig,
+    symbol_ends: bool,
 }
 
 impl Sim {
@@ -128,7 +132,14 @@ impl Sim {
         Self {
             which,
             config: config.clone(),
+            symbol_ends: false,
         }
+    }
+
+    /// Reports when each symbol ends, where cycles are counted and no trace is written.
+    pub fn with_symbol_ends(mut self) -> Self {
+        self.symbol_ends = true;
+        self
     }
 
     /// Runs a launch from reset. A store under way at the end is completed.
@@ -151,6 +162,18 @@ impl Sim {
                 let limits = fsim::Limits::default();
                 let done = fsim::run(&self.config, dram, addr, count, limits)?;
                 Ok(from_fsim(&self.config, &done, limits))
+            }
+            (Which::Tsim, None) if self.symbol_ends => {
+                let options = tsim::Options {
+                    max_cycles,
+                    ..tsim::Options::default()
+                };
+                let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
+                let mut ends = Ends::new(count, symbols);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut ends)?;
+                let mut report = from_tsim(done);
+                report.symbol_ends = ends.into_ends();
+                Ok(report)
             }
             (Which::Tsim, None) => {
                 let options = tsim::Options {
@@ -197,6 +220,7 @@ fn from_tsim(done: tsim::Outcome) -> SimReport {
             bytes_written: s.bytes_written(),
             units: units.collect(),
         },
+        symbol_ends: Vec::new(),
     };
     match done.status {
         tsim::Status::Ok => {}
@@ -301,5 +325,6 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
             alu_steps: done.alu_steps,
             ..Stats::default()
         },
+        symbol_ends: Vec::new(),
     }
 }

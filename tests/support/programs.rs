@@ -59,5 +59,6 @@ pub fn two_launches() -> Program {
             segment("scratch", SegmentKind::Uop, 8192, (0..32).collect()),
         ],
         steps: vec![launch("first", 4096), launch("second", 4128)],
+        ..Program::default()
     }
 }
