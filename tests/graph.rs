@@ -1,0 +1,3 @@
+//! The graph: zoo, ONNX in and out.
+#[path = "graph/zoo.rs"]
+mod zoo;
