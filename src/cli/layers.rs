@@ -1,4 +1,4 @@
-//! Which cycles belong to which layer.
+//! What each layer of a network took.
 //!
 //! A layer ends when its last compute instruction leaves the queue. It has
 //! the cycles between the end of the layer before it, in its launch, and its
@@ -6,17 +6,32 @@
 //! layers of a launch sum to its cycles. Layers of the host have none.
 
 use super::sim::SimReport;
+use crate::isa::Insn;
 use crate::program::{Launch, On, Program, Step};
 
-/// Cycles of each layer of a program, in order.
+/// What one layer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct LayerUse {
+    /// Cycles.
+    pub cycles: u64,
+    /// Steps of the GEMM core.
+    pub gemm_steps: u64,
+    /// Bytes read from DRAM, instructions and micro-ops included.
+    pub bytes_read: u64,
+    /// Bytes written to DRAM.
+    pub bytes_written: u64,
+}
+
+/// What each layer of a program took, in order.
 ///
-/// `reports` gives what the simulator said of a launch, with
-/// [`SimReport::symbol_ends`]; a launch without a report counts nothing.
-pub fn layer_cycles<'a>(
+/// `report` gives what the simulator said of a launch, with
+/// [`SimReport::symbols`]; a launch without a report counts nothing.
+pub fn layer_uses<'a>(
     program: &Program,
+    image: &[u8],
     report: impl Fn(&Launch) -> Option<&'a SimReport>,
-) -> Vec<u64> {
-    let mut cycles = vec![0; program.layers.len()];
+) -> Vec<LayerUse> {
+    let mut uses = vec![LayerUse::default(); program.layers.len()];
     for (step, launch) in program.steps.iter().enumerate() {
         let Step::Launch(launch) = launch else {
             continue;
@@ -24,23 +39,49 @@ pub fn layer_cycles<'a>(
         let Some(report) = report(launch) else {
             continue;
         };
-        let mine = |l: &crate::program::Layer| l.on == On::Device && l.step as usize == step;
-        let layers = program.layers.iter().enumerate().filter(|(_, l)| mine(l));
+        let steps = gemm_steps(launch, image);
         let (mut end, mut last) = (0, None);
-        for (at, layer) in layers {
-            let symbols = launch.symbols.iter().zip(&report.symbol_ends);
-            let own = symbols.filter(|(s, _)| s.name == layer.name);
+        for (layer, used) in program.layers.iter().zip(&mut uses) {
+            if layer.on != On::Device || layer.step as usize != step {
+                continue;
+            }
             // A layer without compute instructions ends with the one before it.
-            let own_end = own.filter_map(|(_, end)| *end).max();
-            let own_end = own_end.unwrap_or(end).max(end);
-            cycles[at] = own_end - end;
-            (end, last) = (own_end, Some(at));
+            let mut own_end = end;
+            for ((symbol, seen), steps) in launch.symbols.iter().zip(&report.symbols).zip(&steps) {
+                if symbol.name == layer.name {
+                    own_end = own_end.max(seen.end.unwrap_or(0));
+                    used.bytes_read += seen.bytes_read;
+                    used.bytes_written += seen.bytes_written;
+                    used.gemm_steps += steps;
+                }
+            }
+            used.cycles = own_end - end;
+            end = own_end;
+            last = Some(used);
         }
         if let Some(last) = last {
-            cycles[last] += report.cycles.unwrap_or(end).saturating_sub(end);
+            last.cycles += report.cycles.unwrap_or(end).saturating_sub(end);
         }
     }
-    cycles
+    uses
+}
+
+/// GEMM steps of each symbol of a launch, resets not counted.
+fn gemm_steps(launch: &Launch, image: &[u8]) -> Vec<u64> {
+    let steps: Vec<u64> = launch
+        .insns(image)
+        .map(|insn| match insn {
+            Ok(Insn::Gemm(g)) if !g.reset_reg => g.steps(),
+            _ => 0,
+        })
+        .collect();
+    let sum = |first: u32, count: u32| {
+        let from = (first as usize).min(steps.len());
+        let to = (from + count as usize).min(steps.len());
+        steps[from..to].iter().sum()
+    };
+    let symbols = launch.symbols.iter();
+    symbols.map(|s| sum(s.first, s.count)).collect()
 }
 
 #[cfg(test)]
@@ -49,6 +90,7 @@ mod tests {
     use crate::golden::Status;
     use crate::host::DType;
     use crate::program::{Layer, Layout, Region, Symbol};
+    use crate::trace::RangeUse;
 
     fn layer(name: &str, on: On, step: u32) -> Layer {
         Layer {
@@ -89,7 +131,12 @@ mod tests {
         }
     }
 
-    fn report(cycles: u64, symbol_ends: &[Option<u64>]) -> SimReport {
+    fn report(cycles: u64, ends: &[Option<u64>]) -> SimReport {
+        let seen = |end: &Option<u64>| RangeUse {
+            end: *end,
+            bytes_read: 10,
+            bytes_written: 1,
+        };
         SimReport {
             status: Status::Ok,
             cycles: Some(cycles),
@@ -99,7 +146,7 @@ mod tests {
             instruction: None,
             waits: Vec::new(),
             stats: super::super::sim::Stats::default(),
-            symbol_ends: symbol_ends.to_vec(),
+            symbols: ends.iter().map(seen).collect(),
         }
     }
 
@@ -122,12 +169,18 @@ mod tests {
         };
         let one = report(130, &[Some(40), Some(60), Some(80), Some(100), Some(130)]);
         let two = report(50, &[None, Some(45)]);
-        let cycles = layer_cycles(&program, |l| match l.name.as_str() {
+        let uses = layer_uses(&program, &[], |l| match l.name.as_str() {
             "one" => Some(&one),
             _ => Some(&two),
         });
+        let cycles: Vec<u64> = uses.iter().map(|u| u.cycles).collect();
         assert_eq!(cycles, [80, 0, 50, 0, 50]);
-        let none = layer_cycles(&program, |_| None);
-        assert_eq!(none, [0; 5]);
+        let bytes: Vec<u64> = uses
+            .iter()
+            .map(|u| u.bytes_read + u.bytes_written)
+            .collect();
+        assert_eq!(bytes, [22, 0, 22, 11, 11]);
+        let none = layer_uses(&program, &[], |_| None);
+        assert_eq!(none, [LayerUse::default(); 5]);
     }
 }

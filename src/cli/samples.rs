@@ -286,7 +286,7 @@ fn raw(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
 /// An array of one sample or of several, of any usual type.
 fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>, CliError> {
     let bytes = input::read(path, MAX_BYTES)?;
-    fn as_type<T: ndarray_npy::ReadableElement>(
+    fn as_type<T: ndarray_npy::ReadableElement + Clone + 'static>(
         bytes: &[u8],
         convert: impl Fn(T) -> f32,
     ) -> Result<ArrayD<f32>, ndarray_npy::ReadNpyError> {

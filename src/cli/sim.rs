@@ -6,7 +6,7 @@ use crate::golden::Status;
 use crate::isa::Unit;
 use crate::mem::Dram;
 use crate::program::Launch;
-use crate::trace::{Csv, Ends};
+use crate::trace::{Csv, RangeUse, Ranges};
 use crate::tsim::{self, NoSink};
 use std::io::{self, Write};
 
@@ -97,9 +97,9 @@ pub struct SimReport {
     pub waits: Vec<String>,
     /// What was counted.
     pub stats: Stats,
-    /// For each symbol of the launch, the cycle in which its last compute
-    /// instruction left the queue; empty unless asked for.
-    pub symbol_ends: Vec<Option<u64>>,
+    /// What happened for each symbol of the launch, and at the end for
+    /// instructions without one; empty unless asked for.
+    pub symbols: Vec<RangeUse>,
 }
 
 /// A simulator that cannot run a launch.
@@ -123,7 +123,7 @@ pub enum SimError {
 pub struct Sim {
     which: Which,
     config: HwConfig,
-    symbol_ends: bool,
+    symbols: bool,
 }
 
 impl Sim {
@@ -132,13 +132,13 @@ impl Sim {
         Self {
             which,
             config: config.clone(),
-            symbol_ends: false,
+            symbols: false,
         }
     }
 
-    /// Reports when each symbol ends, where cycles are counted and no trace is written.
-    pub fn with_symbol_ends(mut self) -> Self {
-        self.symbol_ends = true;
+    /// Reports on each symbol, where cycles are counted and no trace is written.
+    pub fn with_symbols(mut self) -> Self {
+        self.symbols = true;
         self
     }
 
@@ -163,16 +163,17 @@ impl Sim {
                 let done = fsim::run(&self.config, dram, addr, count, limits)?;
                 Ok(from_fsim(&self.config, &done, limits))
             }
-            (Which::Tsim, None) if self.symbol_ends => {
+            (Which::Tsim, None) if self.symbols => {
                 let options = tsim::Options {
                     max_cycles,
                     ..tsim::Options::default()
                 };
                 let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
-                let mut ends = Ends::new(count, symbols);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut ends)?;
+                let beat = self.config.beat_bytes();
+                let mut ranges = Ranges::new((addr, count), beat, symbols);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut ranges)?;
                 let mut report = from_tsim(done);
-                report.symbol_ends = ends.into_ends();
+                report.symbols = ranges.into_uses();
                 Ok(report)
             }
             (Which::Tsim, None) => {
@@ -220,7 +221,7 @@ fn from_tsim(done: tsim::Outcome) -> SimReport {
             bytes_written: s.bytes_written(),
             units: units.collect(),
         },
-        symbol_ends: Vec::new(),
+        symbols: Vec::new(),
     };
     match done.status {
         tsim::Status::Ok => {}
@@ -325,6 +326,6 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
             alu_steps: done.alu_steps,
             ..Stats::default()
         },
-        symbol_ends: Vec::new(),
+        symbols: Vec::new(),
     }
 }

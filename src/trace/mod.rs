@@ -1,7 +1,7 @@
-//! Events of a run written down.
+//! Events of a run, written down or summed up.
 
 mod csv;
-mod ends;
+mod ranges;
 
 pub use csv::Csv;
-pub use ends::Ends;
+pub use ranges::{RangeUse, Ranges};
