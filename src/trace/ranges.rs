@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn bytes_go_to_the_instruction_that_asked() {
         let mut ranges = Ranges::new((64, 6), 8, [(0, 2), (2, 1)]);
-        let read = |client, addr, beats| Event::ReadCmd {
+        let read = |client, addr, beats: u16| Event::ReadCmd {
             client,
             cmd: ReadCmd {
                 addr,
