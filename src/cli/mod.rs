@@ -13,6 +13,7 @@ mod execute;
 mod export_image;
 mod golden;
 mod info;
+mod info_network;
 mod input;
 mod layers;
 mod number;
