@@ -4,3 +4,4 @@
 pub mod command;
 pub mod golden;
 pub mod programs;
+pub mod network;
