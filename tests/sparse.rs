@@ -308,6 +308,41 @@ fn masks_of_other_networks_are_refused() {
     assert!(sparse::check(&masks, &layers()).is_err());
 }
 
+#[test]
+fn masks_zero_the_weights_of_a_network() {
+    let mut graph = network();
+    for node in graph.nodes_mut() {
+        match &mut node.op {
+            Op::Conv(c) => c.weight.fill(1.0),
+            Op::Dense(d) => d.weight.fill(1.0),
+            _ => {}
+        }
+    }
+    let masks = sparse::random(0.5, 1, &sparse::layers(&graph)).unwrap();
+    sparse::apply(&mut graph, &masks).unwrap();
+    for node in graph.nodes() {
+        match &node.op {
+            Op::Conv(c) => {
+                for ((o, i, y, x), w) in c.weight.indexed_iter() {
+                    let block = [o / BLOCK, i / BLOCK, y, x];
+                    let kept = masks.get(&c.weight_name).is_none_or(|m| m.get(block));
+                    assert_eq!(*w == 1.0, kept, "{} {block:?}", node.name);
+                }
+            }
+            Op::Dense(d) => {
+                for ((o, i), w) in d.weight.indexed_iter() {
+                    let block = [o / BLOCK, i / BLOCK, 0, 0];
+                    let kept = masks.get(&d.weight_name).is_none_or(|m| m.get(block));
+                    assert_eq!(*w == 1.0, kept, "{} {block:?}", node.name);
+                }
+            }
+            _ => {}
+        }
+    }
+    let wrong = Masks::from([("hidden.weight".into(), BlockMask::full([1; 4]))]);
+    assert!(sparse::apply(&mut graph, &wrong).is_err());
+}
+
 /// Dimensions of weights, odd channel counts among them.
 fn weights() -> impl Strategy<Value = ([usize; 4], Vec<usize>)> {
     let channels = prop_oneof![
@@ -360,7 +395,7 @@ proptest! {
             mask.kept.set(at % n, false);
         }
         let mut weight = Array4::<i8>::ones((co, ci, kh, kw));
-        sparse::zero_dropped(&mut weight, &mask, "w").unwrap();
+        sparse::zero_dropped(weight.view_mut(), &mask, "w").unwrap();
         for ((o, i, y, x), w) in weight.indexed_iter() {
             prop_assert_eq!(*w == 1, mask.get([o / BLOCK, i / BLOCK, y, x]));
         }

@@ -1,6 +1,7 @@
 //! Samples from the command line: arrays, images, raw floats, random ones.
 
 use super::{CliError, input, number};
+use crate::host::Tensor;
 use clap::Args;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
@@ -50,15 +51,13 @@ pub struct InputArgs {
     /// At most this many samples [default: all of a file, one random]
     #[arg(long, value_name = "N", value_parser = number::count)]
     pub limit: Option<u32>,
-    #[command(flatten)]
-    pub scaling: Scaling,
 }
 
 /// Samples of a network: for each, a tensor for each input.
 #[derive(Debug, Default, PartialEq)]
 pub struct Samples {
-    /// Values.
-    pub values: Vec<Vec<ArrayD<f32>>>,
+    /// Values, `F32`.
+    pub values: Vec<Vec<Tensor>>,
     /// Classes, where the file has them.
     pub labels: Option<Vec<u8>>,
 }
@@ -77,11 +76,11 @@ impl InputArgs {
     ///
     /// # Errors
     /// A file that cannot be read, or does not fit the network's inputs.
-    pub fn load(&self, inputs: &[InputShape]) -> Result<Samples, CliError> {
+    pub fn load(&self, inputs: &[InputShape], scaling: &Scaling) -> Result<Samples, CliError> {
         let limit = self.limit.map_or(usize::MAX, |n| n as usize);
         match self.random {
             Some(seed) => Ok(random(inputs, seed, self.limit.map_or(1, |n| n as usize))),
-            None => load(&self.input, inputs, limit, &self.scaling),
+            None => load(&self.input, inputs, limit, scaling),
         }
     }
 }
@@ -93,8 +92,9 @@ pub fn random(inputs: &[InputShape], seed: u64, n: usize) -> Samples {
         let unit = (rng.next_u32() >> 8) as f32 / (1 << 24) as f32;
         (2.0 * unit - 1.0) * 3.0f32.sqrt()
     };
-    let mut sample = || -> Vec<ArrayD<f32>> {
-        let one = |i: &InputShape| ArrayD::from_shape_simple_fn(IxDyn(&i.dims), &mut value);
+    let mut sample = || -> Vec<Tensor> {
+        let one =
+            |i: &InputShape| Tensor::F32(ArrayD::from_shape_simple_fn(IxDyn(&i.dims), &mut value));
         inputs.iter().map(one).collect()
     };
     Samples {
@@ -135,7 +135,8 @@ pub fn load(
                 break;
             }
             let read = read(path, input, left, scaling)?;
-            all.values.extend(read.values.into_iter().map(|v| vec![v]));
+            all.values
+                .extend(read.values.into_iter().map(|v| vec![Tensor::F32(v)]));
             match (&mut all.labels, read.labels) {
                 (Some(labels), Some(more)) => labels.extend(more),
                 (labels @ None, Some(first)) if all.values.len() == first.len() => {
@@ -149,7 +150,8 @@ pub fn load(
         for (k, (path, input)) in files.iter().zip(inputs).enumerate() {
             let read = read(path, input, limit, scaling)?;
             if k == 0 {
-                all.values = read.values.into_iter().map(|v| vec![v]).collect();
+                let values = read.values.into_iter();
+                all.values = values.map(|v| vec![Tensor::F32(v)]).collect();
                 continue;
             }
             if read.values.len() != all.values.len() {
@@ -159,7 +161,7 @@ pub fn load(
                 return Err(CliError::new("input", message).of(path));
             }
             for (sample, value) in all.values.iter_mut().zip(read.values) {
-                sample.push(value);
+                sample.push(Tensor::F32(value));
             }
         }
     }

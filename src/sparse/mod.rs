@@ -13,7 +13,7 @@ pub use error::MaskError;
 pub use file::{MAX_FILE_BYTES, MAX_HEADER_BYTES, read, write};
 pub use layers::{MaskLayer, check, layers};
 pub use random::{kept_at, random};
-pub use zero::{nonzero_blocks, zero_dropped};
+pub use zero::{apply, nonzero_blocks, zero_dropped};
 
 use bitvec::vec::BitVec;
 use std::collections::BTreeMap;

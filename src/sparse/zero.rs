@@ -1,7 +1,8 @@
-//! Zero blocks of weights.
+//! Zero blocks of weights: found, and made by masks.
 
-use super::{BLOCK, BlockMask, MaskError};
-use ndarray::{Array4, s};
+use super::{BLOCK, BlockMask, MaskError, Masks, layers};
+use crate::graph::{Graph, Op};
+use ndarray::{Array4, ArrayViewMut4, Axis, s};
 
 /// The blocks of a weight `[co, ci / groups, kh, kw]` that hold anything but zeros.
 pub fn nonzero_blocks(weight: &Array4<i8>) -> BlockMask {
@@ -21,7 +22,7 @@ pub fn nonzero_blocks(weight: &Array4<i8>) -> BlockMask {
 /// # Errors
 /// The mask is of another weight; `key` names it.
 pub fn zero_dropped<T: Clone + Default>(
-    weight: &mut Array4<T>,
+    mut weight: ArrayViewMut4<'_, T>,
     mask: &BlockMask,
     key: &str,
 ) -> Result<(), MaskError> {
@@ -48,6 +49,36 @@ pub fn zero_dropped<T: Clone + Default>(
                     }
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Sets what masks drop to zero in a network's weights; weights without a
+/// mask stay as they are.
+///
+/// # Errors
+/// A mask that no layer has, or of other dimensions.
+pub fn apply(graph: &mut Graph, masks: &Masks) -> Result<(), MaskError> {
+    super::check(masks, &layers(graph))?;
+    for node in graph.nodes_mut() {
+        match &mut node.op {
+            Op::Conv(c) => {
+                if let Some(mask) = masks.get(&c.weight_name) {
+                    zero_dropped(c.weight.view_mut(), mask, &c.weight_name)?;
+                }
+            }
+            Op::Dense(d) => {
+                if let Some(mask) = masks.get(&d.weight_name) {
+                    let weight = d
+                        .weight
+                        .view_mut()
+                        .insert_axis(Axis(2))
+                        .insert_axis(Axis(3));
+                    zero_dropped(weight, mask, &d.weight_name)?;
+                }
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -84,14 +84,20 @@ impl Conv {
         let conv = QConv {
             weight_name: name.into(),
             weight,
-            bias: (0..self.co).map(|_| n.below(20_000) as i32 - 10_000).collect(),
+            bias: (0..self.co)
+                .map(|_| n.below(20_000) as i32 - 10_000)
+                .collect(),
             window: self.window,
             groups: self.groups,
             shift: shifts,
             leaky: self.leaky.clone(),
             residual_shift: if self.residual { n.below(7) as u8 } else { 0 },
             post_shift: self.post_shift,
-            clamp: if n.below(2) == 0 { (0, 127) } else { (-128, 127) },
+            clamp: if n.below(2) == 0 {
+                (0, 127)
+            } else {
+                (-128, 127)
+            },
         };
         (conv, mask)
     }

@@ -3,5 +3,5 @@
 
 pub mod command;
 pub mod golden;
-pub mod programs;
 pub mod network;
+pub mod programs;
