@@ -20,8 +20,6 @@ pub fn elements(dims: &[usize]) -> Option<usize> {
 }
 
 /// Positions of a window along one axis; none if it has none.
-///
-/// `span` is the distance from the first to the last element that it meets, plus 1.
 pub(super) fn positions(
     extent: usize,
     kernel: usize,
@@ -334,8 +332,8 @@ impl HostOp {
 
     /// `[1, c, h, w]` as `[c, h, w]`.
     fn image(&self, x: &[usize]) -> Result<[usize; 3], HostError> {
-        match x {
-            &[1, c, h, w] => Ok([c, h, w]),
+        match *x {
+            [1, c, h, w] => Ok([c, h, w]),
             _ => Err(self.wrong(format!("{x:?} is not [1, c, h, w]"))),
         }
     }

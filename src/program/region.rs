@@ -68,9 +68,9 @@ pub enum RegionError {
 
 /// Channels, and elements of a channel, of a blocked tensor.
 fn blocked(dims: &[usize]) -> Option<(usize, usize)> {
-    match dims {
-        &[1, c] => Some((c, 1)),
-        &[1, c, h, w] => Some((c, h * w)),
+    match *dims {
+        [1, c] => Some((c, 1)),
+        [1, c, h, w] => Some((c, h * w)),
         _ => None,
     }
 }

@@ -26,11 +26,12 @@ fn check_texts<'a>(
 impl Program {
     /// Checks host steps, inputs, outputs and layers.
     pub(super) fn validate_network(&self) -> Result<(), ProgramError> {
-        let host = |s| match s {
-            &Step::Host(ref h) => Some(h),
-            Step::Launch(_) => None,
+        let hosts = || {
+            self.steps.iter().filter_map(|s| match s {
+                Step::Host(h) => Some(h),
+                Step::Launch(_) => None,
+            })
         };
-        let hosts = || self.steps.iter().filter_map(host);
         check_texts("host step", hosts().map(|h| &h.name))?;
         for h in hosts() {
             h.check(self.dram_bytes.into(), self.config.block)?;
