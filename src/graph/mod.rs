@@ -5,6 +5,7 @@
 //! is computed at run time and has fixed dimensions, batch (1) included.
 
 mod builder;
+pub mod onnx;
 pub mod shape;
 pub mod zoo;
 
