@@ -6,3 +6,5 @@ mod support;
 mod cases;
 #[path = "compiler/layers.rs"]
 mod layers;
+#[path = "compiler/networks.rs"]
+mod networks;

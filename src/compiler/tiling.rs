@@ -12,7 +12,7 @@ use crate::config::HwConfig;
 use crate::isa::Unit;
 
 /// Tilings that are tried in the stream.
-const TRIED: usize = 20;
+const TRIED: usize = 48;
 
 /// Operations above which fewer are tried.
 const MANY: f64 = 1500.0;

@@ -15,7 +15,7 @@ fn inputs(net: &QNet, seed: u64) -> Vec<Tensor> {
     dims.map(|d| int8(&d, n.int8(d.iter().product()))).collect()
 }
 
-fn check(net: &QNet, sparsity: Sparsity<'_>, config: &str, seed: u64) {
+pub fn check(net: &QNet, sparsity: Sparsity<'_>, config: &str, seed: u64) {
     let options = Options {
         config: HwConfig::built_in(config).expect("built in"),
         sparsity,
@@ -30,7 +30,7 @@ fn check(net: &QNet, sparsity: Sparsity<'_>, config: &str, seed: u64) {
     }
 }
 
-fn configs() -> impl Strategy<Value = &'static str> {
+pub fn configs() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         3 => Just("de10"),
         1 => prop::sample::select(HwConfig::BUILT_IN.to_vec())
