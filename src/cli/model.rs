@@ -1,10 +1,9 @@
 //! Networks from the command line: an ONNX file, or a name of the zoo.
 
-use super::onnx_shim as onnx;
 use super::samples::InputShape;
 use super::{CliError, input, number};
 use crate::config::nearest;
-use crate::graph::{Graph, zoo};
+use crate::graph::{Graph, onnx, zoo};
 use crate::sparse::{self, Masks};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -51,7 +50,7 @@ pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Graph, CliError> {
         true => e,
         false => e.help("check the path; `vta zoo` lists the networks that need no file"),
     })?;
-    onnx::import(&bytes, model).map_err(|e| CliError::new("model", e).of(path))
+    onnx::import(&bytes, model).map_err(|e| CliError::new("model", e))
 }
 
 /// A name that is neither a file nor of the zoo.
