@@ -4,3 +4,5 @@
 mod naive;
 #[path = "quant/reference.rs"]
 mod reference;
+#[path = "quant/zoo.rs"]
+mod zoo;

@@ -47,11 +47,17 @@ pub(super) fn conv(args: &ConvArgs<'_>, x: &[f32], input: Map) -> Option<(Map, V
     let mut columns = Vec::new();
     for group in 0..args.groups {
         let rows = group * outputs..(group + 1) * outputs;
-        let point = [kh, kw] == [1, 1] && args.window.stride == [1, 1] && args.window.pads == [0; 4];
+        let point =
+            [kh, kw] == [1, 1] && args.window.stride == [1, 1] && args.window.pads == [0; 4];
         let b = if point {
             &x[group * ci * plane..(group + 1) * ci * plane]
         } else {
-            padded.gather(args.window, group * ci..(group + 1) * ci, output, &mut columns);
+            padded.gather(
+                args.window,
+                group * ci..(group + 1) * ci,
+                output,
+                &mut columns,
+            );
             &columns[..]
         };
         let a = &weight[rows.start * length..rows.end * length];
@@ -84,11 +90,7 @@ impl Padded {
     }
 
     /// What a kernel position meets in a row of the output.
-    fn row(
-        &self,
-        window: &Window,
-        [c, oy, ky, kx]: [usize; 4],
-    ) -> impl Iterator<Item = &f32> {
+    fn row(&self, window: &Window, [c, oy, ky, kx]: [usize; 4]) -> impl Iterator<Item = &f32> {
         let y = c * self.h + oy * window.stride[0] + ky * window.dilation[0];
         let at = y * self.w + kx * window.dilation[1];
         self.data[at..].iter().step_by(window.stride[1])

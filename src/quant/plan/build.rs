@@ -4,8 +4,8 @@ use super::fuse::{Chain, Readers, channelwise};
 use super::{Form, Kind, Layout, Linear, Plan, PlanTensor, Step, Weights, leaky};
 use crate::graph::{Dense, Graph, Node, Op, TensorId, Window};
 use crate::host::HostOp;
-use crate::quant::float::host_ops;
 use crate::quant::error::QuantError;
+use crate::quant::float::host_ops;
 use crate::quant::shape::{Map, POINT};
 
 /// Fewest channels for which a dense layer over a flattened map reads the map
@@ -139,9 +139,7 @@ impl<'g> Builder<'g> {
                 self.mean(i, x, map.c, Window { kernel, ..POINT });
             }
             (Op::Add, Some(map))
-                if every
-                    && node.inputs.len() == 2
-                    && self.dims(node.inputs[1]) == self.dims(x) =>
+                if every && node.inputs.len() == 2 && self.dims(node.inputs[1]) == self.dims(x) =>
             {
                 let mut linear = self.channels(i, map.c, POINT, (1., 0.));
                 linear.before = x;
@@ -310,9 +308,23 @@ impl<'g> Builder<'g> {
         let (end, at) = (chain.end, chain.last);
         let rows_first = |n| vec![1, 1, rows, n];
         let why = "rows become pixels";
-        let reshaped = self.moved(at, x, HostOp::Reshape { dims: rows_first(inputs) }, rows_first(inputs), why);
+        let reshaped = self.moved(
+            at,
+            x,
+            HostOp::Reshape {
+                dims: rows_first(inputs),
+            },
+            rows_first(inputs),
+            why,
+        );
         let perm = vec![0, 3, 1, 2];
-        let pixels = self.moved(at, reshaped, HostOp::Transpose { perm }, vec![1, inputs, 1, rows], why);
+        let pixels = self.moved(
+            at,
+            reshaped,
+            HostOp::Transpose { perm },
+            vec![1, inputs, 1, rows],
+            why,
+        );
         let result = self.tensor(&format!("{}.pixels", node.name), vec![1, out, 1, rows], end);
         let step = Step {
             name: node.name.clone(),
@@ -329,7 +341,9 @@ impl<'g> Builder<'g> {
         let step = Step {
             name: format!("{}.rows", node.name),
             source: "Reshape".into(),
-            kind: Kind::Move(HostOp::Reshape { dims: self.dims(end).to_vec() }),
+            kind: Kind::Move(HostOp::Reshape {
+                dims: self.dims(end).to_vec(),
+            }),
             inputs: vec![back],
             output: end,
             why: why.into(),
@@ -342,7 +356,9 @@ impl<'g> Builder<'g> {
     fn flattened(&self, x: TensorId, inputs: usize) -> (TensorId, Layout) {
         let as_is = (x, Layout::Channels);
         let graph = self.plan.graph;
-        let Some(flat) = graph.producer(x) else { return as_is };
+        let Some(flat) = graph.producer(x) else {
+            return as_is;
+        };
         if !matches!(flat.op, Op::Reshape) || *self.dims(x) != [1, inputs] {
             return as_is;
         }
@@ -354,7 +370,9 @@ impl<'g> Builder<'g> {
         if let Some(node) = transposed {
             from = node.inputs[0];
         }
-        let &[1, c, h, w] = self.dims(from) else { return as_is };
+        let &[1, c, h, w] = self.dims(from) else {
+            return as_is;
+        };
         if h * w == 1 || c < CHANNELS_AS_THEY_LIE || !self.int8(from) {
             return as_is;
         }

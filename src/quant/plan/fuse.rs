@@ -1,7 +1,7 @@
 //! What follows a convolution and goes into it.
 
-use super::leaky;
 use super::Linear;
+use super::leaky;
 use crate::graph::{Constant, Graph, Node, Op, TensorId};
 use crate::quant::shape::Map;
 
@@ -96,9 +96,7 @@ impl Chain {
         // Only sums so far: a channel's factor and summand are part of its weights.
         let linear = self.residual.is_none() && self.linear.leaky.is_none() && !self.clipped;
         let fold = match &node.op {
-            Op::Scale { scale, shift } if self.axis == 1 => {
-                Some((scale.to_vec(), shift.to_vec()))
-            }
+            Op::Scale { scale, shift } if self.axis == 1 => Some((scale.to_vec(), shift.to_vec())),
             Op::MulConst(c) => channelwise(c, dims, self.axis).map(|s| (s, vec![0.; channels])),
             Op::AddConst(c) => channelwise(c, dims, self.axis).map(|s| (vec![1.; channels], s)),
             _ => None,
@@ -150,7 +148,10 @@ impl Chain {
 fn ends_weights(graph: &Graph, nodes: &[&Node], readers: &Readers, t: TensorId) -> bool {
     let producer = graph.producer(t);
     let weights = producer.is_some_and(|n| matches!(n.op, Op::Conv(_) | Op::Dense(_)));
-    weights && readers.only(t).is_some_and(|n| matches!(nodes[n].op, Op::Add))
+    weights
+        && readers
+            .only(t)
+            .is_some_and(|n| matches!(nodes[n].op, Op::Add))
 }
 
 /// A constant's value for each index of one dimension, if it depends on no other.

@@ -13,8 +13,8 @@ const PIXELS: usize = 64;
 
 /// A convolution on given maps.
 #[derive(Debug)]
-pub(super) struct ConvPlan<'a> {
-    conv: &'a QConv,
+pub(crate) struct ConvPlan<'a> {
+    pub conv: &'a QConv,
     input: Map,
     output: Map,
     /// The weights, widened.
@@ -32,23 +32,14 @@ impl<'a> ConvPlan<'a> {
         }
     }
 
-    /// Computes `[c][h][w]` from `[c][h][w]`.
-    pub fn run(&self, x: &[i8], residual: Option<&[i8]>) -> Vec<i8> {
+    /// Sums of products `[co][ho][wo]` of an input `[c][h][w]`.
+    pub fn sums(&self, x: &[i8]) -> Vec<i32> {
         let padded = self.pad(x);
-        let sums = if self.output.c / self.conv.groups >= 4 {
+        if self.output.c / self.conv.groups >= 4 {
             self.matrix(&padded)
         } else {
             self.planes(&padded)
-        };
-        let plane = self.output.plane();
-        let mut y = vec![0; sums.len()];
-        for (c, (sums, y)) in sums.chunks(plane).zip(y.chunks_mut(plane)).enumerate() {
-            let residual = residual.map(|r| &r[c * plane..][..plane]);
-            for (i, (sum, y)) in sums.iter().zip(y).enumerate() {
-                *y = finish(self.conv, c, *sum, residual.map(|r| r[i]));
-            }
         }
-        y
     }
 
     /// Rows and columns of the padded input.
@@ -156,8 +147,21 @@ fn dot4(x: &[i16], w: [&[i16]; 4]) -> [i32; 4] {
     s
 }
 
+/// What follows the sums of products, for all elements of an output.
+pub(crate) fn finish_all(conv: &QConv, sums: &[i32], residual: Option<&[i8]>) -> Vec<i8> {
+    let plane = (sums.len() / conv.bias.len().max(1)).max(1);
+    let mut y = vec![0; sums.len()];
+    for (c, (sums, y)) in sums.chunks(plane).zip(y.chunks_mut(plane)).enumerate() {
+        let residual = residual.map(|r| &r[c * plane..][..plane]);
+        for (i, (sum, y)) in sums.iter().zip(y).enumerate() {
+            *y = finish(conv, c, *sum, residual.map(|r| r[i]));
+        }
+    }
+    y
+}
+
 /// What follows the sum of products, as [`QConv`] says.
-pub(super) fn finish(conv: &QConv, channel: usize, products: i32, residual: Option<i8>) -> i8 {
+fn finish(conv: &QConv, channel: usize, products: i32, residual: Option<i8>) -> i8 {
     let shift = conv.shift.of(channel);
     let mut a = conv.bias[channel] + half(shift) + (half(conv.post_shift) << shift) + products;
     if let Some(leaky) = &conv.leaky {

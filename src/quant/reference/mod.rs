@@ -6,16 +6,16 @@
 
 mod conv;
 mod pool;
-mod step;
+mod values;
 
 use super::check::{NetError, check};
-use super::net::{QNet, QNode, QOp, QTensorId, QType};
+use super::net::{QNet, QNode, QOp, QTensorId};
 use super::shape::Map;
-use crate::host::{HostOp, Tensor};
-use conv::ConvPlan;
+use crate::host::{HostError, HostOp, Tensor};
+pub(crate) use conv::{ConvPlan, finish_all};
 use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
-pub use step::HostError;
+pub(crate) use values::Values;
 
 /// Why a network cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +58,9 @@ pub struct Reference<'a> {
     steps: Vec<Step<'a>>,
 }
 
+/// One node, ready to run.
 #[derive(Debug)]
-enum Step<'a> {
+pub(crate) enum Step<'a> {
     Conv(ConvPlan<'a>),
     MaxPool(&'a crate::graph::Window, Map, Map),
     Host(&'a HostOp),
@@ -72,7 +73,7 @@ impl<'a> Reference<'a> {
     /// The first node that breaks a rule, sums that may leave int32 among them.
     pub fn new(net: &'a QNet) -> Result<Self, NetError> {
         check(net)?;
-        let steps = net.nodes.iter().map(|node| step(net, node));
+        let steps = net.nodes.iter().map(|node| Step::of(net, node));
         let steps = steps.collect::<Result<_, _>>()?;
         Ok(Self { net, steps })
     }
@@ -82,18 +83,7 @@ impl<'a> Reference<'a> {
     /// # Errors
     /// Inputs that do not fit, a host operator that fails.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
-        let mut values = self.trace(inputs)?;
-        let outputs = &self.net.outputs;
-        let take = |(i, t): (usize, &QTensorId)| {
-            // An output that is named twice is needed again.
-            let value = if outputs[i + 1..].contains(t) {
-                values[t.0].clone()
-            } else {
-                values[t.0].take()
-            };
-            value.ok_or_else(|| absent(self.net, *t))
-        };
-        outputs.iter().enumerate().map(take).collect()
+        self.values(inputs)?.outputs(self.net)
     }
 
     /// Runs one sample; the result has every tensor, by id.
@@ -101,24 +91,7 @@ impl<'a> Reference<'a> {
     /// # Errors
     /// As [`Self::run`].
     pub fn trace(&self, inputs: &[Tensor]) -> Result<Vec<Option<Tensor>>, RunError> {
-        let net = self.net;
-        if inputs.len() != net.inputs.len() {
-            return Err(RunError::Inputs {
-                want: net.inputs.len(),
-                got: inputs.len(),
-            });
-        }
-        let mut values = vec![None; net.tensors.len()];
-        for (t, value) in net.inputs.iter().zip(inputs) {
-            fits(net, *t, value)?;
-            values[t.0] = Some(value.clone());
-        }
-        for (node, step) in net.nodes.iter().zip(&self.steps) {
-            let value = self.step(node, step, &values)?;
-            fits(net, node.output, &value)?;
-            values[node.output.0] = Some(value);
-        }
-        Ok(values)
+        Ok(self.values(inputs)?.0)
     }
 
     /// Runs many samples on all threads.
@@ -130,47 +103,72 @@ impl<'a> Reference<'a> {
         results.into_iter().collect()
     }
 
-    fn step(
-        &self,
-        node: &QNode,
-        step: &Step<'_>,
-        values: &[Option<Tensor>],
-    ) -> Result<Tensor, RunError> {
-        let net = self.net;
-        let operands = node.inputs.iter().map(|t| {
-            let value = values[t.0].as_ref();
-            value.ok_or_else(|| absent(net, *t))
-        });
-        let operands: Vec<&Tensor> = operands.collect::<Result<_, _>>()?;
-        let bytes = |i: usize| {
-            let t = node.inputs[i];
-            ints(operands[i]).ok_or_else(|| absent(net, t))
+    fn values(&self, inputs: &[Tensor]) -> Result<Values, RunError> {
+        let mut values = Values::new(self.net, inputs)?;
+        for (node, step) in self.net.nodes.iter().zip(&self.steps) {
+            let value = step.run(self.net, node, &values)?;
+            values.put(self.net, node.output, value)?;
+        }
+        Ok(values)
+    }
+}
+
+impl<'a> Step<'a> {
+    /// A node of a network, which is checked.
+    pub fn of(net: &QNet, node: &'a QNode) -> Result<Self, NetError> {
+        let map = |t: QTensorId| {
+            Map::of(&net.tensor(t).dims).ok_or_else(|| NetError {
+                node: node.name.clone(),
+                what: format!("`{}` is not a map", net.tensor(t).name),
+            })
         };
-        let y = match step {
+        let ends = || Ok((map(node.inputs[0])?, map(node.output)?));
+        Ok(match &node.op {
+            QOp::Conv(conv) => {
+                let (input, output) = ends()?;
+                Step::Conv(ConvPlan::new(conv, input, output))
+            }
+            QOp::MaxPool(w) => {
+                let (input, output) = ends()?;
+                Step::MaxPool(w, input, output)
+            }
+            QOp::Host(op) => Step::Host(op),
+        })
+    }
+
+    /// The node's result.
+    pub fn run(&self, net: &QNet, node: &QNode, values: &Values) -> Result<Tensor, RunError> {
+        let y = match self {
             Step::Host(op) => {
-                return step::run(op, &operands).map_err(|source| RunError::Host {
+                let operands = node.inputs.iter().map(|t| values.get(net, *t));
+                let operands: Vec<&Tensor> = operands.collect::<Result<_, _>>()?;
+                return op.run(&operands).map_err(|source| RunError::Host {
                     node: node.name.clone(),
                     source,
                 });
             }
             Step::MaxPool(window, input, output) => {
-                pool::max_pool(&bytes(0)?, *input, *output, window)
+                let x = values.ints(net, node.inputs[0])?;
+                pool::max_pool(&x, *input, *output, window)
             }
             Step::Conv(plan) => {
-                let residual = match operands.len() {
-                    1 => None,
-                    _ => Some(bytes(1)?),
-                };
-                plan.run(&bytes(0)?, residual.as_deref())
+                let sums = plan.sums(&*values.ints(net, node.inputs[0])?);
+                let residual = values.residual(net, node)?;
+                finish_all(plan.conv, &sums, residual.as_deref())
             }
         };
-        let dims = IxDyn(&net.tensor(node.output).dims);
-        let y = ArrayD::from_shape_vec(dims, y).map_err(|e| NetError {
-            node: node.name.clone(),
-            what: e.to_string(),
-        })?;
-        Ok(Tensor::I8(y))
+        shaped(net, node, y)
     }
+}
+
+/// A result with its dimensions.
+pub(crate) fn shaped(net: &QNet, node: &QNode, y: Vec<i8>) -> Result<Tensor, RunError> {
+    let dims = IxDyn(&net.tensor(node.output).dims);
+    let y = ArrayD::from_shape_vec(dims, y).map_err(|e| NetError {
+        node: node.name.clone(),
+        what: e.to_string(),
+    })?;
+    Ok(Tensor::I8(y))
 }
 
 /// Runs one sample; the result has the network's outputs.
@@ -187,59 +185,4 @@ pub fn run(net: &QNet, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
 /// As [`run`].
 pub fn trace(net: &QNet, inputs: &[Tensor]) -> Result<Vec<Option<Tensor>>, RunError> {
     Reference::new(net)?.trace(inputs)
-}
-
-fn step<'a>(net: &QNet, node: &'a QNode) -> Result<Step<'a>, NetError> {
-    let map = |t: QTensorId| {
-        Map::of(&net.tensor(t).dims).ok_or_else(|| NetError {
-            node: node.name.clone(),
-            what: format!("`{}` is not a map", net.tensor(t).name),
-        })
-    };
-    Ok(match &node.op {
-        QOp::Conv(conv) => Step::Conv(ConvPlan::new(conv, map(node.inputs[0])?, map(node.output)?)),
-        QOp::MaxPool(w) => Step::MaxPool(w, map(node.inputs[0])?, map(node.output)?),
-        QOp::Host(op) => Step::Host(op),
-    })
-}
-
-/// An int8 tensor's elements, row by row.
-fn ints(t: &Tensor) -> Option<std::borrow::Cow<'_, [i8]>> {
-    let Tensor::I8(a) = t else { return None };
-    Some(match a.as_slice() {
-        Some(s) => s.into(),
-        None => a.iter().copied().collect::<Vec<_>>().into(),
-    })
-}
-
-fn absent(net: &QNet, t: QTensorId) -> RunError {
-    RunError::Tensor {
-        tensor: net.tensor(t).name.clone(),
-        want: describe(&net.tensor(t).dims, net.tensor(t).ty),
-        got: "something else".into(),
-    }
-}
-
-fn describe(dims: &[usize], ty: QType) -> String {
-    match ty {
-        QType::Int8 { .. } => format!("int8 {dims:?}"),
-        QType::Float => format!("float {dims:?}"),
-    }
-}
-
-fn fits(net: &QNet, t: QTensorId, value: &Tensor) -> Result<(), RunError> {
-    let tensor = net.tensor(t);
-    let (dims, int) = match value {
-        Tensor::I8(a) => (a.shape(), true),
-        Tensor::F32(a) => (a.shape(), false),
-    };
-    if dims == tensor.dims && int == matches!(tensor.ty, QType::Int8 { .. }) {
-        return Ok(());
-    }
-    let kind = if int { "int8" } else { "float" };
-    Err(RunError::Tensor {
-        tensor: tensor.name.clone(),
-        want: describe(&tensor.dims, tensor.ty),
-        got: format!("{kind} {dims:?}"),
-    })
 }
