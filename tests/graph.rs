@@ -1,4 +1,12 @@
 //! The graph: zoo, ONNX in and out.
+#[path = "graph/errors.rs"]
+mod errors;
+#[path = "graph/model.rs"]
+mod model;
+#[path = "graph/mutation.rs"]
+mod mutation;
+#[path = "graph/operators.rs"]
+mod operators;
 #[path = "graph/roundtrip.rs"]
 mod roundtrip;
 #[path = "graph/shared.rs"]

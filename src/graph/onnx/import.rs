@@ -327,7 +327,13 @@ impl Importer {
     /// Finite values of a constant, counted as taken memory.
     pub fn finite(&mut self, c: &Const) -> Res<ArrayD<f32>> {
         self.room.take(c.dims())?;
+        // Readers of the graph may count on the order of rows.
         let values = c.to_floats();
+        let values = if values.is_standard_layout() {
+            values
+        } else {
+            values.as_standard_layout().into_owned()
+        };
         if matches!(c.values, Values::Float(_)) {
             finite(&c.origin, &values)?;
         }
