@@ -13,3 +13,5 @@ mod roundtrip;
 mod shared;
 #[path = "graph/zoo.rs"]
 mod zoo;
+#[path = "graph/proto.rs"]
+mod proto;

@@ -136,6 +136,13 @@ pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
             Problem::Form("one number for each dimension is needed".into()),
         ));
     }
+    let whole: Option<Vec<usize>> = c
+        .dims()
+        .iter()
+        .zip(&repeats)
+        .map(|(d, r)| d.checked_mul(*r))
+        .collect();
+    room.take(&whole.ok_or_else(|| Fault::value("the repetitions", &repeats))?)?;
     let mut out = c.clone();
     for (at, times) in repeats.into_iter().enumerate() {
         let size = c.dims()[at];
