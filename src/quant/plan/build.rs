@@ -278,7 +278,7 @@ impl<'g> Builder<'g> {
     fn dense(&mut self, i: usize, d: &Dense, x: TensorId) -> Result<(), QuantError> {
         let node = self.plan.nodes[i];
         let (out, inputs) = d.weight.dim();
-        let (map, layout) = self.flattened(x, inputs);
+        let (map, layout) = self.flattened(x, d);
         let [_, kh, kw] = layout.kernel(inputs);
         let kernel = [kh, kw];
         let linear = Linear {
@@ -353,13 +353,19 @@ impl<'g> Builder<'g> {
     }
 
     /// The map that a dense layer's input was flattened from, if it can be read as it lies.
-    fn flattened(&self, x: TensorId, inputs: usize) -> (TensorId, Layout) {
+    fn flattened(&self, x: TensorId, d: &Dense) -> (TensorId, Layout) {
+        let inputs = d.weight.dim().1;
         let as_is = (x, Layout::Channels);
         let graph = self.plan.graph;
         let Some(flat) = graph.producer(x) else {
             return as_is;
         };
         if !matches!(flat.op, Op::Reshape) || *self.dims(x) != [1, inputs] {
+            return as_is;
+        }
+        // A weight of two layers has one mask, so it keeps its form.
+        let same = |n: &&&Node| matches!(&n.op, Op::Dense(o) if o.weight_name == d.weight_name);
+        if self.plan.nodes.iter().filter(same).count() > 1 {
             return as_is;
         }
         let mut from = flat.inputs[0];
