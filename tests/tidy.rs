@@ -64,7 +64,7 @@ mod layers {
         ("golden", &["config"]),
         ("host", &[]),
         ("graph", &[]),
-        ("sparse", &["graph"]),
+        ("sparse", &["config", "graph"]),
         ("program", &["config", "isa", "mem", "host"]),
         ("asm", &["config", "isa", "mem", "program"]),
         ("verify", &["config", "isa", "mem", "program"]),

@@ -4,6 +4,13 @@
 //! already folded: weights sit in their operators, every tensor of the graph
 //! is computed at run time and has fixed dimensions, batch (1) included.
 
+mod builder;
+pub mod onnx;
+pub mod shape;
+pub mod zoo;
+
+pub use builder::{Builder, ConvSpec};
+
 use ndarray::{Array1, Array2, Array4, ArrayD};
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -203,6 +210,17 @@ pub struct Node {
     pub inputs: Vec<TensorId>,
     /// The result.
     pub output: TensorId,
+}
+
+/// Networks are equal when names, tensors (by id) and nodes (in order) are.
+impl PartialEq for Graph {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.inputs == other.inputs
+            && self.outputs == other.outputs
+            && self.tensors == other.tensors
+            && self.nodes().eq(other.nodes())
+    }
 }
 
 /// A network. Nodes can be visited in an order in which operands come first.

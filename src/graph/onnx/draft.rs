@@ -1,0 +1,91 @@
+//! The graph while it is imported: nodes can still be merged.
+
+use super::error::{Fault, Res};
+use crate::graph::{Node, Op, TensorId, TensorInfo, shape};
+use std::collections::HashMap;
+
+/// Names that are taken, and the next suffix of each.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// Takes a name; whether it was free.
+    pub fn take(&mut self, name: &str) -> bool {
+        if self.0.contains_key(name) {
+            return false;
+        }
+        self.0.insert(name.to_owned(), 0);
+        true
+    }
+
+    /// A free name: `base`, or with `:1`, `:2` ... behind.
+    pub fn fresh(&mut self, base: &str) -> String {
+        if self.take(base) {
+            return base.to_owned();
+        }
+        loop {
+            let n = self.0.entry(base.to_owned()).or_default();
+            *n += 1;
+            let name = format!("{base}:{n}");
+            if self.take(&name) {
+                return name;
+            }
+        }
+    }
+}
+
+/// Tensors and nodes, operands first.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub tensors: Vec<TensorInfo>,
+    /// For each tensor the node that computes it.
+    producer: Vec<Option<usize>>,
+    pub nodes: Vec<Node>,
+    pub inputs: Vec<TensorId>,
+    pub outputs: Vec<TensorId>,
+    pub node_names: Names,
+    pub tensor_names: Names,
+}
+
+impl Draft {
+    pub fn dims(&self, t: TensorId) -> &[usize] {
+        &self.tensors[t.0].dims
+    }
+
+    pub fn add_tensor(&mut self, name: String, dims: Vec<usize>) -> TensorId {
+        self.tensors.push(TensorInfo { name, dims });
+        self.producer.push(None);
+        TensorId(self.tensors.len() - 1)
+    }
+
+    /// The operator that computes a tensor.
+    pub fn producer(&self, t: TensorId) -> Option<&Op> {
+        self.producer[t.0].map(|n| &self.nodes[n].op)
+    }
+
+    /// Adds a node; its name and that of its result are made unique.
+    pub fn push(
+        &mut self,
+        node: &str,
+        tensor: String,
+        op: Op,
+        inputs: &[TensorId],
+        dims: Option<&[usize]>,
+    ) -> Res<TensorId> {
+        let operands: Vec<&[usize]> = inputs.iter().map(|t| self.dims(*t)).collect();
+        let dims = shape::infer(&op, &operands, dims).map_err(|e| match inputs.first() {
+            Some(t) => Fault::at(&self.tensors[t.0].name, e.into()),
+            None => e.into(),
+        })?;
+        let output = self.add_tensor(tensor, dims);
+        let name = self.node_names.fresh(node);
+        self.producer[output.0] = Some(self.nodes.len());
+        self.nodes.push(Node {
+            name,
+            op,
+            inputs: inputs.to_vec(),
+            output,
+        });
+        Ok(output)
+    }
+}

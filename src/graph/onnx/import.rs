@@ -1,0 +1,356 @@
+//! From a file's nodes to a draft of the graph.
+
+use super::constant::{Const, Values, decode, ty};
+use super::draft::Draft;
+use super::error::{Fault, OnnxError, Problem, Res};
+use super::node::{OnnxNode, Value};
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::{fold, ops, order, simplify};
+use crate::graph::shape::elements;
+use crate::graph::{Constant, Graph, Op, TensorId};
+use ndarray::ArrayD;
+use prost::Message;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Reads a model. See [`super`] for what is read and how.
+///
+/// # Errors
+/// What is wrong with the model, with file, node and tensor.
+pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
+    let whole = |problem: Problem| OnnxError {
+        file: file_name.to_owned(),
+        node: None,
+        tensor: None,
+        problem,
+    };
+    let model = ModelProto::decode(bytes).map_err(|e| whole(Problem::Decode(e.to_string())))?;
+    let ours = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+    let opset = model
+        .opset_import
+        .iter()
+        .find(|o| ours(&o.domain))
+        .ok_or_else(|| whole(Problem::NoOpset))?
+        .version;
+    if !(7..=21).contains(&opset) {
+        return Err(whole(Problem::Opset(opset)));
+    }
+    let graph = model.graph.ok_or_else(|| whole(Problem::Empty("graph")))?;
+    let mut importer = Importer {
+        opset,
+        draft: Draft::default(),
+        values: HashMap::new(),
+        stored: HashMap::new(),
+        room: Room::for_file(bytes.len()),
+    };
+    let mut place = None;
+    importer.run(graph, &mut place).map_err(|fault| OnnxError {
+        file: file_name.to_owned(),
+        node: place,
+        tensor: fault.tensor,
+        problem: fault.problem,
+    })
+}
+
+/// How many values constants may unfold to: a bound on memory by the size of the file.
+#[derive(Debug)]
+pub(super) struct Room {
+    limit: usize,
+    left: usize,
+}
+
+impl Room {
+    fn for_file(bytes: usize) -> Self {
+        let limit = (1usize << 25).saturating_add(bytes.saturating_mul(6));
+        Self { limit, left: limit }
+    }
+
+    /// Takes room for a tensor, before it is allocated.
+    pub fn take(&mut self, dims: &[usize]) -> Res<()> {
+        let left = elements(dims).and_then(|n| self.left.checked_sub(n));
+        self.left = left.ok_or(Problem::Unfolded { limit: self.limit })?;
+        Ok(())
+    }
+}
+
+/// Name and operator of the node that is being read.
+type Place = Option<(String, String)>;
+
+/// State of an import.
+pub(super) struct Importer {
+    pub opset: i64,
+    pub draft: Draft,
+    pub room: Room,
+    values: HashMap<String, Value>,
+    stored: HashMap<String, TensorProto>,
+}
+
+impl Importer {
+    fn run(&mut self, graph: GraphProto, place: &mut Place) -> Res<Graph> {
+        if graph.output.is_empty() {
+            return Err(Problem::Empty("outputs").into());
+        }
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().map_or("", |v| v.name.as_str());
+            let text = "sparse initializers are not supported".to_owned();
+            return Err(Fault::at(name, Problem::Form(text)));
+        }
+        for tensor in graph.initializer {
+            let name = tensor.name.clone();
+            if !self.draft.tensor_names.take(&name) {
+                return Err(Fault::at(&name, Problem::Duplicate));
+            }
+            self.stored.insert(name, tensor);
+        }
+        for input in &graph.input {
+            // Old exporters list initializers as inputs, too.
+            if !self.stored.contains_key(&input.name) {
+                self.input(input)?;
+            }
+        }
+        let names = self.node_names(&graph.node);
+        for (node, name) in graph.node.iter().zip(&names) {
+            for output in node.output.iter().filter(|o| !o.is_empty()) {
+                if !self.draft.tensor_names.take(output) {
+                    *place = Some((name.clone(), node.op_type.clone()));
+                    return Err(Fault::at(output, Problem::Duplicate));
+                }
+            }
+        }
+        let known = |name: &str| self.values.contains_key(name) || self.stored.contains_key(name);
+        let sorted = order::sort(&graph.node, known).map_err(|(at, fault)| {
+            *place = Some((names[at].clone(), graph.node[at].op_type.clone()));
+            fault
+        })?;
+        for at in sorted {
+            let node = &graph.node[at];
+            *place = Some((names[at].clone(), node.op_type.clone()));
+            self.node(node, &names[at])?;
+        }
+        *place = None;
+        for output in &graph.output {
+            self.output(&output.name)?;
+        }
+        let draft = std::mem::take(&mut self.draft);
+        simplify::finish(draft, &graph.name, place)
+    }
+
+    /// Names for messages and for the graph: the file's, or operator and number.
+    fn node_names(&self, nodes: &[NodeProto]) -> Vec<String> {
+        let name = |(i, n): (usize, &NodeProto)| {
+            if n.name.is_empty() {
+                format!("{}_{i}", n.op_type)
+            } else {
+                n.name.clone()
+            }
+        };
+        nodes.iter().enumerate().map(name).collect()
+    }
+
+    fn input(&mut self, input: &ValueInfoProto) -> Res<()> {
+        use super::proto::tensor_shape_proto::dimension::Value as Dim;
+        let name = &input.name;
+        let fault = |problem| Fault::at(name, problem);
+        if !self.draft.tensor_names.take(name) {
+            return Err(fault(Problem::Duplicate));
+        }
+        let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+        let tensor = tensor.ok_or_else(|| fault(Problem::Empty("tensor type")))?;
+        if !ty::is_float(tensor.elem_type) && !ty::is_int(tensor.elem_type) {
+            return Err(fault(Problem::Type(tensor.elem_type)));
+        }
+        let shape = tensor.shape.as_ref();
+        let shape = shape.ok_or_else(|| fault(Problem::Empty("dimensions")))?;
+        let mut dims = Vec::with_capacity(shape.dim.len());
+        for (axis, dim) in shape.dim.iter().enumerate() {
+            let (size, text) = match &dim.value {
+                Some(Dim::DimValue(v)) => (usize::try_from(*v).unwrap_or(0), v.to_string()),
+                Some(Dim::DimParam(p)) => (0, p.clone()),
+                None => (0, "?".to_owned()),
+            };
+            dims.push(match (size, axis) {
+                (0, 0) => 1,
+                (0, _) => return Err(fault(Problem::Dimension { axis, dim: text })),
+                (n, _) => n,
+            });
+        }
+        match elements(&dims) {
+            Some(1..=crate::graph::shape::MAX_ELEMENTS) => {}
+            _ => {
+                return Err(fault(
+                    crate::graph::shape::ShapeError::Elements { dims }.into(),
+                ));
+            }
+        }
+        let t = self.draft.add_tensor(name.clone(), dims);
+        self.draft.inputs.push(t);
+        self.values.insert(name.clone(), Value::Tensor(t));
+        Ok(())
+    }
+
+    fn output(&mut self, name: &str) -> Res<()> {
+        let t = match self.lookup(name)? {
+            None => return Err(Fault::at(name, Problem::Undefined)),
+            Some(Value::Const(_)) => return Err(Fault::at(name, Problem::Constant)),
+            Some(Value::Tensor(t)) => t,
+        };
+        let draft = &mut self.draft;
+        if draft.inputs.contains(&t) || draft.outputs.contains(&t) {
+            // The tensor already has a name that matters: the same elements under another one.
+            if draft.tensors[t.0].name == name {
+                draft.outputs.push(t);
+                return Ok(());
+            }
+            let dims = draft.dims(t).to_vec();
+            let copy = draft.push(name, name.to_owned(), Op::Reshape, &[t], Some(&dims))?;
+            draft.outputs.push(copy);
+            return Ok(());
+        }
+        name.clone_into(&mut draft.tensors[t.0].name);
+        draft.outputs.push(t);
+        Ok(())
+    }
+
+    /// What a name stands for; initializers are decoded when they are first read.
+    fn lookup(&mut self, name: &str) -> Res<Option<Value>> {
+        if let Some(v) = self.values.get(name) {
+            return Ok(Some(v.clone()));
+        }
+        let Some(proto) = self.stored.remove(name) else {
+            return Ok(None);
+        };
+        let value = Value::Const(Rc::new(decode(proto, name)?));
+        self.values.insert(name.to_owned(), value.clone());
+        Ok(Some(value))
+    }
+
+    fn node(&mut self, proto: &NodeProto, name: &str) -> Res<()> {
+        let mut inputs = Vec::with_capacity(proto.input.len());
+        for input in &proto.input {
+            inputs.push(if input.is_empty() {
+                None
+            } else {
+                Some(
+                    self.lookup(input)?
+                        .ok_or_else(|| Fault::at(input, Problem::Undefined))?,
+                )
+            });
+        }
+        let node = OnnxNode {
+            name: name.to_owned(),
+            proto,
+            inputs,
+            opset: self.opset,
+        };
+        if !proto.domain.is_empty() && proto.domain != "ai.onnx" {
+            let operator = format!("{}.{}", proto.domain, proto.op_type);
+            return Err(Problem::Operator(operator).into());
+        }
+        if let Some(results) = fold::fold(&node, &self.draft, &mut self.room)? {
+            for (i, c) in results.into_iter().enumerate() {
+                self.bind(&node, i, Value::Const(Rc::new(c)));
+            }
+            return Ok(());
+        }
+        ops::lower(self, &node)
+    }
+
+    /// Says what a node's result stands for.
+    pub fn bind(&mut self, node: &OnnxNode<'_>, output: usize, value: Value) {
+        let name = node.output(output);
+        if !name.is_empty() {
+            self.values.insert(name.to_owned(), value);
+        }
+    }
+
+    pub fn dims(&self, t: TensorId) -> &[usize] {
+        self.draft.dims(t)
+    }
+
+    /// An intermediate node of a lowering.
+    pub fn step(&mut self, node: &OnnxNode<'_>, op: Op, inputs: &[TensorId]) -> Res<TensorId> {
+        self.step_to(node, op, inputs, None)
+    }
+
+    /// An intermediate node with given dimensions.
+    pub fn step_to(
+        &mut self,
+        node: &OnnxNode<'_>,
+        op: Op,
+        inputs: &[TensorId],
+        dims: Option<&[usize]>,
+    ) -> Res<TensorId> {
+        let name = self.draft.tensor_names.fresh(node.output(0));
+        self.draft.push(&node.name, name, op, inputs, dims)
+    }
+
+    /// The node that computes a result of the file's node.
+    pub fn result(&mut self, node: &OnnxNode<'_>, op: Op, inputs: &[TensorId]) -> Res<()> {
+        self.result_to(node, 0, op, inputs, None)
+    }
+
+    /// The same for any result, with given dimensions.
+    pub fn result_to(
+        &mut self,
+        node: &OnnxNode<'_>,
+        output: usize,
+        op: Op,
+        inputs: &[TensorId],
+        dims: Option<&[usize]>,
+    ) -> Res<()> {
+        let name = node.output(output).to_owned();
+        let t = self.draft.push(&node.name, name, op, inputs, dims)?;
+        self.bind(node, output, Value::Tensor(t));
+        Ok(())
+    }
+
+    /// A reshape, or nothing where dimensions stay.
+    pub fn reshape(&mut self, node: &OnnxNode<'_>, x: TensorId, dims: &[usize]) -> Res<()> {
+        if self.dims(x) == dims {
+            self.bind(node, 0, Value::Tensor(x));
+            return Ok(());
+        }
+        self.result_to(node, 0, Op::Reshape, &[x], Some(dims))
+    }
+
+    /// Finite values of a constant operand, counted as taken memory.
+    pub fn weights(&mut self, node: &OnnxNode<'_>, input: usize) -> Res<ArrayD<f32>> {
+        let c = node.constant(input)?.clone();
+        self.finite(&c)
+    }
+
+    /// Finite values of a constant, counted as taken memory.
+    pub fn finite(&mut self, c: &Const) -> Res<ArrayD<f32>> {
+        self.room.take(c.dims())?;
+        let values = c.to_floats();
+        if matches!(c.values, Values::Float(_)) {
+            finite(&c.origin, &values)?;
+        }
+        Ok(values)
+    }
+
+    /// A constant operand for the graph.
+    pub fn operand(&mut self, c: &Const) -> Res<Constant> {
+        let values = self.finite(c)?;
+        Ok(Constant {
+            name: c.origin.clone(),
+            values,
+        })
+    }
+
+    /// One value as an operand, named after the node.
+    pub fn scalar(node: &OnnxNode<'_>, suffix: &str, value: f32) -> Constant {
+        Constant {
+            name: format!("{}.{suffix}", node.name),
+            values: ndarray::arr0(value).into_dyn(),
+        }
+    }
+}
+
+/// Refuses NaN and infinity.
+pub(super) fn finite<'a>(name: &str, values: impl IntoIterator<Item = &'a f32>) -> Res<()> {
+    match values.into_iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        None => Ok(()),
+        Some((index, v)) => Err(Fault::at(name, Problem::NonFinite { index, value: *v })),
+    }
+}

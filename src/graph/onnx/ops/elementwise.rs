@@ -1,0 +1,194 @@
+//! Operators on single elements, and those that do nothing at inference.
+
+use super::super::constant::{Const, ty};
+use super::super::error::{Fault, Problem, Res};
+use super::super::import::{Importer, finite};
+use super::super::node::{OnnxNode, Value, axis};
+use super::alias;
+use crate::graph::{Constant, Op, TensorId};
+
+pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let op = n.op();
+    match (n.value(0)?.clone(), n.value(1)?.clone()) {
+        (Value::Tensor(x), Value::Tensor(y)) => match op {
+            "Add" => im.result(n, Op::Add, &[x, y]),
+            "Mul" => im.result(n, Op::Mul, &[x, y]),
+            "Sub" => {
+                let minus = Importer::scalar(n, "minus", -1.0);
+                let y = im.step(n, Op::MulConst(minus), &[y])?;
+                im.result(n, Op::Add, &[x, y])
+            }
+            _ => Err(Fault::form(
+                "division by a computed tensor is not supported",
+            )),
+        },
+        (Value::Tensor(x), Value::Const(c)) => {
+            let mut c = im.operand(&c)?;
+            match op {
+                "Sub" => c.values.mapv_inplace(|v| -v),
+                "Div" => {
+                    c.values.mapv_inplace(f32::recip);
+                    finite(n.input_name(1), &c.values)?;
+                }
+                _ => {}
+            }
+            by_constant(im, n, x, c, matches!(op, "Add" | "Sub"))
+        }
+        (Value::Const(c), Value::Tensor(x)) => {
+            let c = im.operand(&c)?;
+            match op {
+                "Add" | "Mul" => by_constant(im, n, x, c, op == "Add"),
+                "Sub" => {
+                    let minus = Importer::scalar(n, "minus", -1.0);
+                    let x = im.step(n, Op::MulConst(minus), &[x])?;
+                    im.result(n, Op::AddConst(c), &[x])
+                }
+                _ => Err(Fault::form(
+                    "division by a computed tensor is not supported",
+                )),
+            }
+        }
+        (Value::Const(_), Value::Const(_)) => Err(n.fault(0, Problem::Constant)),
+    }
+}
+
+fn by_constant(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    c: Constant,
+    sum: bool,
+) -> Res<()> {
+    let op = if sum {
+        Op::AddConst(c)
+    } else {
+        Op::MulConst(c)
+    };
+    im.result(n, op, &[x])
+}
+
+/// `Sum` of any number of tensors.
+pub(super) fn sum(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let mut x = n.tensor(0)?;
+    for i in 1..n.inputs.len() {
+        let y = n.tensor(i)?;
+        x = if i + 1 == n.inputs.len() {
+            return im.result(n, Op::Add, &[x, y]);
+        } else {
+            im.step(n, Op::Add, &[x, y])?
+        };
+    }
+    alias(im, n)
+}
+
+pub(super) fn leaky_relu(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let alpha = n.float("alpha", 0.01)?;
+    if !alpha.is_finite() {
+        return Err(Fault::value("attribute alpha", alpha));
+    }
+    im.result(n, Op::LeakyRelu { alpha }, &[n.tensor(0)?])
+}
+
+pub(super) fn clip(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let (min, max) = if n.opset < 11 {
+        let min = n.float("min", f32::MIN)?;
+        (min, n.float("max", f32::MAX)?)
+    } else {
+        let min = n.optional_scalar(1)?.unwrap_or(f32::MIN);
+        (min, n.optional_scalar(2)?.unwrap_or(f32::MAX))
+    };
+    if min.is_nan() || max.is_nan() || min > max {
+        return Err(Fault::value("the range", (min, max)));
+    }
+    limited(im, n, n.tensor(0)?, min, max)
+}
+
+/// A clip, in its simplest form.
+fn limited(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, min: f32, max: f32) -> Res<()> {
+    match (min <= f32::MIN, max >= f32::MAX) {
+        (true, true) => {
+            im.bind(n, 0, Value::Tensor(x));
+            Ok(())
+        }
+        (false, true) if min == 0.0 => im.result(n, Op::Relu, &[x]),
+        _ => im.result(n, Op::Clip { min, max }, &[x]),
+    }
+}
+
+pub(super) fn softmax(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let dims = im.dims(x).to_vec();
+    let old = n.opset < 13;
+    let axis = axis(n.int("axis", if old { 1 } else { -1 })?, dims.len())?;
+    let behind: usize = dims[axis..].iter().product();
+    if !old || behind == dims[axis] {
+        return im.result(n, Op::Softmax { axis }, &[x]);
+    }
+    // Before opset 13 all dimensions from the axis on are one.
+    let before: usize = dims[..axis].iter().product();
+    let flat = im.step_to(n, Op::Reshape, &[x], Some(&[before, behind]))?;
+    let y = im.step(n, Op::Softmax { axis: 1 }, &[flat])?;
+    im.result_to(n, 0, Op::Reshape, &[y], Some(&dims))
+}
+
+pub(super) fn dropout(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let training = n.opset >= 12 && n.optional_scalar(2)?.is_some_and(|v| v != 0.0);
+    if training {
+        return Err(Fault::form("training_mode is not supported"));
+    }
+    alias(im, n)
+}
+
+pub(super) fn cast(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let to = n.int("to", 0)?;
+    if i32::try_from(to).is_ok_and(ty::is_float) {
+        return alias(im, n);
+    }
+    Err(Fault::form(format!(
+        "a cast of a computed tensor to element type {to} is not supported"
+    )))
+}
+
+/// Quantisation of a computed tensor is dropped: calibration chooses anew. But
+/// where the zero point is the lowest value, it stands for a ReLU or clip that
+/// the quantiser of the file has merged into it.
+pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let (to, zero) = match n.optional_constant(2)? {
+        Some(c) => (c.ty, one(c)),
+        None => (ty::UINT8, Some(0)),
+    };
+    let scale = match n.optional_scalar(1) {
+        Ok(s) => s,
+        // Scales for each channel are for weights.
+        Err(_) => None,
+    };
+    let (low, high) = ty::range(to);
+    let maybe_negative = matches!(
+        im.draft.producer(x),
+        Some(
+            Op::Conv(_)
+                | Op::Dense(_)
+                | Op::MatMul
+                | Op::Add
+                | Op::AddConst(_)
+                | Op::Mul
+                | Op::MulConst(_)
+                | Op::Scale { .. }
+        )
+    );
+    match (scale, zero) {
+        (Some(scale), Some(zero)) if zero == low && scale > 0.0 && maybe_negative => {
+            limited(im, n, x, 0.0, (high - low) as f32 * scale)
+        }
+        _ => alias(im, n),
+    }
+}
+
+/// The value of a constant that has only one.
+fn one(c: &Const) -> Option<i64> {
+    match c.to_ints().ok()?.as_slice() {
+        [v] => Some(*v),
+        _ => None,
+    }
+}

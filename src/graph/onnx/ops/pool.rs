@@ -1,0 +1,175 @@
+//! Pooling and means.
+
+use super::super::error::{Fault, Res};
+use super::super::import::Importer;
+use super::super::node::{OnnxNode, Value, axes};
+use super::conv::{Padding, image_size, padded, window};
+use crate::graph::{Op, TensorId, Window};
+
+/// A pool's window, and what `ceil_mode` adds below and at the right.
+struct Pool {
+    window: Window,
+    /// Bottom, right.
+    added: [usize; 2],
+}
+
+fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
+    let size = image_size(im, n)?;
+    let (open, padding) = window(n, None)?;
+    let mut window = padded(open, &padding, size);
+    let mut added = [0; 2];
+    if n.int("ceil_mode", 0)? != 0 && matches!(padding, Padding::Explicit(_)) {
+        for i in 0..2 {
+            let (stride, before) = (window.stride[i], window.pads[i]);
+            let reach = (window.kernel[i] - 1) * window.dilation[i] + 1;
+            let padded = size[i] + before + window.pads[i + 2];
+            if padded < reach {
+                continue; // shape inference says so
+            }
+            let mut count = (padded - reach).div_ceil(stride) + 1;
+            // A window must start inside of the input or the padding before it.
+            if (count - 1) * stride >= size[i] + before {
+                count -= 1;
+            }
+            let need = ((count - 1) * stride + reach).saturating_sub(size[i] + before);
+            added[i] = need.saturating_sub(window.pads[i + 2]);
+            if added[i] > 0 || (padded - reach) / stride + 1 != count {
+                window.pads[i + 2] = need;
+            }
+        }
+    }
+    for i in 0..2 {
+        check(n, &window, i, size[i])?;
+    }
+    Ok(Pool { window, added })
+}
+
+/// Every window must meet the input.
+fn check(n: &OnnxNode<'_>, window: &Window, i: usize, size: usize) -> Res<()> {
+    let (kernel, dilation) = (window.kernel[i], window.dilation[i]);
+    let (before, after) = (window.pads[i], window.pads[i + 2]);
+    let reach = (kernel - 1) * dilation + 1;
+    if before == 0 && after == 0 {
+        return Ok(());
+    }
+    if before >= reach || after >= reach {
+        let text = format!("padding {:?} is not smaller than the window", window.pads);
+        return Err(Fault::form(format!("{text} ({})", n.op())));
+    }
+    let padded = size + before + after;
+    if padded < reach {
+        return Ok(()); // shape inference says so
+    }
+    let count = (padded - reach) / window.stride[i] + 1;
+    let meets = |o: usize| {
+        let start = o * window.stride[i];
+        // The first kernel position at or behind the padding.
+        let k = before.saturating_sub(start).div_ceil(dilation);
+        k < kernel && start + k * dilation < before + size
+    };
+    // Only windows at the ends can miss it; those between reach over it or lie in it.
+    match (0..count).find(|o| {
+        let start = o * window.stride[i];
+        (start < before || start + reach > before + size) && !meets(*o)
+    }) {
+        None => Ok(()),
+        Some(o) => Err(Fault::form(format!("window {o} lies in the padding alone"))),
+    }
+}
+
+pub(super) fn max_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let pool = pool(im, n)?;
+    im.result(n, Op::MaxPool(pool.window), &[n.tensor(0)?])
+}
+
+pub(super) fn average_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let Pool { mut window, added } = pool(im, n)?;
+    let mut x = n.tensor(0)?;
+    let mut count_include_pad = n.int("count_include_pad", 0)? != 0 && window.pads != [0; 4];
+    if count_include_pad && added != [0; 2] {
+        // The file's padding counts, what ceil_mode adds does not.
+        let [top, left, bottom, right] = window.pads;
+        let pads = vec![
+            (0, 0),
+            (0, 0),
+            (top, bottom - added[0]),
+            (left, right - added[1]),
+        ];
+        x = im.step(n, Op::Pad { pads, value: 0.0 }, &[x])?;
+        window.pads = [0, 0, added[0], added[1]];
+        count_include_pad = false;
+    }
+    let op = Op::AveragePool {
+        window,
+        count_include_pad,
+    };
+    im.result(n, op, &[x])
+}
+
+pub(super) fn global(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let rank = im.dims(x).len();
+    let mean = n.op() == "GlobalAveragePool";
+    if mean && rank != 4 {
+        return means(im, n, x, (2..rank).collect(), true);
+    }
+    let window = Window {
+        kernel: image_size(im, n)?,
+        ..Window::square(1, 1, 0)
+    };
+    let op = if mean {
+        Op::AveragePool {
+            window,
+            count_include_pad: false,
+        }
+    } else {
+        Op::MaxPool(window)
+    };
+    im.result(n, op, &[x])
+}
+
+pub(super) fn reduce_mean(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let rank = im.dims(x).len();
+    let over = match n.ints_or_input("axes", 1, 18)? {
+        Some(a) if !a.is_empty() => axes(&a, rank)?,
+        _ if n.int("noop_with_empty_axes", 0)? != 0 => {
+            im.bind(n, 0, Value::Tensor(x));
+            return Ok(());
+        }
+        _ => (0..rank).collect(),
+    };
+    let keep = n.int("keepdims", 1)? != 0;
+    means(im, n, x, over, keep)
+}
+
+/// A mean over axes; over the maps of an image it is a global pool.
+fn means(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    axes: Vec<usize>,
+    keep: bool,
+) -> Res<()> {
+    let dims = im.dims(x).to_vec();
+    let kept = |i: &usize| keep || !axes.contains(i);
+    let to: Vec<usize> = (0..dims.len())
+        .filter(kept)
+        .map(|i| if axes.contains(&i) { 1 } else { dims[i] })
+        .collect();
+    if let ([1, _, h, w], [2, 3]) = (dims.as_slice(), axes.as_slice()) {
+        let op = Op::AveragePool {
+            window: Window {
+                kernel: [*h, *w],
+                ..Window::square(1, 1, 0)
+            },
+            count_include_pad: false,
+        };
+        if keep {
+            return im.result(n, op, &[x]);
+        }
+        let y = im.step(n, op, &[x])?;
+        return im.result_to(n, 0, Op::Reshape, &[y], Some(&to));
+    }
+    im.result_to(n, 0, Op::ReduceMean { axes }, &[x], Some(&to))
+}

@@ -1,0 +1,59 @@
+//! Networks built in code, with weights drawn from a seed.
+//!
+//! BatchNorms are taken as folded: every convolution has a bias. Residual
+//! branches end with a small gain, so that values keep their scale with depth
+//! for inputs of about unit variance.
+
+mod detector;
+mod mobilenet;
+mod plain;
+mod resnet;
+
+use super::{Builder, ConvSpec, Graph, TensorId};
+
+/// Names of the networks.
+pub const NAMES: &[&str] = &[
+    "lenet5",
+    "resnet8",
+    "resnet18",
+    "mobilenetv1-0.25",
+    "vgg11",
+    "yolo-tiny",
+];
+
+/// Builds a network; none when no network has the name.
+///
+/// | name | input | output |
+/// | --- | --- | --- |
+/// | `lenet5` | `[1, 1, 28, 28]` | 10 logits |
+/// | `resnet8` | `[1, 3, 32, 32]` | 10 logits; the layers of MLPerf Tiny's |
+/// | `resnet18` | `[1, 3, 224, 224]` | 1000 logits |
+/// | `mobilenetv1-0.25` | `[1, 3, 96, 96]` | 2 logits; the layers of MLPerf Tiny's visual wake words |
+/// | `vgg11` | `[1, 3, 32, 32]` | 10 logits |
+/// | `yolo-tiny` | `[1, 3, 160, 160]` | two maps of boxes: `[1, 3, 15, 10, 10]` and `[1, 3, 15, 20, 20]` |
+pub fn build(name: &str, seed: u64) -> Option<Graph> {
+    Some(match name {
+        "lenet5" => plain::lenet5(seed),
+        "resnet8" => resnet::resnet8(seed),
+        "resnet18" => resnet::resnet18(seed),
+        "mobilenetv1-0.25" => mobilenet::mobilenet_v1(seed),
+        "vgg11" => plain::vgg11(seed),
+        "yolo-tiny" => detector::yolo_tiny(seed),
+        _ => return None,
+    })
+}
+
+/// Convolution and ReLU.
+fn conv_relu(b: &mut Builder, name: &str, x: TensorId, spec: ConvSpec) -> TensorId {
+    let y = b.conv(name, x, spec);
+    b.relu(&format!("{name}.relu"), y)
+}
+
+/// Mean of each map, and a dense layer to logits.
+fn classifier(b: &mut Builder, x: TensorId, classes: usize) {
+    let x = b.global_average_pool("pool", x);
+    let x = b.flatten("flatten", x);
+    // No ReLU follows: half the variance of He's.
+    let y = b.dense("fc", x, classes, 0.7);
+    b.output(y);
+}
