@@ -67,14 +67,16 @@ impl Compare {
                 .help("give two programs, or one network: an ONNX file or a name of the zoo"));
         }
         let config = config.unwrap_or_default();
-        let prepared = road::prepare(&self.a, &self.zoo, &self.masks, &self.calib)?;
+        let network = road::read(&self.a, &self.zoo, &self.masks)?;
+        let sample = self.sample(&network.inputs())?;
+        let given = (!self.input.is_empty()).then_some(&sample);
+        let prepared = network.quantise(&self.calib, given)?;
         let (dense, sparse) = rayon::join(|| prepared.dense(&config), || prepared.sparse(&config));
         let (dense, sparse) = (dense?, sparse?);
         if self.verify {
             road::verify(&dense)?;
             road::verify(&sparse)?;
         }
-        let sample = self.sample(&prepared.inputs())?;
         Comparison::new(
             &prepared,
             &dense,

@@ -41,7 +41,8 @@ impl Compile {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
         let config = road::config(self.config.as_deref())?;
-        let prepared = road::prepare(&self.model, &self.zoo, &self.masks, &self.calib)?;
+        let network = road::read(&self.model, &self.zoo, &self.masks)?;
+        let prepared = network.quantise(&self.calib, None)?;
         let program = if self.dense {
             prepared.dense(&config)?
         } else {

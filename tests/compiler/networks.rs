@@ -41,7 +41,9 @@ fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
     net.inputs.push(x);
     let mut there = vec![x];
     for k in 0..nodes {
-        let Some(x) = pick(&net, n, &there, |_| true) else { continue };
+        let Some(x) = pick(&net, n, &there, |_| true) else {
+            continue;
+        };
         let [_, c, h, w] = dims(&net, x);
         let made = match n.below(9) {
             0..=3 => {
@@ -99,7 +101,11 @@ fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
                 node(&mut net, op, &all, &[1, c, h, w])
             }
             7 if c > 1 => {
-                let start = if c > 16 { 16 } else { n.below(c as u64) as usize };
+                let start = if c > 16 {
+                    16
+                } else {
+                    n.below(c as u64) as usize
+                };
                 let len = 1 + n.below((c - start) as u64) as usize;
                 let op = HostOp::Slice {
                     axis: 1,
