@@ -3,3 +3,5 @@
 mod shared;
 #[path = "graph/zoo.rs"]
 mod zoo;
+#[path = "graph/roundtrip.rs"]
+mod roundtrip;

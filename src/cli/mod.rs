@@ -2,9 +2,11 @@
 //!
 //! A subcommand returns what it has to say as text and as JSON; only this
 //! module prints. Exit codes: 0 ok, 1 a difference in `golden` or a broken
-//! simulator, 2 bad input, 3 a program that hangs or asserts.
+//! simulator, 2 bad input, 3 a program that hangs or asserts, or of which `check`
+//! finds something.
 
 mod asm;
+mod check;
 mod compare;
 mod compare_network;
 mod compare_programs;
@@ -49,14 +51,14 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const EXIT_DIFFERS: u8 = 1;
 /// Exit code where what was given cannot be used.
 pub const EXIT_BAD_INPUT: u8 = 2;
-/// Exit code where a program hangs or asserts.
+/// Exit code where a program hangs or asserts, or `check` finds something.
 pub const EXIT_NOT_OK: u8 = 3;
 
 /// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.
 #[derive(Debug, Parser)]
 #[command(name = "vta", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang or assertion.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
+    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -70,6 +72,7 @@ struct Cli {
 enum Command {
     Compile(compile::Compile),
     Compare(compare::Compare),
+    Check(check::Check),
     Infer(infer::Infer),
     Zoo(zoo::Zoo),
     Run(run::Run),
@@ -173,6 +176,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
     match command {
         Command::Compile(c) => c.run(paint),
         Command::Compare(c) => c.run(paint),
+        Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
         Command::Zoo(c) => c.run(),
         Command::Run(c) => c.run(paint),

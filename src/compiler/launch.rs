@@ -9,7 +9,7 @@ use super::schedule::{Device, Pads};
 use super::stream::{Geometry, Stream};
 use super::{CompileError, Options, cost::Cost, pool, tiling};
 use crate::config::HwConfig;
-use crate::program::{Program, Segment, SegmentKind, Step};
+use crate::program::{Layer, On, Program, Segment, SegmentKind, Step};
 use crate::quant::{QNet, QNode, QOp};
 
 /// What the launches so far have become.
@@ -217,6 +217,17 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
+    /// Nodes that are no step belong to the last step that makes their operands.
+    pub(super) fn placed_steps(&mut self, places: &Places) {
+        for (n, node) in self.net.nodes.iter().enumerate() {
+            if places.virtual_nodes[n] {
+                let made = |t| self.net.nodes.iter().position(|m| m.output == t);
+                let steps = node.inputs.iter().filter_map(|&t| made(t));
+                self.step_of[n] = steps.map(|m| self.step_of[m]).max().unwrap_or(0);
+            }
+        }
+    }
+
     /// The program: segments behind the tensors, then addresses in all instructions.
     pub(super) fn program(
         self,
@@ -274,17 +285,22 @@ impl<'a> Build<'a> {
         let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
         let wgt_bytes = c.wgt_bytes();
         let layers = self.net.nodes.iter().enumerate().map(|(n, node)| {
+            let step = self.step_of[n];
+            let on = match steps.get(step as usize) {
+                Some(Step::Host(_)) => On::Host,
+                _ => On::Device,
+            };
             layers::layer(
                 self.net,
                 node,
                 self.lowered[n].as_ref(),
                 places,
-                self.step_of[n],
-                weights,
-                wgt_bytes,
+                (step, on),
+                (weights, wgt_bytes),
             )
         });
-        let layers = layers.collect();
+        let mut layers: Vec<Layer> = layers.collect();
+        layers.sort_by_key(|l| l.step);
         segments.retain(|s| s.bytes > 0);
         let program = Program {
             config: c.clone(),

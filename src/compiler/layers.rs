@@ -4,7 +4,7 @@ use super::cost::{Cost, Rows};
 use super::job::{ConvJob, PoolJob};
 use super::launch::{macs, masked};
 use super::lower::LayerMask;
-use super::place::{Places, on_device};
+use super::place::Places;
 use crate::config::HwConfig;
 use crate::program::{Layer, On, WeightMap};
 use crate::quant::{QNet, QNode, QOp};
@@ -64,9 +64,8 @@ pub(super) fn layer(
     node: &QNode,
     lowered: Option<&Lowered>,
     places: &Places,
-    step: u32,
-    weights_addr: u32,
-    wgt_bytes: u32,
+    (step, on): (u32, On),
+    (weights_addr, wgt_bytes): (u32, u32),
 ) -> Layer {
     let (mut blocks, mut kept, mut map) = (0, 0, None);
     if let (Some(l), QOp::Conv(c)) = (lowered, &node.op)
@@ -101,12 +100,7 @@ pub(super) fn layer(
             },
         });
     }
-    let on = match (&node.op, lowered) {
-        (QOp::Host(_), _) if places.is_virtual(net, node) => On::Device,
-        _ if on_device(node) => On::Device,
-        _ => On::Host,
-    };
-    let why = if on == On::Device && !on_device(node) {
+    let why = if places.is_virtual(net, node) {
         "by placement: nothing moves".into()
     } else {
         node.why.clone()

@@ -92,5 +92,6 @@ pub fn compile(net: &QNet, options: &Options<'_>) -> Result<Program, CompileErro
             }
         }
     }
+    build.placed_steps(&places);
     build.program(&mut places, steps)
 }

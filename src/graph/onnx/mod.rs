@@ -25,6 +25,7 @@ mod args;
 mod constant;
 mod draft;
 mod error;
+mod export;
 mod fold;
 mod import;
 mod node;
@@ -36,4 +37,5 @@ mod proto;
 mod simplify;
 
 pub use error::{OnnxError, Problem};
+pub use export::export;
 pub use import::import;
