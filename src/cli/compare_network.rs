@@ -306,7 +306,7 @@ fn kept_macs(prepared: &Prepared, layer: &Layer) -> u64 {
     if layer.kept == layer.blocks || weight.is_empty() {
         return layer.macs;
     }
-    let mask = crate::sparse::nonzero_blocks(weight);
+    let mask = crate::sparse::nonzero_blocks(weight.view());
     let (co, ci, ..) = weight.dim();
     let [n_co, n_ci, kh, kw] = mask.dims;
     let side = |block: usize, of: usize| BLOCK.min(of - block * BLOCK);

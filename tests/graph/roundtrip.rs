@@ -8,7 +8,14 @@ use vta::graph::{Builder, ConvSpec, Dense, Graph, Op, Window, onnx, zoo};
 fn assert_same(a: &Graph, b: &Graph) {
     assert_eq!(a.tensors(), b.tensors());
     for (a, b) in a.nodes().zip(b.nodes()) {
-        assert!(a == b, "{} ({}) and {} ({})", a.name, a.op.name(), b.name, b.op.name());
+        assert!(
+            a == b,
+            "{} ({}) and {} ({})",
+            a.name,
+            a.op.name(),
+            b.name,
+            b.op.name()
+        );
     }
     assert!(a == b, "names, inputs or outputs");
 }

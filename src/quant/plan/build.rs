@@ -7,6 +7,8 @@ use crate::host::HostOp;
 use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
 use crate::quant::shape::{Map, POINT};
+use crate::sparse;
+use ndarray::Axis;
 
 /// Fewest channels for which a dense layer over a flattened map reads the map
 /// as it lies; with fewer, a vector of the device would be mostly empty.
@@ -278,7 +280,7 @@ impl<'g> Builder<'g> {
     fn dense(&mut self, i: usize, d: &Dense, x: TensorId) -> Result<(), QuantError> {
         let node = self.plan.nodes[i];
         let (out, inputs) = d.weight.dim();
-        let (map, layout) = self.flattened(x, inputs);
+        let (map, layout) = self.flattened(x, d);
         let [_, kh, kw] = layout.kernel(inputs);
         let kernel = [kh, kw];
         let linear = Linear {
@@ -353,8 +355,17 @@ impl<'g> Builder<'g> {
     }
 
     /// The map that a dense layer's input was flattened from, if it can be read as it lies.
-    fn flattened(&self, x: TensorId, inputs: usize) -> (TensorId, Layout) {
+    ///
+    /// Not with zero blocks: 32 inputs of a flattened map are not 32 channels,
+    /// so they could not be left out.
+    fn flattened(&self, x: TensorId, d: &Dense) -> (TensorId, Layout) {
         let as_is = (x, Layout::Channels);
+        let inputs = d.weight.ncols();
+        let weight = d.weight.view().insert_axis(Axis(2)).insert_axis(Axis(3));
+        let blocks = sparse::nonzero_blocks(weight);
+        if blocks.count_kept() < blocks.blocks() {
+            return as_is;
+        }
         let graph = self.plan.graph;
         let Some(flat) = graph.producer(x) else {
             return as_is;
