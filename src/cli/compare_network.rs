@@ -2,6 +2,7 @@
 
 use super::layers::LayerUse;
 use super::network::{NetRun, Runner};
+use super::progress::Progress;
 use super::road::Prepared;
 use super::sim::Which;
 use super::{CliError, EXIT_DIFFERS, Output, Paint};
@@ -92,6 +93,7 @@ impl<'a> Comparison<'a> {
         sample: &[Tensor],
         max_cycles: u64,
     ) -> Result<Self, CliError> {
+        let _progress = Progress::spinner("simulate");
         let side = |program| Side::new(program, sample, max_cycles);
         let (dense, sparse) = rayon::join(|| side(dense), || side(sparse));
         Ok(Self {

@@ -3,8 +3,10 @@
 use super::model::{MaskArgs, ZooArgs};
 use super::road::{CalibArgs, Prepared};
 use super::{CliError, Output, Paint, number, road};
+use crate::program::atomic::write_file;
 use crate::program::{On, Program};
 use crate::report::{Cell, Table, thousands};
+use crate::sparse;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -19,6 +21,9 @@ pub struct Compile {
     out: PathBuf,
     #[command(flatten)]
     masks: MaskArgs,
+    /// Write the masks that were used to a safetensors file
+    #[arg(long, value_name = "FILE")]
+    save_masks: Option<PathBuf>,
     /// Leave nothing out, zero blocks neither
     #[arg(long)]
     dense: bool,
@@ -54,6 +59,10 @@ impl Compile {
         program
             .save(&self.out)
             .map_err(|e| CliError::from(e).of(&self.out))?;
+        if let Some(path) = &self.save_masks {
+            let bytes = sparse::write(prepared.masks());
+            write_file(path, &bytes).map_err(|e| CliError::file(path, &e))?;
+        }
         let out = self.out.display().to_string();
         let bytes = std::fs::metadata(&self.out).map_or(0, |m| m.len());
         let text = self.text(&program, &prepared, &out, bytes, paint);
@@ -88,8 +97,11 @@ impl Compile {
         }
         let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
         text += &format!(
-            "{} launches, {} instructions, {} bytes of DRAM, config {}\n",
-            program.launches().count(),
+            "{}, {} instructions, {} bytes of DRAM, config {}\n",
+            match program.launches().count() {
+                1 => "1 launch".into(),
+                n => format!("{n} launches"),
+            },
             thousands(insns),
             thousands(program.dram_bytes.into()),
             program.config.name,

@@ -78,7 +78,7 @@ impl Infer {
             Some(prepared) => Some(Comparer::new(program, prepared.net())?),
             None => None,
         };
-        let progress = Progress::new("samples", samples.values.len());
+        let progress = Progress::bar("samples", samples.values.len());
         let _span = tracing::info_span!("simulate", samples = samples.values.len()).entered();
         let one = |sample: &Vec<Tensor>| -> Result<(Answer, Option<Verdict>), CliError> {
             let run = runner.run(sample, comparer.is_some())?;

@@ -1,6 +1,7 @@
 //! The road from a network on the command line to programs.
 
 use super::model::{self, MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::samples::{self, InputShape, Samples, Scaling};
 use super::{CliError, number};
 use crate::compiler::{self, Options, Sparsity};
@@ -86,10 +87,12 @@ impl Pruned {
     ) -> Result<Prepared, CliError> {
         let (calibration, calib_are) = {
             let _span = tracing::info_span!("calibrate").entered();
+            let _progress = Progress::spinner("calibrate");
             calib.observe(&self.graph, &self.inputs(), others)?
         };
         let net = {
             let _span = tracing::info_span!("quantise").entered();
+            let _progress = Progress::spinner("choose scales");
             quant::quantise(&self.graph, &calibration, &QuantOptions::default())?
         };
         Ok(Prepared {
@@ -153,11 +156,17 @@ impl Prepared {
     fn compile(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, CliError> {
         let dense = matches!(sparsity, Sparsity::Dense);
         let _span = tracing::info_span!("compile", dense).entered();
+        let _progress = Progress::spinner("compile");
         let options = Options {
             config: config.clone(),
             sparsity,
         };
         compiler::compile(&self.net, &options).map_err(|e| CliError::new("compile", e))
+    }
+
+    /// The masks that were asked for.
+    pub fn masks(&self) -> &Masks {
+        &self.pruned.masks
     }
 
     /// The float network, without the dropped blocks.
