@@ -22,7 +22,9 @@ pub fn check(net: &QNet, sparsity: Sparsity<'_>, config: &str, seed: u64) {
     };
     let program = compile(net, &options).expect("it compiles");
     program.validate().expect("it is a program");
-    program.fits().expect("it fits");
+    if let Err(findings) = vta::verify::check(&program) {
+        panic!("{}", findings[0]);
+    }
     let inputs = inputs(net, seed);
     let expected = reference::run(net, &inputs).expect("the reference runs");
     for sim in [Sim::Fsim, Sim::Tsim] {
