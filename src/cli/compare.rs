@@ -3,6 +3,7 @@
 use super::compare_network::Comparison;
 use super::compare_programs::Two;
 use super::model::{MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::road::{self, CalibArgs};
 use super::samples::{self, InputShape, Samples};
 use super::{CliError, Output, Paint, number};
@@ -71,12 +72,14 @@ impl Compare {
         let sample = self.sample(&network.inputs())?;
         let given = (!self.input.is_empty()).then_some(&sample);
         let prepared = network.quantise(&self.calib, given)?;
+        let progress = Progress::spinner("compile");
         let (dense, sparse) = rayon::join(|| prepared.dense(&config), || prepared.sparse(&config));
         let (dense, sparse) = (dense?, sparse?);
         if self.verify {
             road::verify(&dense)?;
             road::verify(&sparse)?;
         }
+        drop(progress);
         Comparison::new(
             &prepared,
             &dense,

@@ -1,6 +1,7 @@
 //! `vta compile`: a network to a program.
 
 use super::model::{MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::road::{CalibArgs, Prepared};
 use super::{CliError, Output, Paint, number, road};
 use crate::program::atomic::write_file;
@@ -48,6 +49,7 @@ impl Compile {
         let config = road::config(self.config.as_deref())?;
         let network = road::read(&self.model, &self.zoo, &self.masks)?;
         let prepared = network.quantise(&self.calib, None)?;
+        let progress = Progress::spinner("compile");
         let program = if self.dense {
             prepared.dense(&config)?
         } else {
@@ -56,6 +58,7 @@ impl Compile {
         if self.verify {
             road::verify(&program)?;
         }
+        drop(progress);
         program
             .save(&self.out)
             .map_err(|e| CliError::from(e).of(&self.out))?;

@@ -156,6 +156,7 @@ impl Infer {
         // Random inputs say no more than noise does.
         let given = self.input.random.is_none().then_some(&samples);
         let prepared = network.quantise(&self.calib, given)?;
+        let _progress = Progress::spinner("compile");
         let program = match self.dense {
             true => prepared.dense(&config)?,
             false => prepared.sparse(&config)?,

@@ -156,7 +156,6 @@ impl Prepared {
     fn compile(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, CliError> {
         let dense = matches!(sparsity, Sparsity::Dense);
         let _span = tracing::info_span!("compile", dense).entered();
-        let _progress = Progress::spinner("compile");
         let options = Options {
             config: config.clone(),
             sparsity,
