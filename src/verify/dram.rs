@@ -1,6 +1,7 @@
 //! DRAM: what is known of it, and what a launch stores there.
 
 use super::transfer::Transfer;
+use crate::program::{Program, SegmentKind};
 use bitvec::vec::BitVec;
 
 /// Bytes of what is looked at together.
@@ -10,6 +11,8 @@ const WORD: u64 = 4;
 #[derive(Debug)]
 pub(super) struct Dram {
     image: Vec<u8>,
+    /// Words that the program says something of, or that were written.
+    defined: BitVec,
     written: BitVec,
     /// Byte ranges, and who wrote them.
     writers: Vec<(u64, u64, Writer)>,
@@ -30,12 +33,29 @@ fn words(addr: u64, bytes: u64) -> std::ops::Range<usize> {
     (addr / WORD) as usize..(addr + bytes).div_ceil(WORD) as usize
 }
 
+fn first_zero(bits: &BitVec, addr: u64, bytes: u64) -> Option<u64> {
+    let range = words(addr, bytes);
+    let first = bits[range.clone()].first_zero()?;
+    Some(((range.start + first) as u64 * WORD).max(addr))
+}
+
 impl Dram {
-    pub fn new(image: Vec<u8>) -> Self {
-        let words = image.len().div_ceil(WORD as usize);
+    /// DRAM before the first step. Room for results is not defined by being there.
+    pub fn new(program: &Program) -> Self {
+        let image = program.dram_image();
+        let count = image.len().div_ceil(WORD as usize);
+        let mut defined = BitVec::repeat(false, count);
+        for s in &program.segments {
+            let bytes = match s.kind {
+                SegmentKind::Out => s.data.len() as u64,
+                _ => s.bytes.into(),
+            };
+            defined[words(s.addr.into(), bytes)].fill(true);
+        }
         Self {
             image,
-            written: BitVec::repeat(false, words),
+            defined,
+            written: BitVec::repeat(false, count),
             writers: Vec::new(),
         }
     }
@@ -47,6 +67,7 @@ impl Dram {
     /// Notes a write.
     pub fn write(&mut self, addr: u64, bytes: u64, by: Writer) {
         self.written[words(addr, bytes)].fill(true);
+        self.defined[words(addr, bytes)].fill(true);
         match self.writers.last_mut() {
             Some((_, end, last)) if *last == by && *end == addr => *end += bytes,
             _ => self.writers.push((addr, addr + bytes, by)),
@@ -55,9 +76,12 @@ impl Dram {
 
     /// The first byte of a range that nothing wrote.
     pub fn first_unwritten(&self, addr: u64, bytes: u64) -> Option<u64> {
-        let range = words(addr, bytes);
-        let first = self.written[range.clone()].first_zero()?;
-        Some(((range.start + first) as u64 * WORD).max(addr))
+        first_zero(&self.written, addr, bytes)
+    }
+
+    /// The first byte of a range that nothing wrote and no segment holds.
+    pub fn first_undefined(&self, addr: u64, bytes: u64) -> Option<u64> {
+        first_zero(&self.defined, addr, bytes)
     }
 
     /// A word as it was at the start.

@@ -339,6 +339,24 @@ pub enum VerifyError {
         /// The element.
         element: u32,
     },
+    /// Bytes that are read before anything writes them.
+    #[error("{by} reads at {addr:#x}, where no segment has data and nothing wrote")]
+    UndefinedDram {
+        /// The load or the host step.
+        by: String,
+        /// Byte address.
+        addr: u64,
+    },
+    /// A load that the hardware may take for done before its data are there.
+    #[error(
+        "launch {}, {at}: {beats} beats may be in flight, and the hardware's counter then says none", at.launch
+    )]
+    EndsEarly {
+        /// The load.
+        at: InsnAt,
+        /// Beats at which the counter is 0 again.
+        beats: u64,
+    },
     /// A micro-op from DRAM that the program itself changes.
     #[error("launch {}, {at} loads micro-ops from {addr:#x}, which {by} changes", at.launch)]
     ChangedUops {
@@ -469,6 +487,8 @@ impl VerifyError {
             Self::OutsideDram { .. } => "outside-dram",
             Self::Index { .. } => "index",
             Self::Unwritten { .. } => "unwritten",
+            Self::UndefinedDram { .. } => "undefined-dram",
+            Self::EndsEarly { .. } => "ends-early",
             Self::ChangedUops { .. } => "changed-uops",
             Self::AluHazard { .. } => "alu-hazard",
             Self::StaleOut { .. } => "stale-out",

@@ -160,6 +160,20 @@ impl Flow<'_> {
     fn load(&mut self, insn: u32, t: &Transfer) {
         self.report.loads += 1;
         let bytes = t.row_bytes();
+        let mut rows = t.rows.iter();
+        let undefined = rows.find_map(|r| self.dram.first_undefined(r.addr, bytes));
+        if let Some(addr) = undefined {
+            self.errors.push(VerifyError::UndefinedDram {
+                by: format!("launch {}, {}", self.c.launch.name, self.c.at(insn)),
+                addr,
+            });
+        }
+        if let Some(beats) = t.counter_wraps(self.c.config) {
+            self.errors.push(VerifyError::EndsEarly {
+                at: self.c.at(insn),
+                beats,
+            });
+        }
         for row in &t.rows {
             let mut first = None;
             for (place, addr) in self.stored.places(row.addr, bytes) {

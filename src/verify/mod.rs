@@ -35,7 +35,7 @@ pub fn check(program: &Program) -> Result<Report, Vec<VerifyError>> {
     program.validate().map_err(|e| vec![e.into()])?;
     program.fits().map_err(|e| vec![e.into()])?;
     let weights = Weights::new(program);
-    let mut dram = Dram::new(program.dram_image());
+    let mut dram = Dram::new(program);
     let mut report = Report {
         most_tokens: DIRECTIONS.map(|t| (t, 0)).to_vec(),
         ..Report::default()
@@ -64,6 +64,14 @@ pub fn check(program: &Program) -> Result<Report, Vec<VerifyError>> {
             }
             Step::Host(h) => {
                 report.host_steps += 1;
+                for r in &h.inputs {
+                    if let Some(addr) = dram.first_undefined(r.addr.into(), size(r)) {
+                        errors.push(VerifyError::UndefinedDram {
+                            by: format!("host step {}", h.name),
+                            addr,
+                        });
+                    }
+                }
                 let (addr, bytes) = (u64::from(h.output.addr), size(&h.output));
                 if let Some(of) = flow::overwritten(program, addr, bytes) {
                     errors.push(VerifyError::ChangedInsns {
@@ -83,6 +91,9 @@ pub fn check(program: &Program) -> Result<Report, Vec<VerifyError>> {
             errors.extend(not_written(&dram, (l.output.addr, bytes), of));
             report.result_bytes += bytes;
         }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
     }
     for r in &program.outputs {
         let of = || format!("output {} of the network", r.tensor);
