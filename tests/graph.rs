@@ -1,7 +1,17 @@
 //! The graph: zoo, ONNX in and out.
+#[path = "graph/errors.rs"]
+mod errors;
+#[path = "graph/model.rs"]
+mod model;
+#[path = "graph/mutation.rs"]
+mod mutation;
+#[path = "graph/operators.rs"]
+mod operators;
 #[path = "graph/roundtrip.rs"]
 mod roundtrip;
 #[path = "graph/shared.rs"]
 mod shared;
 #[path = "graph/zoo.rs"]
 mod zoo;
+#[path = "graph/proto.rs"]
+mod proto;

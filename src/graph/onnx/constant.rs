@@ -167,8 +167,11 @@ fn count(dims: &[i64]) -> Res<(Vec<usize>, usize)> {
         .iter()
         .map(|d| usize::try_from(*d).map_err(|_| wrong()))
         .collect::<Res<_>>()?;
+    // A zero must not hide dimensions whose products overflow.
+    let others: Vec<usize> = sizes.iter().copied().filter(|d| *d > 0).collect();
+    let bounded = elements(&others).is_some_and(|n| n <= MAX_ELEMENTS);
     match elements(&sizes) {
-        Some(n) if n <= MAX_ELEMENTS => Ok((sizes, n)),
+        Some(n) if bounded => Ok((sizes, n)),
         _ => Err(wrong()),
     }
 }

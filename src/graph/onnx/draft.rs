@@ -42,6 +42,8 @@ pub(super) struct Draft {
     producer: Vec<Option<usize>>,
     pub nodes: Vec<Node>,
     pub inputs: Vec<TensorId>,
+    /// Inputs whose elements are integers in the file.
+    pub int_inputs: Vec<TensorId>,
     pub outputs: Vec<TensorId>,
     pub node_names: Names,
     pub tensor_names: Names,
@@ -61,6 +63,22 @@ impl Draft {
     /// The operator that computes a tensor.
     pub fn producer(&self, t: TensorId) -> Option<&Op> {
         self.producer[t.0].map(|n| &self.nodes[n].op)
+    }
+
+    /// Whether elements come from an input of integers, only moved.
+    pub fn is_int(&self, mut t: TensorId) -> bool {
+        while let Some(n) = self.producer[t.0].map(|n| &self.nodes[n]) {
+            match n.op {
+                Op::Reshape
+                | Op::Transpose { .. }
+                | Op::Slice { .. }
+                | Op::Concat { .. }
+                | Op::Resize { .. }
+                | Op::MaxPool(_) => t = n.inputs[0],
+                _ => return false,
+            }
+        }
+        self.int_inputs.contains(&t)
     }
 
     /// Adds a node; its name and that of its result are made unique.

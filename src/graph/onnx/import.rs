@@ -6,7 +6,7 @@ use super::error::{Fault, OnnxError, Problem, Res};
 use super::node::{OnnxNode, Value};
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::{fold, ops, order, simplify};
-use crate::graph::shape::elements;
+use crate::graph::shape::{MAX_ELEMENTS, ShapeError, elements};
 use crate::graph::{Constant, Graph, Op, TensorId};
 use ndarray::ArrayD;
 use prost::Message;
@@ -61,13 +61,17 @@ pub(super) struct Room {
 
 impl Room {
     fn for_file(bytes: usize) -> Self {
-        let limit = (1usize << 25).saturating_add(bytes.saturating_mul(6));
+        let limit = (1usize << 26).saturating_add(bytes.saturating_mul(6));
         Self { limit, left: limit }
     }
 
     /// Takes room for a tensor, before it is allocated.
     pub fn take(&mut self, dims: &[usize]) -> Res<()> {
-        let left = elements(dims).and_then(|n| self.left.checked_sub(n));
+        // A zero must not hide dimensions whose products overflow.
+        let others: Vec<usize> = dims.iter().copied().filter(|d| *d > 0).collect();
+        let bounded = elements(&others).is_some_and(|n| n <= MAX_ELEMENTS);
+        let left = elements(dims).filter(|_| bounded);
+        let left = left.and_then(|n| self.left.checked_sub(n));
         self.left = left.ok_or(Problem::Unfolded { limit: self.limit })?;
         Ok(())
     }
@@ -175,15 +179,16 @@ impl Importer {
             });
         }
         match elements(&dims) {
-            Some(1..=crate::graph::shape::MAX_ELEMENTS) => {}
+            Some(1..=MAX_ELEMENTS) => {}
             _ => {
-                return Err(fault(
-                    crate::graph::shape::ShapeError::Elements { dims }.into(),
-                ));
+                return Err(fault(ShapeError::Elements { dims }.into()));
             }
         }
         let t = self.draft.add_tensor(name.clone(), dims);
         self.draft.inputs.push(t);
+        if ty::is_int(tensor.elem_type) {
+            self.draft.int_inputs.push(t);
+        }
         self.values.insert(name.clone(), Value::Tensor(t));
         Ok(())
     }
@@ -322,7 +327,13 @@ impl Importer {
     /// Finite values of a constant, counted as taken memory.
     pub fn finite(&mut self, c: &Const) -> Res<ArrayD<f32>> {
         self.room.take(c.dims())?;
+        // Readers of the graph may count on the order of rows.
         let values = c.to_floats();
+        let values = if values.is_standard_layout() {
+            values
+        } else {
+            values.as_standard_layout().into_owned()
+        };
         if matches!(c.values, Values::Float(_)) {
             finite(&c.origin, &values)?;
         }

@@ -4,7 +4,7 @@
 use super::draft::Draft;
 use super::error::{Fault, Problem, Res};
 use super::import::finite;
-use crate::graph::{Conv, Dense, Graph, Node, Op, TensorId};
+use crate::graph::{Conv, Dense, Graph, Node, Op, TensorId, Window};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 
 /// Name and operator of a node, for messages.
@@ -189,14 +189,14 @@ impl Pass {
             };
             let (value, from) = (*value, self.draft.nodes[p].inputs[0]);
             let positive = self.never_negative(from);
+            let small = |w: &Window| top.max(bottom) < w.kernel[0] && left.max(right) < w.kernel[1];
             let window = match &mut self.draft.nodes[i].op {
                 Op::Conv(c) if value == 0.0 => &mut c.window,
                 Op::MaxPool(w) => {
                     // Zeros never win over values that are not negative, if each window has one.
-                    let small = top.max(bottom) < w.kernel[0] && left.max(right) < w.kernel[1];
                     let plain = w.dilation == [1; 2] && w.pads == [0; 4];
                     let lowest = value == f32::NEG_INFINITY || (value == 0.0 && positive);
-                    if !(small && plain && lowest) {
+                    if !(small(w) && plain && lowest) {
                         continue;
                     }
                     w
@@ -204,7 +204,11 @@ impl Pass {
                 Op::AveragePool {
                     window,
                     count_include_pad,
-                } if value == 0.0 && (*count_include_pad || window.pads == [0; 4]) => {
+                } if value == 0.0
+                    && small(window)
+                    && window.dilation == [1; 2]
+                    && window.pads == [0; 4] =>
+                {
                     *count_include_pad = true;
                     window
                 }

@@ -54,14 +54,13 @@ pub(super) fn concat(n: &OnnxNode<'_>, parts: &[Rc<Const>], room: &mut Room) -> 
     let at = axis_of(n, 0, first.dims().len())?;
     for p in parts {
         room.take(p.dims())?;
+        let (left, right) = (first.dims().to_vec(), p.dims().to_vec());
+        let others = (0..left.len()).filter(|i| *i != at);
+        if left.len() != right.len() || others.into_iter().any(|i| left[i] != right[i]) {
+            return Err(ShapeError::Mismatch { left, right }.into());
+        }
     }
-    let mismatch = |_| {
-        let right = parts.iter().find(|p| p.dims() != first.dims());
-        Fault::from(ShapeError::Mismatch {
-            left: first.dims().to_vec(),
-            right: right.unwrap_or(first).dims().to_vec(),
-        })
-    };
+    let wrong = |_| Fault::value("the axis", at);
     let mut floats: Vec<ArrayViewD<'_, f32>> = Vec::new();
     let mut ints: Vec<ArrayViewD<'_, i64>> = Vec::new();
     for p in parts {
@@ -71,8 +70,8 @@ pub(super) fn concat(n: &OnnxNode<'_>, parts: &[Rc<Const>], room: &mut Room) -> 
         }
     }
     let values = match (floats.is_empty(), ints.is_empty()) {
-        (false, true) => Values::Float(ndarray::concatenate(Axis(at), &floats).map_err(mismatch)?),
-        (true, false) => Values::Int(ndarray::concatenate(Axis(at), &ints).map_err(mismatch)?),
+        (false, true) => Values::Float(ndarray::concatenate(Axis(at), &floats).map_err(wrong)?),
+        (true, false) => Values::Int(ndarray::concatenate(Axis(at), &ints).map_err(wrong)?),
         _ => return Err(Fault::form("operands of different types")),
     };
     Ok(first.with(values))
@@ -137,6 +136,13 @@ pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
             Problem::Form("one number for each dimension is needed".into()),
         ));
     }
+    let whole: Option<Vec<usize>> = c
+        .dims()
+        .iter()
+        .zip(&repeats)
+        .map(|(d, r)| d.checked_mul(*r))
+        .collect();
+    room.take(&whole.ok_or_else(|| Fault::value("the repetitions", &repeats))?)?;
     let mut out = c.clone();
     for (at, times) in repeats.into_iter().enumerate() {
         let size = c.dims()[at];

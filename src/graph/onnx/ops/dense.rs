@@ -5,7 +5,7 @@ use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value};
 use crate::graph::shape::ShapeError;
 use crate::graph::{Dense, Op, TensorId};
-use ndarray::{Array1, Array2, ArrayD, Ix2};
+use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 
 /// A constant matrix as `[out, in]`. `stored_in_out`: the operand is `[in, out]`.
 fn weight(
@@ -15,7 +15,11 @@ fn weight(
     stored_in_out: bool,
 ) -> Res<(Dense, usize)> {
     let c = n.constant(input)?.clone();
-    let values = im.finite(&c)?;
+    let mut values = im.finite(&c)?;
+    if values.ndim() == 1 && stored_in_out {
+        // A vector at the right is a matrix of one column; the caller drops it.
+        values = values.insert_axis(Axis(1));
+    }
     let dims = values.shape().to_vec();
     // Leading ones of a batch of matrices are no more than a spelling.
     let lead = dims.len().saturating_sub(2);
@@ -52,6 +56,12 @@ pub(super) fn matmul(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         (Value::Tensor(x), Value::Const(_)) => {
             let (dense, rank) = weight(im, n, 1, true)?;
             same_rank(im, n, *x, rank)?;
+            if n.constant(1)?.dims().len() == 1 {
+                let y = im.step(n, Op::Dense(dense), &[*x])?;
+                let mut to = im.dims(y).to_vec();
+                to.pop();
+                return im.result_to(n, 0, Op::Reshape, &[y], Some(&to));
+            }
             im.result(n, Op::Dense(dense), &[*x])
         }
         (_, Value::Tensor(y)) => {

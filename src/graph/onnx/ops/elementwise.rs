@@ -1,6 +1,6 @@
 //! Operators on single elements, and those that do nothing at inference.
 
-use super::super::constant::{Const, ty};
+use super::super::constant::ty;
 use super::super::error::{Fault, Problem, Res};
 use super::super::import::{Importer, finite};
 use super::super::node::{OnnxNode, Value, axis};
@@ -67,18 +67,24 @@ fn by_constant(
     im.result(n, op, &[x])
 }
 
-/// `Sum` of any number of tensors.
+/// `Sum` of any number of tensors, constants among them.
 pub(super) fn sum(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let mut x = n.tensor(0)?;
-    for i in 1..n.inputs.len() {
-        let y = n.tensor(i)?;
-        x = if i + 1 == n.inputs.len() {
-            return im.result(n, Op::Add, &[x, y]);
-        } else {
-            im.step(n, Op::Add, &[x, y])?
+    let computed = (0..n.inputs.len()).find(|i| n.tensor(*i).is_ok());
+    let first = computed.ok_or(Problem::Operand(0))?;
+    let rest: Vec<usize> = (0..n.inputs.len()).filter(|i| *i != first).collect();
+    let mut x = n.tensor(first)?;
+    for (k, i) in rest.iter().enumerate() {
+        let (op, inputs) = match n.value(*i)?.clone() {
+            Value::Tensor(y) => (Op::Add, vec![x, y]),
+            Value::Const(c) => (Op::AddConst(im.operand(&c)?), vec![x]),
         };
+        if k + 1 == rest.len() {
+            return im.result(n, op, &inputs);
+        }
+        x = im.step(n, op, &inputs)?;
     }
-    alias(im, n)
+    im.bind(n, 0, Value::Tensor(x));
+    Ok(())
 }
 
 pub(super) fn leaky_relu(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -104,7 +110,13 @@ pub(super) fn clip(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 }
 
 /// A clip, in its simplest form.
-fn limited(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, min: f32, max: f32) -> Res<()> {
+pub(super) fn limited(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    min: f32,
+    max: f32,
+) -> Res<()> {
     match (min <= f32::MIN, max >= f32::MAX) {
         (true, true) => {
             im.bind(n, 0, Value::Tensor(x));
@@ -147,48 +159,4 @@ pub(super) fn cast(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     Err(Fault::form(format!(
         "a cast of a computed tensor to element type {to} is not supported"
     )))
-}
-
-/// Quantisation of a computed tensor is dropped: calibration chooses anew. But
-/// where the zero point is the lowest value, it stands for a ReLU or clip that
-/// the quantiser of the file has merged into it.
-pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let x = n.tensor(0)?;
-    let (to, zero) = match n.optional_constant(2)? {
-        Some(c) => (c.ty, one(c)),
-        None => (ty::UINT8, Some(0)),
-    };
-    let scale = match n.optional_scalar(1) {
-        Ok(s) => s,
-        // Scales for each channel are for weights.
-        Err(_) => None,
-    };
-    let (low, high) = ty::range(to);
-    let maybe_negative = matches!(
-        im.draft.producer(x),
-        Some(
-            Op::Conv(_)
-                | Op::Dense(_)
-                | Op::MatMul
-                | Op::Add
-                | Op::AddConst(_)
-                | Op::Mul
-                | Op::MulConst(_)
-                | Op::Scale { .. }
-        )
-    );
-    match (scale, zero) {
-        (Some(scale), Some(zero)) if zero == low && scale > 0.0 && maybe_negative => {
-            limited(im, n, x, 0.0, (high - low) as f32 * scale)
-        }
-        _ => alias(im, n),
-    }
-}
-
-/// The value of a constant that has only one.
-fn one(c: &Const) -> Option<i64> {
-    match c.to_ints().ok()?.as_slice() {
-        [v] => Some(*v),
-        _ => None,
-    }
 }

@@ -5,22 +5,89 @@ use super::super::error::{Fault, Problem, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value, axis};
 use super::{alias, unsupported};
-use crate::graph::Op;
 use crate::graph::shape::{ShapeError, broadcast, elements};
+use crate::graph::{Constant, Op, TensorId};
+use ndarray::{ArrayD, Axis, IxDyn};
 
 pub(super) fn concat(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let xs = (0..n.inputs.len())
-        .map(|i| n.tensor(i))
-        .collect::<Res<Vec<_>>>()?;
-    let first = *xs.first().ok_or(Problem::Operand(0))?;
     if !n.has("axis") {
         return Err(Fault::form("attribute axis is missing"));
     }
+    let computed = (0..n.inputs.len()).find_map(|i| n.tensor(i).ok());
+    let first = computed.ok_or(Problem::Operand(0))?;
     let axis = axis(n.int("axis", 1)?, im.dims(first).len())?;
-    if xs.len() == 1 {
+    if n.inputs.len() == 1 {
         return alias(im, n);
     }
+    if n.inputs
+        .iter()
+        .flatten()
+        .any(|v| matches!(v, Value::Const(_)))
+    {
+        return with_constants(im, n, axis);
+    }
+    let xs = (0..n.inputs.len())
+        .map(|i| n.tensor(i))
+        .collect::<Res<Vec<_>>>()?;
     im.result(n, Op::Concat { axis }, &xs)
+}
+
+/// Constants among computed tensors: these are padded with zeros where the
+/// constants are, and the constants are added.
+fn with_constants(im: &mut Importer, n: &OnnxNode<'_>, axis: usize) -> Res<()> {
+    let mut parts: Vec<(TensorId, usize, usize)> = Vec::new();
+    let mut before = 0;
+    let mut at = 0;
+    let mut constants = Vec::new();
+    for (i, value) in n.inputs.iter().enumerate() {
+        let value = value.as_ref().ok_or(Problem::Operand(i))?;
+        let dims = match value {
+            Value::Tensor(t) => im.dims(*t).to_vec(),
+            Value::Const(c) => c.dims().to_vec(),
+        };
+        let wrong = || n.fault(i, Problem::Form(format!("{dims:?} has no axis {axis}")));
+        let len = *dims.get(axis).ok_or_else(wrong)?;
+        match (value, parts.last_mut()) {
+            (Value::Tensor(t), _) => parts.push((*t, std::mem::take(&mut before), 0)),
+            (Value::Const(_), Some(last)) => last.2 += len,
+            (Value::Const(_), None) => before += len,
+        }
+        if let Value::Const(c) = value {
+            constants.push((i, at, c.clone()));
+        }
+        at += len;
+    }
+    let mut padded = Vec::with_capacity(parts.len());
+    for (t, before, after) in parts {
+        let mut pads = vec![(0, 0); im.dims(t).len()];
+        pads[axis] = (before, after);
+        padded.push(if (before, after) == (0, 0) {
+            t
+        } else {
+            im.step(n, Op::Pad { pads, value: 0.0 }, &[t])?
+        });
+    }
+    let joined = match padded.as_slice() {
+        [only] => *only,
+        all => im.step(n, Op::Concat { axis }, all)?,
+    };
+    let full = im.dims(joined).to_vec();
+    im.room.take(&full)?;
+    let mut sum = ArrayD::<f32>::zeros(IxDyn(&full));
+    for (i, at, c) in &constants {
+        let values = im.finite(c)?;
+        let mut place = sum.slice_axis_mut(Axis(axis), (*at..*at + c.dims()[axis]).into());
+        if place.shape() != values.shape() {
+            let (left, right) = (full, values.shape().to_vec());
+            return Err(n.fault(*i, ShapeError::Mismatch { left, right }.into()));
+        }
+        place.assign(&values);
+    }
+    let constant = Constant {
+        name: constants[0].2.origin.clone(),
+        values: sum,
+    };
+    im.result(n, Op::AddConst(constant), &[joined])
 }
 
 pub(super) fn flatten(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {

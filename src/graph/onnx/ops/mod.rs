@@ -5,6 +5,7 @@ mod dense;
 mod elementwise;
 mod layout;
 mod pool;
+mod quantized;
 mod range;
 mod resize;
 
@@ -30,8 +31,8 @@ pub(super) fn lower(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         "Identity" => alias(im, n),
         "Dropout" => elementwise::dropout(im, n),
         "Cast" => elementwise::cast(im, n),
-        "QuantizeLinear" => elementwise::quantize(im, n),
-        "DequantizeLinear" => alias(im, n),
+        "QuantizeLinear" => quantized::quantize(im, n),
+        "DequantizeLinear" => quantized::dequantize(im, n),
         "MaxPool" => pool::max_pool(im, n),
         "AveragePool" => pool::average_pool(im, n),
         "GlobalAveragePool" | "GlobalMaxPool" => pool::global(im, n),

@@ -33,9 +33,7 @@ fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
             }
             let need = ((count - 1) * stride + reach).saturating_sub(size[i] + before);
             added[i] = need.saturating_sub(window.pads[i + 2]);
-            if added[i] > 0 || (padded - reach) / stride + 1 != count {
-                window.pads[i + 2] = need;
-            }
+            window.pads[i + 2] += added[i];
         }
     }
     for i in 0..2 {

@@ -40,11 +40,68 @@ pub(super) fn slice(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         return Ok(());
     };
     for r in ranges {
-        let (op, dims) = range_op(im, x, r)?;
-        x = im.step_to(n, op, &[x], Some(&dims))?;
+        x = part(im, n, x, r)?;
+    }
+    if last.step < 0 && last.len > 0 {
+        let y = part(im, n, x, last)?;
+        im.bind(n, 0, Value::Tensor(y));
+        return Ok(());
     }
     let (op, dims) = range_op(im, x, last)?;
     im.result_to(n, 0, op, &[x], Some(&dims))
+}
+
+/// A range, backwards too, as an intermediate result.
+fn part(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, range: Range) -> Res<TensorId> {
+    if range.step < 0 && range.len > 0 {
+        return pick(im, n, x, range.axis, &range.indices());
+    }
+    let (op, dims) = range_op(im, x, range)?;
+    im.step_to(n, op, &[x], Some(&dims))
+}
+
+/// Most slices that one node may become.
+const MAX_PARTS: usize = 64;
+
+/// Any indices of an axis: slices of indices at equal distances, one after the other.
+fn pick(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    axis: usize,
+    indices: &[usize],
+) -> Res<TensorId> {
+    let mut parts = Vec::new();
+    let mut rest = indices;
+    while let [start, more @ ..] = rest {
+        let step = more
+            .first()
+            .and_then(|i| i.checked_sub(*start))
+            .filter(|s| *s > 0);
+        let step = step.unwrap_or(1);
+        let follows = more
+            .iter()
+            .zip(1..)
+            .take_while(|(i, k)| **i == start + k * step);
+        let len = 1 + follows.count();
+        if parts.len() == MAX_PARTS {
+            let text = format!("more than {MAX_PARTS} slices would be needed");
+            return Err(Fault::form(text));
+        }
+        let range = Range {
+            axis,
+            start: *start,
+            len,
+            step: step as i64,
+        };
+        let (op, dims) = range_op(im, x, range)?;
+        parts.push(im.step_to(n, op, &[x], Some(&dims))?);
+        rest = &rest[len..];
+    }
+    match parts.as_slice() {
+        [only] => Ok(*only),
+        all => im.step(n, Op::Concat { axis }, all),
+    }
 }
 
 pub(super) fn split(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -72,7 +129,7 @@ pub(super) fn split(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     Ok(())
 }
 
-/// Constant indices at equal distances are a slice.
+/// Constant indices at equal distances are a slice, others several.
 pub(super) fn gather(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let dims = im.dims(x).to_vec();
@@ -93,12 +150,11 @@ pub(super) fn gather(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         len: wanted.len(),
         step,
     };
-    if step <= 0 || range.indices() != wanted {
-        return Err(Fault::form(
-            "indices that do not ascend at equal distances are not supported",
-        ));
-    }
     let to = [&dims[..at], indices.dims(), &dims[at + 1..]].concat();
+    if step <= 0 || range.indices() != wanted {
+        let y = pick(im, n, x, at, &wanted)?;
+        return im.reshape(n, y, &to);
+    }
     if range.is_all(&dims) {
         return im.reshape(n, x, &to);
     }
