@@ -12,6 +12,9 @@ use super::weights::{PerChannel, needed};
 use crate::graph::Graph;
 use crate::host::Tensor;
 
+/// Part of the error that may stay for a changed step to be kept.
+const WORTH: f64 = 0.99;
+
 /// How to quantise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantOptions {
@@ -34,7 +37,7 @@ impl Default for QuantOptions {
             per_channel: PerChannel::Auto,
             share_residual: true,
             correct_bias: true,
-            effort: 60_000_000_000,
+            effort: 20_000_000_000,
         }
     }
 }
@@ -163,35 +166,54 @@ impl Search<'_, '_> {
     }
 
     /// Changes exponents one by one while the error falls and the effort lasts.
-    fn refine(&self, mut exponents: Vec<i32>, mut best: Tried) -> Result<QNet, QuantError> {
-        let macs: u64 = self.macs().max(1) * self.calibration.samples.len() as u64;
-        let mut left = self.options.effort / macs;
+    fn refine(&self, mut exponents: Vec<i32>, all: Tried) -> Result<QNet, QuantError> {
+        let (plan, groups) = (self.emit.plan, self.emit.groups);
+        let runs = self.options.effort / self.macs().max(1);
+        // Few samples are enough to compare; each exponent has two neighbours.
+        let samples = runs / (2 * exponents.len().max(1) as u64);
+        let samples = (samples as usize)
+            .clamp(8, 32)
+            .min(self.calibration.samples.len());
+        let mut left = runs / samples.max(1) as u64;
+        if left < 2 {
+            return Ok(all.net);
+        }
+        let start = exponents.clone();
+        let mut error = self.try_out(&exponents, samples)?.error;
         let mut improved = true;
-        while improved {
+        'search: while improved {
             improved = false;
             for group in 0..exponents.len() {
                 for step in [-1, 1] {
-                    if left == 0 {
-                        return Ok(best.net);
-                    }
                     let mut changed = exponents.clone();
                     changed[group] += step;
-                    let (plan, groups) = (self.emit.plan, self.emit.groups);
                     let connected = groups.connect(plan, &self.needed, &mut changed);
                     if connected.is_err() || changed == exponents {
                         continue;
                     }
+                    if left == 0 {
+                        break 'search;
+                    }
                     left -= 1;
-                    let tried = self.try_out(&changed, usize::MAX)?;
-                    if tried.error < best.error {
+                    let tried = self.try_out(&changed, samples)?;
+                    if tried.error < WORTH * error {
                         tracing::debug!(group, step, error = tried.error, "step changed");
-                        (exponents, best, improved) = (changed, tried, true);
+                        (exponents, error, improved) = (changed, tried.error, true);
                         break;
                     }
                 }
             }
         }
-        Ok(best.net)
+        if exponents == start {
+            return Ok(all.net);
+        }
+        let changed = self.try_out(&exponents, usize::MAX)?;
+        tracing::debug!(before = all.error, after = changed.error, "steps changed");
+        Ok(if changed.error < all.error {
+            changed.net
+        } else {
+            all.net
+        })
     }
 
     /// Multiply-accumulates of the network.

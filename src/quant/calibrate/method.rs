@@ -62,7 +62,10 @@ fn percentile(stats: &Stats, part: f64) -> Option<i32> {
 }
 
 fn kl(stats: &Stats) -> Option<i32> {
-    let score = |e: i32| divergence(&stats.histogram, limit(stats, e));
+    // Zeros are exact with any step, and behind a ReLU most values are zeros.
+    let mut histogram = stats.histogram.clone();
+    histogram[0] = histogram[1];
+    let score = |e: i32| divergence(&histogram, limit(stats, e));
     let candidates = stats.candidates()?.rev();
     candidates.min_by(|a, b| score(*a).total_cmp(&score(*b)))
 }
@@ -86,6 +89,9 @@ fn divergence(histogram: &[u64], limit: usize) -> f64 {
     }
     p[limit - 1] += beyond as f64;
     let (total_p, total_q): (f64, f64) = (p.iter().sum(), q.iter().sum());
+    if total_q == 0. {
+        return f64::INFINITY;
+    }
     let terms = p.iter().zip(&q).filter(|(p, _)| **p > 0.);
     terms
         .map(|(p, q)| {

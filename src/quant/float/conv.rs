@@ -89,11 +89,10 @@ impl Padded {
         Self { data, h, w }
     }
 
-    /// What a kernel position meets in a row of the output.
-    fn row(&self, window: &Window, [c, oy, ky, kx]: [usize; 4]) -> impl Iterator<Item = &f32> {
+    /// Where a kernel position meets the first pixel of a row of the output.
+    const fn start(&self, window: &Window, [c, oy, ky, kx]: [usize; 4]) -> usize {
         let y = c * self.h + oy * window.stride[0] + ky * window.dilation[0];
-        let at = y * self.w + kx * window.dilation[1];
-        self.data[at..].iter().step_by(window.stride[1])
+        y * self.w + kx * window.dilation[1]
     }
 
     /// What each weight meets: a row of output pixels for each weight of an output channel.
@@ -109,8 +108,13 @@ impl Padded {
             for ky in 0..window.kernel[0] {
                 for kx in 0..window.kernel[1] {
                     for oy in 0..output.h {
-                        let row = self.row(window, [c, oy, ky, kx]);
-                        columns.extend(row.take(output.w));
+                        let at = self.start(window, [c, oy, ky, kx]);
+                        if window.stride[1] == 1 {
+                            columns.extend_from_slice(&self.data[at..at + output.w]);
+                        } else {
+                            let row = self.data[at..].iter().step_by(window.stride[1]);
+                            columns.extend(row.take(output.w));
+                        }
                     }
                 }
             }
@@ -124,9 +128,13 @@ fn planes(args: &ConvArgs<'_>, padded: &Padded, output: Map, y: &mut [f32]) {
     for ((c, i, ky, kx), w) in args.weight.indexed_iter() {
         let y = &mut y[c * output.plane()..(c + 1) * output.plane()];
         for (oy, y) in y.chunks_exact_mut(output.w).enumerate() {
-            let row = padded.row(args.window, [c * ci + i, oy, ky, kx]);
-            for (y, x) in y.iter_mut().zip(row) {
-                *y += w * x;
+            let at = padded.start(args.window, [c * ci + i, oy, ky, kx]);
+            let row = &padded.data[at..];
+            if args.window.stride[1] == 1 {
+                y.iter_mut().zip(row).for_each(|(y, x)| *y += w * x);
+            } else {
+                let row = row.iter().step_by(args.window.stride[1]);
+                y.iter_mut().zip(row).for_each(|(y, x)| *y += w * x);
             }
         }
     }

@@ -373,6 +373,11 @@ impl<'g> Builder<'g> {
         if !matches!(flat.op, Op::Reshape) || *self.dims(x) != [1, inputs] {
             return as_is;
         }
+        // A weight of two layers has one mask, so it keeps its form.
+        let same = |n: &&&Node| matches!(&n.op, Op::Dense(o) if o.weight_name == d.weight_name);
+        if self.plan.nodes.iter().filter(same).count() > 1 {
+            return as_is;
+        }
         let mut from = flat.inputs[0];
         let transposed = graph.producer(from).filter(|n| match &n.op {
             Op::Transpose { perm } => *perm == [0, 2, 3, 1],

@@ -122,9 +122,14 @@ impl<'a> ConvPlan<'a> {
                 let channel = c / outputs * ci + i;
                 for (oy, sums) in sums.chunks_exact_mut(self.output.w).enumerate() {
                     let row = (channel * hp + oy * sy + ky * dy) * wp + kx * dx;
-                    let x = padded[row..].iter().step_by(sx);
-                    for (sum, x) in sums.iter_mut().zip(x) {
+                    let x = &padded[row..];
+                    let add = |(sum, x): (&mut i32, &i16)| {
                         *sum = sum.wrapping_add(w.wrapping_mul(i32::from(*x)));
+                    };
+                    if sx == 1 {
+                        sums.iter_mut().zip(x).for_each(add);
+                    } else {
+                        sums.iter_mut().zip(x.iter().step_by(sx)).for_each(add);
                     }
                 }
             }
