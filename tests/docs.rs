@@ -1,5 +1,5 @@
-//! The sessions in the documents: every `$ vta` line of a `console` block is
-//! run, in a folder of its own for each document.
+//! The sessions in the documents: every `$ vta` line of a `console` block (and
+//! `$ cargo run --release --`, README's main job) is run, in a folder of its own for each document.
 //!
 //! A line `? N` right after the command is the exit code that is expected; else
 //! it is 0. What is shown after it is compared with what is printed (standard
@@ -12,6 +12,9 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use support::command::{folder, vta};
+
+/// How a line of a session starts.
+const COMMANDS: [&str; 2] = ["$ vta ", "$ cargo run --release -- "];
 
 /// The documents with sessions.
 fn documents() -> Vec<PathBuf> {
@@ -64,7 +67,8 @@ fn sessions(text: &str, dir: &Path) -> (String, Vec<String>) {
         if line.starts_with("```") {
             console = line == "```console";
         }
-        let Some(command) = line.strip_prefix("$ vta ").filter(|_| console) else {
+        let command = COMMANDS.iter().find_map(|c| line.strip_prefix(c));
+        let Some(command) = command.filter(|_| console) else {
             continue;
         };
         let end = lines[i..]

@@ -165,23 +165,3 @@ fn the_index_is_fresh() {
         "programs/README.md is stale: VTA_BLESS=1 cargo test --test programs"
     );
 }
-
-/// The table that README shows is what its main command prints.
-#[test]
-fn the_readme_shows_the_real_table() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).expect("README is there");
-    let command = readme
-        .lines()
-        .find_map(|l| l.strip_prefix("$ cargo run --release -- "))
-        .expect("README has the main command");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_vta"))
-        .current_dir(root)
-        .args(command.split_whitespace())
-        .output()
-        .expect("the built command starts");
-    assert!(output.status.success());
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let block = format!("```text\n{}\n```", printed.trim_end());
-    assert!(readme.contains(&block), "README should show\n{printed}");
-}

@@ -373,7 +373,7 @@ proptest! {
         for &at in &set {
             weight.as_slice_mut().unwrap()[at] = if at % 2 == 0 { -128 } else { 1 };
         }
-        let mask = sparse::nonzero_blocks(&weight);
+        let mask = sparse::nonzero_blocks(weight.view());
         prop_assert_eq!(mask.dims, [co.div_ceil(BLOCK), ci.div_ceil(BLOCK), kh, kw]);
         let mut blocks: Vec<[usize; 4]> = set
             .iter()
@@ -399,7 +399,7 @@ proptest! {
         for ((o, i, y, x), w) in weight.indexed_iter() {
             prop_assert_eq!(*w == 1, mask.get([o / BLOCK, i / BLOCK, y, x]));
         }
-        prop_assert_eq!(sparse::nonzero_blocks(&weight), mask);
+        prop_assert_eq!(sparse::nonzero_blocks(weight.view()), mask);
     }
 
     /// What is written is read back.

@@ -3,6 +3,7 @@
 use super::compare_network::Comparison;
 use super::compare_programs::Two;
 use super::model::{MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::road::{self, CalibArgs};
 use super::samples::{self, InputShape, Samples};
 use super::{CliError, Output, Paint, number};
@@ -67,14 +68,18 @@ impl Compare {
                 .help("give two programs, or one network: an ONNX file or a name of the zoo"));
         }
         let config = config.unwrap_or_default();
-        let prepared = road::prepare(&self.a, &self.zoo, &self.masks, &self.calib)?;
+        let network = road::read(&self.a, &self.zoo, &self.masks)?;
+        let sample = self.sample(&network.inputs())?;
+        let given = (!self.input.is_empty()).then_some(&sample);
+        let prepared = network.quantise(&self.calib, given)?;
+        let progress = Progress::spinner("compile");
         let (dense, sparse) = rayon::join(|| prepared.dense(&config), || prepared.sparse(&config));
         let (dense, sparse) = (dense?, sparse?);
         if self.verify {
             road::verify(&dense)?;
             road::verify(&sparse)?;
         }
-        let sample = self.sample(&prepared.inputs())?;
+        drop(progress);
         Comparison::new(
             &prepared,
             &dense,

@@ -2,6 +2,7 @@
 
 use super::layers::LayerUse;
 use super::network::{NetRun, Runner};
+use super::progress::Progress;
 use super::road::Prepared;
 use super::sim::Which;
 use super::{CliError, EXIT_DIFFERS, Output, Paint};
@@ -92,6 +93,7 @@ impl<'a> Comparison<'a> {
         sample: &[Tensor],
         max_cycles: u64,
     ) -> Result<Self, CliError> {
+        let _progress = Progress::spinner("simulate");
         let side = |program| Side::new(program, sample, max_cycles);
         let (dense, sparse) = rayon::join(|| side(dense), || side(sparse));
         Ok(Self {
@@ -166,14 +168,10 @@ impl<'a> Comparison<'a> {
     fn text(&self, rows: &[Row<'_>], equal: bool, paint: Paint) -> String {
         let mut text = format!("{}\n\n", self.prepared.describe());
         text += &format!("{}\n{}", speed_table(self, rows), floor_table(self, rows));
-        let host = &self.sparse.run.execution.host;
-        if !host.is_empty() {
-            let wall: f64 = host.iter().map(|h| h.time.as_secs_f64()).sum();
-            text += &format!(
-                "\n{} host steps, {:.1} ms of this machine, not in the cycles\n",
-                host.len(),
-                1e3 * wall
-            );
+        // Their wall time is in the JSON object only: this text is the same on every machine.
+        let host = self.sparse.run.execution.host.len();
+        if host > 0 {
+            text += &format!("\n{host} steps of the host, not in the cycles\n");
         }
         if let Some(speedup) = ratio(self.dense.cycles, self.sparse.cycles) {
             text += &format!("\nspeed-up of sparse over dense: {speedup:.2}\n");
@@ -306,7 +304,7 @@ fn kept_macs(prepared: &Prepared, layer: &Layer) -> u64 {
     if layer.kept == layer.blocks || weight.is_empty() {
         return layer.macs;
     }
-    let mask = crate::sparse::nonzero_blocks(weight);
+    let mask = crate::sparse::nonzero_blocks(weight.view());
     let (co, ci, ..) = weight.dim();
     let [n_co, n_ci, kh, kw] = mask.dims;
     let side = |block: usize, of: usize| BLOCK.min(of - block * BLOCK);

@@ -1,10 +1,13 @@
 //! `vta compile`: a network to a program.
 
 use super::model::{MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::road::{CalibArgs, Prepared};
 use super::{CliError, Output, Paint, number, road};
+use crate::program::atomic::write_file;
 use crate::program::{On, Program};
 use crate::report::{Cell, Table, thousands};
+use crate::sparse;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -19,6 +22,9 @@ pub struct Compile {
     out: PathBuf,
     #[command(flatten)]
     masks: MaskArgs,
+    /// Write the masks that were used to a safetensors file
+    #[arg(long, value_name = "FILE")]
+    save_masks: Option<PathBuf>,
     /// Leave nothing out, zero blocks neither
     #[arg(long)]
     dense: bool,
@@ -41,7 +47,9 @@ impl Compile {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
         let config = road::config(self.config.as_deref())?;
-        let prepared = road::prepare(&self.model, &self.zoo, &self.masks, &self.calib)?;
+        let network = road::read(&self.model, &self.zoo, &self.masks)?;
+        let prepared = network.quantise(&self.calib, None)?;
+        let progress = Progress::spinner("compile");
         let program = if self.dense {
             prepared.dense(&config)?
         } else {
@@ -50,9 +58,14 @@ impl Compile {
         if self.verify {
             road::verify(&program)?;
         }
+        drop(progress);
         program
             .save(&self.out)
             .map_err(|e| CliError::from(e).of(&self.out))?;
+        if let Some(path) = &self.save_masks {
+            let bytes = sparse::write(prepared.masks());
+            write_file(path, &bytes).map_err(|e| CliError::file(path, &e))?;
+        }
         let out = self.out.display().to_string();
         let bytes = std::fs::metadata(&self.out).map_or(0, |m| m.len());
         let text = self.text(&program, &prepared, &out, bytes, paint);
@@ -87,8 +100,11 @@ impl Compile {
         }
         let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
         text += &format!(
-            "{} launches, {} instructions, {} bytes of DRAM, config {}\n",
-            program.launches().count(),
+            "{}, {} instructions, {} bytes of DRAM, config {}\n",
+            match program.launches().count() {
+                1 => "1 launch".into(),
+                n => format!("{n} launches"),
+            },
             thousands(insns),
             thousands(program.dram_bytes.into()),
             program.config.name,

@@ -4,6 +4,7 @@ use super::sim::SimError;
 use crate::config::ConfigError;
 use crate::golden::GoldenError;
 use crate::program::{BundleError, ProgramError};
+use crate::quant::QuantError;
 use crate::sparse::MaskError;
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -104,6 +105,12 @@ impl From<ProgramError> for CliError {
 impl From<GoldenError> for CliError {
     fn from(e: GoldenError) -> Self {
         Self::new("golden", e)
+    }
+}
+
+impl From<QuantError> for CliError {
+    fn from(e: QuantError) -> Self {
+        Self::new("quantise", e)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::infer_report::{Answer, Report};
 use super::model::{MaskArgs, ZooArgs};
-use super::network::{Runner, floats};
+use super::network::{self, Runner, floats};
 use super::progress::Progress;
 use super::reference::{Comparer, Verdict};
 use super::road::{self, CalibArgs, Prepared};
-use super::samples::InputArgs;
+use super::samples::{InputArgs, Samples};
 use super::sim::Which;
 use super::{CliError, Output, Paint, input, number};
 use crate::config::HwConfig;
@@ -68,18 +68,17 @@ enum Source {
 impl Infer {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let source = self.source()?;
+        let (source, samples) = self.source()?;
         let (program, prepared) = match &source {
             Source::Bundle(program) => (program, None),
             Source::Network(prepared, program) => (program, Some(&**prepared)),
         };
         let runner = Runner::new(program, self.sim, self.max_cycles)?;
-        let samples = self.input.load(&runner.inputs(), &self.calib.scaling)?;
         let comparer = match prepared.filter(|_| self.compare_reference) {
             Some(prepared) => Some(Comparer::new(program, prepared.net())?),
             None => None,
         };
-        let progress = Progress::new("samples", samples.values.len());
+        let progress = Progress::bar("samples", samples.values.len());
         let _span = tracing::info_span!("simulate", samples = samples.values.len()).entered();
         let one = |sample: &Vec<Tensor>| -> Result<(Answer, Option<Verdict>), CliError> {
             let run = runner.run(sample, comparer.is_some())?;
@@ -123,7 +122,8 @@ impl Infer {
         Ok(report.output(paint))
     }
 
-    fn source(&self) -> Result<Source, CliError> {
+    /// The program, and the samples that it shall run on.
+    fn source(&self) -> Result<(Source, Samples), CliError> {
         let path = Path::new(&self.model);
         if road::is_bundle_file(path) {
             for (given, option) in [
@@ -145,15 +145,23 @@ impl Infer {
                 }
             }
             let config = self.config.as_deref().map(HwConfig::load).transpose()?;
-            return Ok(Source::Bundle(input::load(path, config.as_ref())?));
+            let program = input::load(path, config.as_ref())?;
+            let inputs = network::input_shapes(&program);
+            let samples = self.input.load(&inputs, &self.calib.scaling)?;
+            return Ok((Source::Bundle(program), samples));
         }
         let config = road::config(self.config.as_deref())?;
-        let prepared = road::prepare(&self.model, &self.zoo, &self.masks, &self.calib)?;
+        let network = road::read(&self.model, &self.zoo, &self.masks)?;
+        let samples = self.input.load(&network.inputs(), &self.calib.scaling)?;
+        // Random inputs say no more than noise does.
+        let given = self.input.random.is_none().then_some(&samples);
+        let prepared = network.quantise(&self.calib, given)?;
+        let _progress = Progress::spinner("compile");
         let program = match self.dense {
             true => prepared.dense(&config)?,
             false => prepared.sparse(&config)?,
         };
-        Ok(Source::Network(Box::new(prepared), program))
+        Ok((Source::Network(Box::new(prepared), program), samples))
     }
 }
 

@@ -26,7 +26,6 @@ mod layers;
 mod model;
 mod network;
 mod number;
-mod onnx_shim;
 mod progress;
 mod reference;
 mod road;

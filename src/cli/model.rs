@@ -43,8 +43,12 @@ pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Graph, CliError> {
         return Ok(graph);
     }
     let path = Path::new(model);
-    if !path.exists() && !model.contains(['/', '\\', '.']) {
-        return Err(unknown(model));
+    if !path.exists() {
+        let named = path.extension().and_then(|e| e.to_str());
+        let file = named.is_some_and(|e| e.chars().all(|c| c.is_ascii_alphabetic()));
+        if !file && !model.contains(['/', '\\']) {
+            return Err(unknown(model));
+        }
     }
     let bytes = input::read(path, MAX_MODEL_BYTES).map_err(|e| match path.exists() {
         true => e,

@@ -47,11 +47,6 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// The network's inputs.
-    pub fn inputs(&self) -> Vec<InputShape> {
-        input_shapes(self.program)
-    }
-
     /// Runs one sample; `keep` keeps what DRAM holds at the end.
     ///
     /// # Errors

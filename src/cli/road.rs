@@ -1,28 +1,30 @@
 //! The road from a network on the command line to programs.
 
 use super::model::{self, MaskArgs, ZooArgs};
+use super::progress::Progress;
 use super::samples::{self, InputShape, Samples, Scaling};
 use super::{CliError, number};
 use crate::compiler::{self, Options, Sparsity};
 use crate::config::HwConfig;
 use crate::graph::Graph;
 use crate::program::{Program, is_bundle};
-use crate::quant::{QNet, QOp};
+use crate::quant::{self, Calibration, QNet, QOp, QuantOptions};
 use crate::sparse::{self, Masks};
+use crate::verify;
 use clap::Args;
 use ndarray::Array4;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Samples that are made where `--calib` gives none.
-const SYNTHETIC_SAMPLES: usize = 8;
+/// Samples of noise that are made where there are no others.
+const NOISE_SAMPLES: usize = 2;
 /// Seed of these samples.
-const SYNTHETIC_SEED: u64 = 1;
+const NOISE_SEED: u64 = 1;
 
 /// What scales are chosen by.
 #[derive(Debug, Clone, Args)]
 pub struct CalibArgs {
-    /// Real samples to choose scales by, in the formats of `vta infer --input` [default: random ones]
+    /// Real samples to choose scales by, in the formats of `vta infer --input` [default: what --input gives, else noise]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub calib: Vec<PathBuf>,
     /// At most this many of them
@@ -34,65 +36,103 @@ pub struct CalibArgs {
 
 /// A network, quantised.
 pub struct Prepared {
+    pruned: Pruned,
+    calib_are: String,
+    net: QNet,
+}
+
+/// A network with its blocks dropped, before scales are chosen.
+pub struct Pruned {
     name: String,
     zoo_seed: Option<u64>,
     masks_are: String,
     masks: Masks,
-    calib_are: String,
     graph: Graph,
-    net: QNet,
 }
 
-/// Reads a network, drops blocks, calibrates and quantises.
+/// Reads a network and drops blocks.
 ///
 /// # Errors
-/// A model, mask or sample that cannot be used.
-pub fn prepare(
-    model: &str,
-    zoo: &ZooArgs,
-    mask_args: &MaskArgs,
-    calib: &CalibArgs,
-) -> Result<Prepared, CliError> {
+/// A model or masks that cannot be used.
+pub fn read(model: &str, zoo: &ZooArgs, mask_args: &MaskArgs) -> Result<Pruned, CliError> {
     let mut graph = model::load(model, zoo)?;
-    let masks = mask_args.load(&graph)?.unwrap_or_default();
-    let masks_are = mask_args.describe();
+    let mut masks = mask_args.load(&graph)?.unwrap_or_default();
     sparse::apply(&mut graph, &masks)?;
-    let inputs = model::input_shapes(&graph);
-    let (samples, calib_are) = calib.samples(&inputs)?;
-    let net = {
-        let _span = tracing::info_span!("calibrate", samples = samples.values.len()).entered();
-        quantise(&graph, &samples)?
-    };
-    Ok(Prepared {
+    // A mask that keeps all says nothing, and a dense layer may be compiled in another form.
+    masks.retain(|_, m| m.count_kept() < m.blocks());
+    Ok(Pruned {
         name: model.into(),
         zoo_seed: model::is_zoo(model).then_some(zoo.zoo_seed),
-        masks_are,
+        masks_are: mask_args.describe(),
         masks,
-        calib_are,
         graph,
-        net,
     })
 }
 
-/// Chooses scales and makes the integer network.
-fn quantise(graph: &Graph, samples: &Samples) -> Result<QNet, CliError> {
-    let _ = (graph, samples);
-    Err(CliError::new("quantise", "to come"))
+impl Pruned {
+    /// The network's inputs.
+    pub fn inputs(&self) -> Vec<InputShape> {
+        model::input_shapes(&self.graph)
+    }
+
+    /// Chooses scales by the samples of `--calib`, else by those that are
+    /// there anyway, else by noise; and quantises.
+    ///
+    /// # Errors
+    /// Samples that do not fit, a network that cannot be quantised.
+    pub fn quantise(
+        self,
+        calib: &CalibArgs,
+        others: Option<&Samples>,
+    ) -> Result<Prepared, CliError> {
+        let (calibration, calib_are) = {
+            let _span = tracing::info_span!("calibrate").entered();
+            let _progress = Progress::spinner("calibrate");
+            calib.observe(&self.graph, &self.inputs(), others)?
+        };
+        let net = {
+            let _span = tracing::info_span!("quantise").entered();
+            let _progress = Progress::spinner("choose scales");
+            quant::quantise(&self.graph, &calibration, &QuantOptions::default())?
+        };
+        Ok(Prepared {
+            pruned: self,
+            calib_are,
+            net,
+        })
+    }
 }
 
 impl CalibArgs {
-    /// Real samples, or random ones; and in words which.
-    fn samples(&self, inputs: &[InputShape]) -> Result<(Samples, String), CliError> {
-        if self.calib.is_empty() {
-            let samples = samples::random(inputs, SYNTHETIC_SEED, SYNTHETIC_SAMPLES);
-            let words = format!("{SYNTHETIC_SAMPLES} random samples (seed {SYNTHETIC_SEED})");
-            return Ok((samples, words));
-        }
+    /// What the network does on samples; and in words on which.
+    fn observe(
+        &self,
+        graph: &Graph,
+        inputs: &[InputShape],
+        others: Option<&Samples>,
+    ) -> Result<(Calibration, String), CliError> {
         let limit = self.calib_limit as usize;
-        let samples = samples::load(&self.calib, inputs, limit, &self.scaling)?;
-        let files: Vec<String> = self.calib.iter().map(|p| p.display().to_string()).collect();
-        let words = format!("{} samples of {}", samples.values.len(), files.join(", "));
-        Ok((samples, words))
+        let (samples, whose) = match (self.calib.as_slice(), others) {
+            ([], None) => {
+                let noise = Calibration::noise(graph, NOISE_SEED, NOISE_SAMPLES)?;
+                let words = format!("noise (seed {NOISE_SEED}); --calib FILE takes real samples");
+                return Ok((noise, words));
+            }
+            ([], Some(others)) => {
+                let first = others.values.iter().take(limit);
+                (first.cloned().collect(), "the input".to_owned())
+            }
+            (files, _) => {
+                let samples = samples::load(files, inputs, limit, &self.scaling)?;
+                let files: Vec<String> = files.iter().map(|p| p.display().to_string()).collect();
+                (samples.values, files.join(", "))
+            }
+        };
+        let words = match samples.len() {
+            1 => format!("1 sample of {whose}"),
+            n => format!("{n} samples of {whose}"),
+        };
+        Ok((Calibration::observe(graph, samples)?, words))
     }
 }
 
@@ -110,7 +150,7 @@ impl Prepared {
     /// # Errors
     /// A network that the compiler cannot do.
     pub fn sparse(&self, config: &HwConfig) -> Result<Program, CliError> {
-        self.compile(config, Sparsity::Sparse(&self.masks))
+        self.compile(config, Sparsity::Sparse(&self.pruned.masks))
     }
 
     fn compile(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, CliError> {
@@ -123,14 +163,14 @@ impl Prepared {
         compiler::compile(&self.net, &options).map_err(|e| CliError::new("compile", e))
     }
 
-    /// The network's inputs.
-    pub fn inputs(&self) -> Vec<InputShape> {
-        model::input_shapes(&self.graph)
+    /// The masks that were asked for.
+    pub fn masks(&self) -> &Masks {
+        &self.pruned.masks
     }
 
     /// The float network, without the dropped blocks.
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.pruned.graph
     }
 
     /// The integer network.
@@ -149,21 +189,23 @@ impl Prepared {
 
     /// In words: what was read, and how scales were chosen.
     pub fn describe(&self) -> String {
-        let seed = match self.zoo_seed {
+        let p = &self.pruned;
+        let seed = match p.zoo_seed {
             Some(seed) => format!(" (zoo, seed {seed})"),
             None => String::new(),
         };
         format!(
             "{}{seed}: {}; scales from {}",
-            self.name, self.masks_are, self.calib_are
+            p.name, p.masks_are, self.calib_are
         )
     }
 
     /// The same as JSON.
     pub fn json(&self) -> Value {
+        let p = &self.pruned;
         json!({
-            "model": self.name, "zoo_seed": self.zoo_seed,
-            "masks": self.masks_are, "calibration": self.calib_are,
+            "model": p.name, "zoo_seed": p.zoo_seed,
+            "masks": p.masks_are, "calibration": self.calib_are,
         })
     }
 }
@@ -190,12 +232,22 @@ pub fn is_bundle_file(path: &Path) -> bool {
     read.is_ok() && is_bundle(&head)
 }
 
-/// Proves that a program has no hazards.
+/// Proves that a program is ordered by tokens and reads what was written.
 ///
 /// # Errors
-/// The first hazard.
+/// The first finding.
 pub fn verify(program: &Program) -> Result<(), CliError> {
     let _span = tracing::info_span!("verify").entered();
-    let _ = program;
-    Ok(())
+    let Err(findings) = verify::check(program) else {
+        return Ok(());
+    };
+    let mut message = format!("not proven, {} findings", findings.len());
+    if let Some(first) = findings.first() {
+        message += &format!("; the first is {}: {first}", first.kind());
+    }
+    Err(CliError {
+        exit: super::EXIT_NOT_OK,
+        ..CliError::new("verify", message)
+            .help("this is a defect of the compiler; please report it with the network")
+    })
 }

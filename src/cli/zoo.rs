@@ -1,9 +1,8 @@
 //! `vta zoo`: the networks that need no file.
 
 use super::model::{self, ZooArgs};
-use super::onnx_shim as onnx;
 use super::{CliError, Output};
-use crate::graph::{Op, zoo};
+use crate::graph::{Op, onnx, zoo};
 use crate::program::atomic::write_file;
 use crate::report::Table;
 use clap::Args;

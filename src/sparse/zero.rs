@@ -2,15 +2,16 @@
 
 use super::{BLOCK, BlockMask, MaskError, Masks, layers};
 use crate::graph::{Graph, Op};
-use ndarray::{Array4, ArrayViewMut4, Axis, s};
+use ndarray::{ArrayView4, ArrayViewMut4, Axis, s};
 
 /// The blocks of a weight `[co, ci / groups, kh, kw]` that hold anything but zeros.
-pub fn nonzero_blocks(weight: &Array4<i8>) -> BlockMask {
+pub fn nonzero_blocks<T: Default + PartialEq>(weight: ArrayView4<'_, T>) -> BlockMask {
     let (co, ci, kh, kw) = weight.dim();
+    let zero = T::default();
     let mut mask = BlockMask::full(BlockMask::dims_for([co, ci, kh, kw]));
     mask.kept.fill(false);
-    for ((o, i, y, x), &w) in weight.indexed_iter() {
-        if w != 0 {
+    for ((o, i, y, x), w) in weight.indexed_iter() {
+        if *w != zero {
             mask.set([o / BLOCK, i / BLOCK, y, x], true);
         }
     }

@@ -7,6 +7,8 @@ use crate::host::HostOp;
 use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
 use crate::quant::shape::{Map, POINT};
+use crate::sparse;
+use ndarray::Axis;
 
 /// Fewest channels for which a dense layer over a flattened map reads the map
 /// as it lies; with fewer, a vector of the device would be mostly empty.
@@ -359,9 +361,17 @@ impl<'g> Builder<'g> {
     }
 
     /// The map that a dense layer's input was flattened from, if it can be read as it lies.
+    ///
+    /// Not with zero blocks: 32 inputs of a flattened map are not 32 channels,
+    /// so they could not be left out.
     fn flattened(&self, x: TensorId, d: &Dense) -> (TensorId, Layout) {
-        let inputs = d.weight.dim().1;
         let as_is = (x, Layout::Channels);
+        let inputs = d.weight.ncols();
+        let weight = d.weight.view().insert_axis(Axis(2)).insert_axis(Axis(3));
+        let blocks = sparse::nonzero_blocks(weight);
+        if blocks.count_kept() < blocks.blocks() {
+            return as_is;
+        }
         let graph = self.plan.graph;
         let Some(flat) = graph.producer(x) else {
             return as_is;
