@@ -5,18 +5,20 @@ use super::calibrate::Calibration;
 use super::check::accumulator_bound;
 use super::emit::Link;
 use super::error::QuantError;
-use super::net::{QConv, QNet, QOp, QType};
+use super::net::{QConv, QNet, QOp, QTensorId, QType};
 use super::reference::{RunError, Step, Values, finish_all, shaped};
 use crate::host::Tensor;
 use rayon::prelude::*;
 
-/// Corrects biases on the first samples; the result has the outputs for each of them.
+/// Corrects biases on the first samples, or runs them only; the result has the
+/// tensors `judged` for each of them.
 ///
 /// # Errors
 /// As those of the integer reference.
 pub(crate) fn correct(
     net: &mut QNet,
     links: &[Link],
+    judged: &[QTensorId],
     calibration: &Calibration,
     samples: usize,
 ) -> Result<Vec<Vec<Tensor>>, QuantError> {
@@ -58,8 +60,11 @@ pub(crate) fn correct(
             all.put(net, node.output, value)?;
         }
     }
-    let outputs = all.into_iter().map(|v| v.outputs(net));
-    Ok(outputs.collect::<Result<_, _>>()?)
+    let values = |all: &Values| -> Result<Vec<Tensor>, RunError> {
+        let judged = judged.iter().map(|t| all.get(net, *t).cloned());
+        judged.collect()
+    };
+    Ok(all.iter().map(values).collect::<Result<_, _>>()?)
 }
 
 /// Moves biases by the difference of the means, in whole steps of the sums.
