@@ -27,6 +27,12 @@ pub(crate) fn correct(
         .iter()
         .map(|s| Values::new(net, s))
         .collect::<Result<_, _>>()?;
+    // Where each tensor is read for the last time.
+    let mut last = vec![0; net.tensors.len()];
+    for (i, node) in net.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|t| last[t.0] = i);
+    }
+    judged.iter().for_each(|t| last[t.0] = usize::MAX);
     let mut links = links.iter().peekable();
     for i in 0..net.nodes.len() {
         let link = links.next_if(|l| l.node == i);
@@ -58,6 +64,8 @@ pub(crate) fn correct(
         };
         for (all, value) in all.iter_mut().zip(values) {
             all.put(net, node.output, value)?;
+            let done = node.inputs.iter().filter(|t| last[t.0] == i);
+            done.for_each(|t| all.0[t.0] = None);
         }
     }
     let values = |all: &Values| -> Result<Vec<Tensor>, RunError> {

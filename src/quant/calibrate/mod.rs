@@ -17,6 +17,9 @@ pub(crate) use method::TRIED;
 use stats::{Extent, extent};
 pub(crate) use stats::{Stats, covering};
 
+/// Samples whose statistics are in memory at once; no result depends on it.
+const AT_ONCE: usize = 16;
+
 /// What the samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -114,22 +117,24 @@ impl Calibration {
             }
             wants.push(values);
         }
-        let parts: Vec<Result<Vec<Stats>, QuantError>> = samples
-            .par_iter()
-            .map(|s| {
-                let values = float::trace(graph, s)?;
-                let stats = values.iter().zip(&most);
-                Ok(stats.map(|(v, m)| Stats::new(v.as_ref(), *m)).collect())
-            })
-            .collect();
         let mut tensors: Vec<Stats> = Vec::new();
-        for part in parts {
-            let part = part?;
-            if tensors.is_empty() {
-                tensors = part;
-            } else {
-                let pairs = tensors.iter_mut().zip(part);
-                pairs.for_each(|(all, one)| all.include(one));
+        for some in samples.chunks(AT_ONCE) {
+            let parts: Vec<Result<Vec<Stats>, QuantError>> = some
+                .par_iter()
+                .map(|s| {
+                    let values = float::trace(graph, s)?;
+                    let stats = values.iter().zip(&most);
+                    Ok(stats.map(|(v, m)| Stats::new(v.as_ref(), *m)).collect())
+                })
+                .collect();
+            for part in parts {
+                let part = part?;
+                if tensors.is_empty() {
+                    tensors = part;
+                } else {
+                    let pairs = tensors.iter_mut().zip(part);
+                    pairs.for_each(|(all, one)| all.include(one));
+                }
             }
         }
         Ok(Self {
