@@ -22,3 +22,4 @@ pub mod report;
 pub mod sparse;
 pub mod trace;
 pub mod tsim;
+pub mod verify;

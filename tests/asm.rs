@@ -11,8 +11,9 @@ mod random;
 
 use vta::asm::{AsmErrorKind, AsmOptions, assemble, disassemble, insn_text, validate};
 use vta::config::HwConfig;
+use vta::host::DType;
 use vta::isa::{FORMATS, Kind};
-use vta::program::{Launch, Program, Segment, SegmentKind, Step, Symbol};
+use vta::program::{Launch, Layout, Program, Region, Segment, SegmentKind, Step, Symbol};
 
 /// Assembles text that must be right.
 pub fn program(source: &str) -> Program {
@@ -179,12 +180,29 @@ fn launches_share_instructions() {
     assert_eq!(again, p);
 }
 
+fn first_launch(p: &mut Program) -> &mut Launch {
+    match &mut p.steps[0] {
+        Step::Launch(l) => l,
+        Step::Host(h) => unreachable!("{} is not a launch", h.name),
+    }
+}
+
 #[test]
 fn invalid_programs_are_not_printed() {
     let good = program(".data x raw at 64 bytes=8\n.data y raw at 72 bytes=8\n.launch m\nfinish\n");
     assert_eq!(validate(&good), Ok(()));
     type Change = fn(&mut Program);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
+        ("the text has launches only", |p| {
+            p.outputs.push(Region {
+                tensor: "y".into(),
+                addr: 64,
+                dims: vec![8],
+                dtype: DType::I8,
+                layout: Layout::Plain,
+                exponent: None,
+            });
+        }),
         ("configuration de10: block is 12", |p| p.config.block = 12),
         ("configuration de10: mem_data_bits is 0", |p| {
             p.config.mem_data_bits = 4;
@@ -205,13 +223,11 @@ fn invalid_programs_are_not_printed() {
             p.steps.push(p.steps[0].clone())
         }),
         ("launch \"m\" ends at", |p| {
-            let Step::Launch(l) = &mut p.steps[0];
-            l.insn_count = u32::MAX;
+            first_launch(p).insn_count = u32::MAX;
         }),
         ("symbol \"s\" ends at instruction 2", |p| {
-            let Step::Launch(l) = &mut p.steps[0];
             let name = "s".into();
-            (l.symbols).push(Symbol {
+            first_launch(p).symbols.push(Symbol {
                 name,
                 first: 1,
                 count: 1,
@@ -287,6 +303,7 @@ fn a_raw_image_round_trips() {
             Step::Launch(launch("b", 32, 2)),
             Step::Launch(launch("past the data", 2000, 3)),
         ],
+        ..Program::default()
     };
     let text = disassemble(&p).expect("valid");
     assert_eq!(program(&text), p, "{text}");

@@ -178,7 +178,7 @@ fn errors_name_the_entry_and_what_is_wrong_there() {
         ),
         (
             with_manifest("\"version\": 1", "\"version\": 7"),
-            "manifest.json: version is 7; this program reads version 1",
+            "manifest.json: version is 7; this program reads versions 1 to 2",
         ),
         (
             with_manifest("\"steps\"", "\"stops\""),
@@ -241,7 +241,9 @@ fn programs_that_make_no_sense_are_refused() {
         assert!(got.contains(want), "{got}\nis not\n{want}");
     };
     fn launch(p: &mut Program) -> &mut vta::program::Launch {
-        let vta::program::Step::Launch(l) = &mut p.steps[0];
+        let vta::program::Step::Launch(l) = &mut p.steps[0] else {
+            unreachable!("the first step is a launch");
+        };
         l
     }
     check(

@@ -26,6 +26,8 @@ mod programs;
 mod rename;
 #[path = "properties/upstream.rs"]
 mod upstream;
+#[path = "properties/verify.rs"]
+mod verify;
 #[path = "properties/words.rs"]
 mod words;
 

@@ -64,9 +64,10 @@ mod layers {
         ("golden", &["config"]),
         ("host", &[]),
         ("graph", &[]),
-        ("sparse", &["graph"]),
+        ("sparse", &["config", "graph"]),
         ("program", &["config", "isa", "mem", "host"]),
         ("asm", &["config", "isa", "mem", "program"]),
+        ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
         (
             "compiler",
@@ -81,7 +82,7 @@ mod layers {
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler",
+                "trace", "host", "graph", "sparse", "quant", "compiler", "verify",
             ],
         ),
     ];

@@ -77,6 +77,9 @@ pub enum Invalid {
         /// The launch.
         launch: String,
     },
+    /// A network's program has more than text can say.
+    #[error("the text has launches only, not host steps, tensors and layers")]
+    Network,
     /// There is more initial data than an assembler should hold.
     #[error("{0} bytes of data, more than {MAX_DATA}")]
     DataLimit(u64),
@@ -130,6 +133,7 @@ pub(super) fn config(c: &HwConfig) -> Result<(), Invalid> {
 /// Checks a program.
 ///
 /// A program is valid if
+/// - it has launches only, no host steps, tensors and layers;
 /// - the depths, the block and the bus width of its configuration are powers of two;
 /// - names of segments are unique, and so are names of launches;
 /// - segments come in order of address, do not overlap, and end inside `dram_bytes`;
@@ -141,6 +145,9 @@ pub(super) fn config(c: &HwConfig) -> Result<(), Invalid> {
 /// # Errors
 /// The first rule that is broken, and where.
 pub fn validate(p: &Program) -> Result<(), Invalid> {
+    if p.is_network() {
+        return Err(Invalid::Network);
+    }
     config(&p.config)?;
     let inside = |what, name: &str, addr: u32, bytes: u64| {
         let end = u64::from(addr) + bytes;

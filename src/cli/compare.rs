@@ -1,161 +1,95 @@
-//! `vta compare`: two programs side by side.
+//! `vta compare`: a network dense and sparse, or two programs.
 
-use super::execute::{Execution, execute_all};
-use super::sim::Which;
-use super::{CliError, Output, Paint, input, number};
+use super::compare_network::Comparison;
+use super::compare_programs::Two;
+use super::model::{MaskArgs, ZooArgs};
+use super::road::{self, CalibArgs};
+use super::samples::{self, InputShape, Samples};
+use super::{CliError, Output, Paint, number};
 use crate::config::HwConfig;
-use crate::golden::Status;
-use crate::report::{Cell, Table};
 use clap::Args;
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Simulate two programs and put them side by side
+/// Compile a network dense and sparse and put the two side by side, or compare two programs
 #[derive(Debug, Args)]
+#[command(override_usage = "vta compare <MODEL> [OPTIONS]\n       vta compare <A> <B> [OPTIONS]")]
 pub struct Compare {
-    /// The first program: a bundle or an assembly text
-    a: PathBuf,
+    /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it).
+    /// With a second argument: the first program, a bundle or an assembly text
+    #[arg(value_name = "MODEL|A")]
+    a: String,
     /// The second program
-    b: PathBuf,
-    /// Configuration of both: a built-in name or a vta_config.json file [default: each program's]
+    #[arg(conflicts_with_all = ["masks", "density", "calib", "input", "verify"])]
+    b: Option<PathBuf>,
+    #[command(flatten)]
+    masks: MaskArgs,
+    #[command(flatten)]
+    zoo: ZooArgs,
+    #[command(flatten)]
+    calib: CalibArgs,
+    /// The sample that both compute; the first one of a file [default: a random one]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Prove that both programs have no hazards, as `vta check` does
+    #[arg(long)]
+    verify: bool,
+    /// Configuration of both: a built-in name or a vta_config.json file [default: de10 for a network, each program's]
     #[arg(long, value_name = "NAME|FILE")]
     config: Option<String>,
-    /// Let transfers go past the end of a scratchpad, where indices wrap
-    #[arg(long)]
+    /// Let transfers of two programs go past the end of a scratchpad, where indices wrap
+    #[arg(long, requires = "b")]
     wrap: bool,
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
-}
-
-/// How the outputs of two programs compare.
-enum Outputs {
-    Equal,
-    Differ { output: usize, byte: usize },
-    NotComparable(&'static str),
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    threads: Option<u32>,
 }
 
 impl Compare {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        super::threads(self.threads)?;
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
-        let programs = (
-            input::load(&self.a, config.as_ref())?,
-            input::load(&self.b, config.as_ref())?,
-        );
-        if !self.wrap {
-            input::check_fit(&programs.0).map_err(|e| e.of(&self.a))?;
-            input::check_fit(&programs.1).map_err(|e| e.of(&self.b))?;
+        if let Some(b) = &self.b {
+            let two = Two {
+                a: Path::new(&self.a),
+                b,
+                config: config.as_ref(),
+                wrap: self.wrap,
+                max_cycles: self.max_cycles,
+            };
+            return two.run(paint);
         }
-        let a = execute_all(Which::Tsim, &programs.0, self.max_cycles)?;
-        let b = execute_all(Which::Tsim, &programs.1, self.max_cycles)?;
-        let (config_a, config_b) = (programs.0.config.name, programs.1.config.name);
-        let both_ok = a.status() == Status::Ok && b.status() == Status::Ok;
-        let speedup = match (a.cycles(), b.cycles()) {
-            (Some(x), Some(y)) if y > 0 && both_ok => Some(x as f64 / y as f64),
-            _ => None,
-        };
-        let outputs = if both_ok {
-            outputs(&a, &b)
-        } else {
-            Outputs::NotComparable("not both programs end well")
-        };
-        let side = |config: &str, path: &PathBuf, done: &Execution| {
-            let mut json = done.json();
-            json["config"] = json!(config);
-            json["file"] = json!(path.display().to_string());
-            json
-        };
-        let mut json = json!({
-            "a": side(&config_a, &self.a, &a),
-            "b": side(&config_b, &self.b, &b),
-            "speedup": speedup,
-        });
-        let mut text = format!(
-            "A {} ({config_a}): {}\nB {} ({config_b}): {}\n\n{}",
-            self.a.display(),
-            paint.status(a.status()),
-            self.b.display(),
-            paint.status(b.status()),
-            table(&a, &b),
-        );
-        if let Some(s) = speedup {
-            text += &format!("\nspeed-up of B over A: {s:.2}\n");
+        if road::is_program(Path::new(&self.a)) {
+            let message = format_args!("{}: one program has nothing to be compared with", self.a);
+            return Err(CliError::new("usage", message)
+                .help("give two programs, or one network: an ONNX file or a name of the zoo"));
         }
-        text += &match outputs {
-            Outputs::Equal => {
-                json["outputs"] = json!({ "equal": true });
-                "outputs: equal\n".into()
-            }
-            Outputs::Differ { output, byte } => {
-                json["outputs"] = json!({ "equal": false, "output": output, "byte": byte });
-                format!("outputs: differ, first in output {output} at byte {byte}\n")
-            }
-            Outputs::NotComparable(why) => {
-                json["outputs"] = json!({ "equal": Value::Null, "why": why });
-                format!("outputs: not comparable, {why}\n")
-            }
-        };
-        Ok(Output {
-            exit: a.exit().max(b.exit()),
-            ..Output::ok(text, json)
-        })
+        let config = config.unwrap_or_default();
+        let prepared = road::prepare(&self.a, &self.zoo, &self.masks, &self.calib)?;
+        let (dense, sparse) = rayon::join(|| prepared.dense(&config), || prepared.sparse(&config));
+        let (dense, sparse) = (dense?, sparse?);
+        if self.verify {
+            road::verify(&dense)?;
+            road::verify(&sparse)?;
+        }
+        let sample = self.sample(&prepared.inputs())?;
+        Comparison::new(
+            &prepared,
+            &dense,
+            &sparse,
+            &sample.values[0],
+            self.max_cycles,
+        )?
+        .output(paint)
     }
-}
 
-/// The outputs of all launches, in order, against each other.
-fn outputs(a: &Execution, b: &Execution) -> Outputs {
-    let all = |e: &Execution| -> Vec<Vec<u8>> {
-        let launches = e.launches.iter();
-        launches.flat_map(|l| l.outputs.iter().cloned()).collect()
-    };
-    let (a, b) = (all(a), all(b));
-    if a.is_empty() && b.is_empty() {
-        return Outputs::NotComparable("the programs name no outputs");
-    }
-    if !a.iter().map(Vec::len).eq(b.iter().map(Vec::len)) {
-        return Outputs::NotComparable("their number or sizes differ");
-    }
-    for (output, (x, y)) in a.iter().zip(&b).enumerate() {
-        if let Some(byte) = x.iter().zip(y).position(|(p, q)| p != q) {
-            return Outputs::Differ { output, byte };
+    /// The sample that both programs compute.
+    fn sample(&self, inputs: &[InputShape]) -> Result<Samples, CliError> {
+        if self.input.is_empty() {
+            return Ok(samples::random(inputs, 1, 1));
         }
+        samples::load(&self.input, inputs, 1, &self.calib.scaling)
     }
-    Outputs::Equal
-}
-
-fn table(a: &Execution, b: &Execution) -> Table {
-    let (x, y) = (a.stats(), b.stats());
-    let mut t = Table::new(&["", "A", "B", "A/B"]);
-    let mut row = |name: &str, p: Option<u64>, q: Option<u64>| {
-        let ratio = match (p, q) {
-            (Some(p), Some(q)) if q > 0 => format!("{:.2}", p as f64 / q as f64),
-            _ => "-".into(),
-        };
-        t.row([name.into(), p.into(), q.into(), Cell::Number(ratio)]);
-    };
-    row("cycles", a.cycles(), b.cycles());
-    row("acc writes", Some(a.acc_writes()), Some(b.acc_writes()));
-    row("instructions", Some(x.insns), Some(y.insns));
-    row("GEMM steps", Some(x.gemm_steps), Some(y.gemm_steps));
-    row("ALU steps", Some(x.alu_steps), Some(y.alu_steps));
-    row("bytes read", Some(x.bytes_read), Some(y.bytes_read));
-    row(
-        "bytes written",
-        Some(x.bytes_written),
-        Some(y.bytes_written),
-    );
-    for u in &x.units {
-        let other = y.units.iter().find(|v| v.unit == u.unit);
-        row(
-            &format!("{} busy", u.unit),
-            Some(u.busy),
-            other.map(|v| v.busy),
-        );
-        row(
-            &format!("{} waiting", u.unit),
-            Some(u.waiting),
-            other.map(|v| v.waiting),
-        );
-    }
-    t
 }

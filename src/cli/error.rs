@@ -4,12 +4,13 @@ use super::sim::SimError;
 use crate::config::ConfigError;
 use crate::golden::GoldenError;
 use crate::program::{BundleError, ProgramError};
+use crate::sparse::MaskError;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::path::Path;
 
 /// An error of the command: what is wrong, and what to do next.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CliError {
     /// What sort of thing is wrong; stable, for programs that read it.
     pub kind: &'static str,
@@ -103,6 +104,16 @@ impl From<ProgramError> for CliError {
 impl From<GoldenError> for CliError {
     fn from(e: GoldenError) -> Self {
         Self::new("golden", e)
+    }
+}
+
+impl From<MaskError> for CliError {
+    fn from(e: MaskError) -> Self {
+        let help = e.help();
+        Self {
+            help,
+            ..Self::new("mask", e)
+        }
     }
 }
 

@@ -4,10 +4,12 @@ use super::CliError;
 use super::sim::{Sim, SimReport, Stats, Which};
 use crate::golden::Status;
 use crate::mem::Dram;
-use crate::program::Program;
+use crate::program::{HostStep, Program, Step};
 use crate::report::{Cell, Table};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 /// One launch that was run.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,29 +22,58 @@ pub struct LaunchRun {
     pub outputs: Vec<Vec<u8>>,
 }
 
+/// One host step that was run. Its time is of this machine and this run, so it
+/// is never part of cycles, and two runs that differ in it are equal.
+#[derive(Debug)]
+pub struct HostRun {
+    /// Name of the step.
+    pub name: String,
+    /// Name of its operator.
+    pub op: &'static str,
+    /// Wall time.
+    pub time: Duration,
+}
+
+impl PartialEq for HostRun {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.op) == (&other.name, other.op)
+    }
+}
+
+impl Eq for HostRun {}
+
 /// A program that was run, up to the first launch that did not end well.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Execution {
     /// The launches that were run.
     pub launches: Vec<LaunchRun>,
+    /// The host steps that were run.
+    pub host: Vec<HostRun>,
 }
 
-/// Runs the first `launches` launches of a program on a DRAM.
+/// Runs some steps of a program on a DRAM, in order.
 ///
 /// `trace` names the launch whose events are wanted, and where they go.
 ///
 /// # Errors
-/// The simulator cannot run a launch at all.
+/// The simulator cannot run a launch at all, or a host step cannot be run.
 pub fn execute(
     sim: &mut Sim,
     program: &Program,
     dram: &mut Dram,
     max_cycles: u64,
-    launches: usize,
+    steps: Range<usize>,
     mut trace: Option<(&str, &mut dyn Write)>,
 ) -> Result<Execution, CliError> {
     let mut done = Execution::default();
-    for launch in program.launches().take(launches) {
+    for step in &program.steps[steps] {
+        let launch = match step {
+            Step::Launch(launch) => launch,
+            Step::Host(step) => {
+                done.host.push(run_host(step, program, dram)?);
+                continue;
+            }
+        };
         let _span = tracing::info_span!("simulate", launch = launch.name).entered();
         let sink: Option<&mut dyn Write> = match &mut trace {
             Some((name, sink)) if *name == launch.name => Some(&mut **sink),
@@ -66,10 +97,22 @@ pub fn execute(
     Ok(done)
 }
 
+fn run_host(step: &HostStep, program: &Program, dram: &mut Dram) -> Result<HostRun, CliError> {
+    let _span = tracing::info_span!("host", step = step.name).entered();
+    let start = Instant::now();
+    step.run(dram, program.config.block)
+        .map_err(|e| CliError::new("program", e))?;
+    Ok(HostRun {
+        name: step.name.clone(),
+        op: step.op.name(),
+        time: start.elapsed(),
+    })
+}
+
 /// Runs a whole program on a fresh DRAM.
 ///
 /// # Errors
-/// The simulator cannot run a launch at all.
+/// The simulator cannot run a launch at all, or a host step cannot be run.
 pub fn execute_all(
     which: Which,
     program: &Program,
@@ -77,7 +120,8 @@ pub fn execute_all(
 ) -> Result<Execution, CliError> {
     let mut sim = Sim::new(which, &program.config);
     let mut dram = Dram::new(program.dram_image());
-    execute(&mut sim, program, &mut dram, max_cycles, usize::MAX, None)
+    let all = 0..program.steps.len();
+    execute(&mut sim, program, &mut dram, max_cycles, all, None)
 }
 
 impl Execution {
@@ -136,6 +180,12 @@ impl Execution {
             one
         });
         all["launches"] = launches.collect();
+        if !self.host.is_empty() {
+            let steps = self.host.iter().map(
+                |h| json!({ "name": h.name, "op": h.op, "wall_seconds": h.time.as_secs_f64() }),
+            );
+            all["host"] = steps.collect();
+        }
         all
     }
 
@@ -188,6 +238,15 @@ impl Execution {
             for l in &self.launches {
                 let cycles = Cell::from(l.report.cycles);
                 table.row([l.name.clone().into(), cycles, l.report.acc_writes.into()]);
+            }
+            text += &format!("\n{table}");
+        }
+        if !self.host.is_empty() {
+            // Wall time of this run, apart from all that is simulated.
+            let mut table = Table::new(&["host step", "operator", "wall ms"]);
+            for h in &self.host {
+                let ms = Cell::Number(format!("{:.2}", h.time.as_secs_f64() * 1e3));
+                table.row([h.name.clone().into(), h.op.into(), ms]);
             }
             text += &format!("\n{table}");
         }

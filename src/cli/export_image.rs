@@ -6,6 +6,7 @@ use super::sim::{Sim, Which};
 use super::{CliError, Output, number};
 use crate::golden::Status;
 use crate::mem::Dram;
+use crate::program::Step;
 use crate::program::export::{ExportError, export_images};
 use clap::Args;
 use serde_json::json;
@@ -31,22 +32,19 @@ impl ExportImage {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         let program = self.program.load()?;
         let mut dram = Dram::new(program.dram_image());
-        let mut sim: Option<Sim> = None;
+        let mut sim = Sim::new(self.sim, &program.config);
+        let is_launch = |s: &Step| matches!(s, Step::Launch(_));
+        let mut next = 0;
         let names = export_images(&program, &self.out, |k, _| {
-            if k > 0 {
-                let mut simulator = match sim.take() {
-                    Some(s) => s,
-                    None => Sim::new(self.sim, &program.config),
-                };
-                let mut before = program.clone();
-                before.segments.clear();
-                before.steps = program.steps[k - 1..k].to_vec();
-                let done = execute(&mut simulator, &before, &mut dram, self.max_cycles, 1, None)?;
-                sim = Some(simulator);
-                if done.status() != Status::Ok {
-                    let message = format_args!("the launch before it ends with {}", done.status());
-                    return Err(CliError::new("simulator", message).help("`vta run` says more"));
-                }
+            // All steps up to this launch: the launch before it, then what the host does.
+            let skip = usize::from(k > 0);
+            let more = program.steps[next + skip..].iter().position(is_launch);
+            let steps = next..next + skip + more.unwrap_or(0);
+            next = steps.end;
+            let done = execute(&mut sim, &program, &mut dram, self.max_cycles, steps, None)?;
+            if done.status() != Status::Ok {
+                let message = format_args!("the launch before it ends with {}", done.status());
+                return Err(CliError::new("simulator", message).help("`vta run` says more"));
             }
             Ok::<_, CliError>(dram.bytes().to_vec())
         });

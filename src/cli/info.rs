@@ -69,12 +69,16 @@ impl Info {
             .iter()
             .map(|s| json!({ "name": s.name, "kind": s.kind, "addr": s.addr, "bytes": s.bytes, "data_bytes": s.data.len() }))
             .collect();
-        let json = json!({
+        let mut json = json!({
             "config": { "name": program.config.name, "keys": program.config.to_keys() },
             "dram_bytes": program.dram_bytes,
             "segments": segments,
             "launches": launches,
         });
+        if program.is_network() {
+            text += &super::info_network::text(&program);
+            super::info_network::add_json(&program, &mut json);
+        }
         Ok(Output::ok(text, json))
     }
 }

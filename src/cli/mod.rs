@@ -2,22 +2,39 @@
 //!
 //! A subcommand returns what it has to say as text and as JSON; only this
 //! module prints. Exit codes: 0 ok, 1 a difference in `golden` or a broken
-//! simulator, 2 bad input, 3 a program that hangs or asserts.
+//! simulator, 2 bad input, 3 a program that hangs or asserts, or of which `check`
+//! finds something.
 
 mod asm;
+mod check;
 mod compare;
+mod compare_network;
+mod compare_programs;
+mod compile;
 mod config;
 mod disasm;
 mod error;
 mod execute;
 mod export_image;
 mod golden;
+mod infer;
+mod infer_report;
 mod info;
+mod info_network;
 mod input;
+mod layers;
+mod model;
+mod network;
 mod number;
+mod onnx_shim;
+mod progress;
+mod reference;
+mod road;
 mod run;
+mod samples;
 pub mod sim;
 mod text;
+mod zoo;
 
 pub use error::CliError;
 
@@ -34,14 +51,14 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const EXIT_DIFFERS: u8 = 1;
 /// Exit code where what was given cannot be used.
 pub const EXIT_BAD_INPUT: u8 = 2;
-/// Exit code where a program hangs or asserts.
+/// Exit code where a program hangs or asserts, or `check` finds something.
 pub const EXIT_NOT_OK: u8 = 3;
 
 /// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.
 #[derive(Debug, Parser)]
 #[command(name = "vta", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang or assertion.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
+    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -53,8 +70,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
+    Compile(compile::Compile),
     Compare(compare::Compare),
+    Check(check::Check),
+    Infer(infer::Infer),
+    Zoo(zoo::Zoo),
+    Run(run::Run),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -153,8 +174,12 @@ pub fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Output, CliError> {
     let paint = Paint::new(std::io::stdout().is_terminal());
     match command {
-        Command::Run(c) => c.run(paint),
+        Command::Compile(c) => c.run(paint),
         Command::Compare(c) => c.run(paint),
+        Command::Check(c) => c.run(paint),
+        Command::Infer(c) => c.run(paint),
+        Command::Zoo(c) => c.run(),
+        Command::Run(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),
@@ -162,6 +187,13 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Golden(c) => c.run(paint),
         Command::Config(c) => c.run(),
     }
+}
+
+/// Sets the number of threads of all that follows; none is one for each core.
+fn threads(n: Option<u32>) -> Result<(), CliError> {
+    let Some(n) = n else { return Ok(()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n.min(1024) as usize);
+    pool.build_global().map_err(|e| CliError::new("usage", e))
 }
 
 /// Arguments that do not parse, or a request for help.

@@ -38,6 +38,18 @@ pub fn long_count(text: &str) -> Parsed<u64> {
     within(text, 1, u64::MAX)
 }
 
+/// A 64-bit number.
+pub fn long(text: &str) -> Parsed<u64> {
+    within(text, 0, u64::MAX)
+}
+
+/// A fraction from 0 to 1.
+pub fn fraction(text: &str) -> Parsed<f64> {
+    let number: Option<f64> = text.parse().ok();
+    let fraction = number.filter(|x| (0.0..=1.0).contains(x));
+    fraction.ok_or_else(|| "not a number from 0 to 1".into())
+}
+
 /// A region of DRAM: `ADDRESS:BYTES`.
 pub fn region(text: &str) -> Parsed<(u32, u32)> {
     let parts = text.split_once(':');

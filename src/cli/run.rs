@@ -66,7 +66,7 @@ impl Run {
                 Some((_, file)) if n == 0 => Some((traced.as_str(), file as &mut dyn Write)),
                 _ => None,
             };
-            let all = usize::MAX;
+            let all = 0..program.steps.len();
             let done = execute(&mut sim, &program, &mut dram, self.max_cycles, all, sink)?;
             match &first {
                 Some(f) if *f != done => {

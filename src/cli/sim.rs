@@ -6,7 +6,7 @@ use crate::golden::Status;
 use crate::isa::Unit;
 use crate::mem::Dram;
 use crate::program::Launch;
-use crate::trace::Csv;
+use crate::trace::{Csv, RangeUse, Ranges};
 use crate::tsim::{self, NoSink};
 use std::io::{self, Write};
 
@@ -97,6 +97,9 @@ pub struct SimReport {
     pub waits: Vec<String>,
     /// What was counted.
     pub stats: Stats,
+    /// What happened for each symbol of the launch, and at the end for
+    /// instructions without one; empty unless asked for.
+    pub symbols: Vec<RangeUse>,
 }
 
 /// A simulator that cannot run a launch.
@@ -120,6 +123,7 @@ pub enum SimError {
 pub struct Sim {
     which: Which,
     config: HwConfig,
+    symbols: bool,
 }
 
 impl Sim {
@@ -128,7 +132,14 @@ impl Sim {
         Self {
             which,
             config: config.clone(),
+            symbols: false,
         }
+    }
+
+    /// Reports on each symbol, where cycles are counted and no trace is written.
+    pub fn with_symbols(mut self) -> Self {
+        self.symbols = true;
+        self
     }
 
     /// Runs a launch from reset. A store under way at the end is completed.
@@ -151,6 +162,19 @@ impl Sim {
                 let limits = fsim::Limits::default();
                 let done = fsim::run(&self.config, dram, addr, count, limits)?;
                 Ok(from_fsim(&self.config, &done, limits))
+            }
+            (Which::Tsim, None) if self.symbols => {
+                let options = tsim::Options {
+                    max_cycles,
+                    ..tsim::Options::default()
+                };
+                let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
+                let beat = self.config.beat_bytes();
+                let mut ranges = Ranges::new((addr, count), beat, symbols);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut ranges)?;
+                let mut report = from_tsim(done);
+                report.symbols = ranges.into_uses();
+                Ok(report)
             }
             (Which::Tsim, None) => {
                 let options = tsim::Options {
@@ -197,6 +221,7 @@ fn from_tsim(done: tsim::Outcome) -> SimReport {
             bytes_written: s.bytes_written(),
             units: units.collect(),
         },
+        symbols: Vec::new(),
     };
     match done.status {
         tsim::Status::Ok => {}
@@ -301,5 +326,6 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
             alu_steps: done.alu_steps,
             ..Stats::default()
         },
+        symbols: Vec::new(),
     }
 }

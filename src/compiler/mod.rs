@@ -1,12 +1,40 @@
-//! From an integer network to a program: lower, tile, schedule, tokens, emit.
+//! From an integer network to a program.
+//!
+//! | stage | file | from | to |
+//! | --- | --- | --- | --- |
+//! | divide | `work` | network | who does what |
+//! | place | `place` | network | addresses of tensors; what is no step at all |
+//! | order | `order` | network | groups of nodes: a launch, or steps of the host |
+//! | lower | `lower` | node | weight elements, biases with rounding (`job`) |
+//! | tile | `tiling` | job | how it is cut, by the estimate of `stream` |
+//! | schedule | `schedule`, `pool`, `resize` | job, tiling | operations in the stream |
+//! | tokens | `stream` | operations | tokens, from what must have ended (`pads`) |
+//! | emit | `emit` | stream | micro-op batches, words |
 
+mod cost;
+mod emit;
 mod error;
+mod job;
+mod lower;
+mod order;
+mod pads;
+mod place;
+mod pool;
+mod resize;
+mod rows;
+mod schedule;
+mod stream;
+mod tiling;
+mod work;
+
+mod launch;
+mod layers;
 
 pub use error::CompileError;
 
 use crate::config::HwConfig;
-use crate::program::Program;
-use crate::quant::QNet;
+use crate::program::{Program, Step};
+use crate::quant::{QNet, QOp};
 use crate::sparse::Masks;
 
 /// What may be left out.
@@ -32,9 +60,43 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// A layer that does not fit the hardware, a mask that does not fit its layer.
-pub fn compile(_net: &QNet, _options: &Options<'_>) -> Result<Program, CompileError> {
-    Err(CompileError::Unsupported {
-        layer: String::new(),
-        what: "the compiler is being built".into(),
-    })
+pub fn compile(net: &QNet, options: &Options<'_>) -> Result<Program, CompileError> {
+    let c = &options.config;
+    let net = &order::prepared(net, options);
+    let works = work::works(net, c);
+    let mut places = place::Places::new(net, &works, c.block)?;
+    let mut build = launch::Build::new(net, options, &works);
+    let mut steps = Vec::new();
+    for group in order::groups(net, &works, &places.virtual_nodes) {
+        match group {
+            order::Group::Host(node) => {
+                let n = &net.nodes[node];
+                if let QOp::Host(op) = &n.op {
+                    steps.push(Step::Host(crate::program::HostStep {
+                        name: n.name.clone(),
+                        op: op.clone(),
+                        inputs: n.inputs.iter().map(|&t| places.region(net, t)).collect(),
+                        output: places.region(net, n.output),
+                    }));
+                    build.step_of[node] = steps.len() as u32 - 1;
+                }
+            }
+            order::Group::Device(nodes) => {
+                for &n in &nodes {
+                    build.step_of[n] = steps.len() as u32;
+                }
+                build.launch(&nodes, &places)?;
+                // Its addresses are known at the end.
+                steps.push(Step::Launch(crate::program::Launch {
+                    name: format!("launch-{}", build.launches() - 1),
+                    insn_addr: 0,
+                    insn_count: 0,
+                    outputs: launch::outputs(net, &nodes, &places),
+                    symbols: Vec::new(),
+                }));
+            }
+        }
+    }
+    build.placed_steps(&places);
+    build.program(&mut places, steps)
 }

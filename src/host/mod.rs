@@ -5,6 +5,16 @@
 //! Operators that only move elements take either type; arithmetic is in f32,
 //! with `Quantize` and `Dequantize` between the two.
 
+mod arithmetic;
+mod dims;
+mod error;
+mod moving;
+mod text;
+mod window;
+
+pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, elements};
+pub use error::HostError;
+
 use ndarray::ArrayD;
 
 /// A value: dimensions and elements, row by row.
@@ -30,7 +40,8 @@ pub enum DType {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum HostOp {
-    /// f32 to i8: round half away from zero of `x / 2^exponent`, limited to -128..=127.
+    /// f32 to i8: round half away from zero of `x / 2^exponent`, limited to
+    /// -128..=127; what is not a number is 0.
     Quantize {
         /// The exponent of a step.
         exponent: i32,
@@ -90,9 +101,11 @@ pub enum HostOp {
         /// Elements before and after, for each dimension.
         pads: Vec<(usize, usize)>,
         /// The constant, as in the tensor.
+        #[serde(with = "text::number")]
         value: f32,
     },
-    /// Largest value in a window of `[1, c, h, w]`; padding does not count. Either type.
+    /// Largest value in a window of `[1, c, h, w]`; padding does not count. Either
+    /// type. A window that meets nothing but padding gives the smallest value.
     MaxPool {
         /// Rows, columns.
         kernel: [usize; 2],
@@ -103,7 +116,7 @@ pub enum HostOp {
         /// Top, left, bottom, right.
         pads: [usize; 4],
     },
-    /// Mean of a window of `[1, c, h, w]`.
+    /// Mean of a window of `[1, c, h, w]`; 0 where it meets nothing but padding.
     AveragePool {
         /// Rows, columns.
         kernel: [usize; 2],
@@ -130,6 +143,7 @@ pub enum HostOp {
         /// Its dimensions.
         dims: Vec<usize>,
         /// Its values.
+        #[serde(with = "text::numbers")]
         values: Vec<f32>,
     },
     /// Product with a constant, broadcast.
@@ -137,18 +151,22 @@ pub enum HostOp {
         /// Its dimensions.
         dims: Vec<usize>,
         /// Its values.
+        #[serde(with = "text::numbers")]
         values: Vec<f32>,
     },
     /// x between two bounds.
     Clip {
         /// Lower bound.
+        #[serde(with = "text::number")]
         min: f32,
         /// Upper bound.
+        #[serde(with = "text::number")]
         max: f32,
     },
     /// x, or `alpha * x` below zero.
     LeakyRelu {
         /// Slope below zero.
+        #[serde(with = "text::number")]
         alpha: f32,
     },
     /// 1 / (1 + exp(-x)).
@@ -158,4 +176,131 @@ pub enum HostOp {
         /// The axis.
         axis: usize,
     },
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::I8 => "i8",
+            Self::F32 => "f32",
+        })
+    }
+}
+
+impl DType {
+    /// Bytes of an element.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::I8 => 1,
+            Self::F32 => 4,
+        }
+    }
+}
+
+impl Tensor {
+    /// Dimensions.
+    pub fn dims(&self) -> &[usize] {
+        match self {
+            Self::I8(a) => a.shape(),
+            Self::F32(a) => a.shape(),
+        }
+    }
+
+    /// The elements, if they are int8.
+    pub const fn as_i8(&self) -> Option<&ArrayD<i8>> {
+        match self {
+            Self::I8(a) => Some(a),
+            Self::F32(_) => None,
+        }
+    }
+
+    /// The elements, if they are in single precision.
+    pub const fn as_f32(&self) -> Option<&ArrayD<f32>> {
+        match self {
+            Self::F32(a) => Some(a),
+            Self::I8(_) => None,
+        }
+    }
+
+    /// Type of the elements.
+    pub const fn dtype(&self) -> DType {
+        match self {
+            Self::I8(_) => DType::I8,
+            Self::F32(_) => DType::F32,
+        }
+    }
+}
+
+/// The same function on either type.
+macro_rules! either {
+    ($tensor:expr, $a:ident => $result:expr) => {
+        match $tensor {
+            Tensor::I8($a) => Tensor::I8($result),
+            Tensor::F32($a) => Tensor::F32($result),
+        }
+    };
+}
+
+impl HostOp {
+    /// The result for these operands. Sums are in f32, in the order of the
+    /// elements, so that values are the same on every machine.
+    ///
+    /// # Errors
+    /// A number, types or dimensions of operands that the operator does not take.
+    pub fn run(&self, inputs: &[&Tensor]) -> Result<Tensor, HostError> {
+        let types: Vec<DType> = inputs.iter().map(|t| t.dtype()).collect();
+        self.dtype(&types)?;
+        let dims: Vec<&[usize]> = inputs.iter().map(|t| t.dims()).collect();
+        let dims = self.dims(&dims)?;
+        let x = inputs[0];
+        Ok(match self {
+            Self::Copy => x.clone(),
+            Self::Reshape { .. } => either!(x, a => moving::reshape(a, &dims)),
+            Self::Transpose { perm } => either!(x, a => moving::transpose(a, perm)),
+            Self::Slice {
+                axis, start, step, ..
+            } => either!(x, a => moving::slice(a, *axis, *start, *step, &dims)),
+            Self::Concat { axis } => moving::concat(inputs, *axis, &dims),
+            Self::Resize { factor } => either!(x, a => moving::resize(a, *factor, &dims)),
+            Self::Pad { pads, value } => match x {
+                Tensor::I8(a) => Tensor::I8(moving::pad(a, pads, arithmetic::to_i8(*value), &dims)),
+                Tensor::F32(a) => Tensor::F32(moving::pad(a, pads, *value, &dims)),
+            },
+            Self::Im2col {
+                kernel,
+                stride,
+                dilation,
+                pads,
+            } => {
+                let window = window::Window {
+                    kernel: *kernel,
+                    stride: *stride,
+                    dilation: *dilation,
+                    pads: *pads,
+                };
+                either!(x, a => window::im2col(a, &window, &dims))
+            }
+            Self::MaxPool {
+                kernel,
+                stride,
+                dilation,
+                pads,
+            } => {
+                let window = window::Window {
+                    kernel: *kernel,
+                    stride: *stride,
+                    dilation: *dilation,
+                    pads: *pads,
+                };
+                match x {
+                    Tensor::I8(a) => Tensor::I8(window::max(a, &window, &dims, i8::MIN, i8::max)),
+                    Tensor::F32(a) => {
+                        let least = f32::NEG_INFINITY;
+                        Tensor::F32(window::max(a, &window, &dims, least, f32::max))
+                    }
+                }
+            }
+            _ => return Ok(arithmetic::run(self, inputs, &dims)),
+        })
+    }
 }

@@ -27,6 +27,11 @@ impl Dram {
         &self.0
     }
 
+    /// All bytes, to write to.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
     /// The bytes, taken out.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0

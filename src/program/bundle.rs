@@ -3,8 +3,10 @@
 //! The reader trusts nothing: sizes are checked before bytes are kept, every
 //! entry against its checksum, and the program as a whole at the end.
 
-use super::manifest::{FORMAT, Head, Manifest, ReadManifest, VERSION, data_file, sha256};
-use super::{MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
+use super::manifest::{
+    FORMAT, Head, LayerEntry, Manifest, ReadManifest, VERSION, VERSION_LAUNCHES, data_file, sha256,
+};
+use super::{Layer, MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
 use crate::config::{ConfigError, HwConfig};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
@@ -118,12 +120,25 @@ pub enum BundleError {
         found: String,
     },
     /// The bundle is of a version that this program does not read.
-    #[error("{MANIFEST}: version is {found}; this program reads version {supported}")]
+    #[error("{MANIFEST}: version is {found}; this program reads versions 1 to {supported}")]
     Version {
         /// The bundle's version.
         found: u64,
         /// The newest version that is read.
         supported: u64,
+    },
+    /// A bundle of the version without networks that has parts of one.
+    #[error(
+        "{MANIFEST}: version {VERSION_LAUNCHES} has no host steps, inputs, outputs and layers; version {VERSION} has"
+    )]
+    VersionOfNetworks,
+    /// The list of a layer's weight blocks cannot be read.
+    #[error("{MANIFEST}: layer {layer}: block_of: {what}")]
+    BlockOf {
+        /// Name of the layer.
+        layer: String,
+        /// What is wrong with it.
+        what: String,
     },
     /// A segment's data are not where they belong.
     #[error("{MANIFEST}: segment {segment}: data_file is {found:?}, not {expected:?}")]
@@ -237,13 +252,16 @@ impl Program {
             let found = head.format.chars().take(40).collect();
             return Err(BundleError::Format { found });
         }
-        if head.version != VERSION {
+        if !(VERSION_LAUNCHES..=VERSION).contains(&head.version) {
             return Err(BundleError::Version {
                 found: head.version,
                 supported: VERSION,
             });
         }
         let manifest: ReadManifest = serde_json::from_slice(&text).map_err(json)?;
+        if manifest.version < VERSION && manifest.is_network() {
+            return Err(BundleError::VersionOfNetworks);
+        }
         let program = assemble_program(&mut entries, manifest, &sums)?;
         entries.nothing_else()?;
         program.validate()?;
@@ -295,7 +313,7 @@ fn assemble_program(
         steps: manifest.steps.into_iter().map(Into::into).collect(),
         inputs: manifest.inputs,
         outputs: manifest.outputs,
-        layers: manifest.layers,
+        layers: Vec::new(),
     };
     // Data are read only once they are known to fit DRAM together.
     for s in &manifest.segments {
@@ -307,6 +325,9 @@ fn assemble_program(
             data: Vec::new(),
         });
     }
+    // The same goes for the lists of the layers.
+    program.validate()?;
+    program.layers = layers(&program, manifest.layers)?;
     program.validate()?;
     for (s, segment) in manifest.segments.into_iter().zip(&mut program.segments) {
         let expected = data_file(&s.name);
@@ -339,6 +360,28 @@ fn assemble_program(
         segment.data = data;
     }
     Ok(program)
+}
+
+/// The layers of a manifest, once their lists are known to be no longer than
+/// DRAM has weight elements.
+fn layers(program: &Program, entries: Vec<LayerEntry>) -> Result<Vec<Layer>, BundleError> {
+    let element = u64::from(program.config.block).pow(2);
+    let mut room = u64::from(program.dram_bytes) / element;
+    let mut layers = Vec::new();
+    for entry in entries {
+        let name = entry.name.clone();
+        let bad = |what: String| BundleError::BlockOf {
+            layer: name.clone(),
+            what,
+        };
+        let masked = entry.weights.as_ref().filter(|w| !w.mask_dims.is_empty());
+        let count = masked.map_or(0, |w| u64::from(w.count));
+        room = room
+            .checked_sub(count)
+            .ok_or_else(|| bad("more weight elements than DRAM has room for".into()))?;
+        layers.push(entry.layer().map_err(|e| bad(e.0))?);
+    }
+    Ok(layers)
 }
 
 /// The entries of an archive, by name; each is read once.

@@ -7,13 +7,19 @@ pub mod atomic;
 mod bundle;
 pub mod export;
 mod fit;
+mod host_step;
 mod manifest;
 mod network;
+mod region;
+mod runs;
 mod validate;
+mod validate_network;
 
 pub use bundle::{BundleError, is_bundle};
 pub use fit::Misfit;
+pub use host_step::HostStepError;
 pub use network::{HostStep, Layer, Layout, On, Region, WeightMap};
+pub use region::RegionError;
 pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};
 
 use crate::config::HwConfig;
@@ -127,6 +133,13 @@ impl Program {
             image[from..to].copy_from_slice(&s.data[..to - from]);
         }
         image
+    }
+
+    /// Whether it says more than launches: host steps, tensors or layers.
+    pub fn is_network(&self) -> bool {
+        let host = |s: &Step| matches!(s, Step::Host(_));
+        let tensors = !self.inputs.is_empty() || !self.outputs.is_empty();
+        tensors || !self.layers.is_empty() || self.steps.iter().any(host)
     }
 
     /// The launches, in order.

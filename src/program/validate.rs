@@ -1,6 +1,6 @@
 //! What holds of every program, wherever it came from.
 
-use super::{Launch, Program, Segment, SegmentKind, Step};
+use super::{HostStepError, Launch, Program, RegionError, Segment, SegmentKind, Step};
 use crate::config::{ConfigProblem, HwConfig};
 use std::collections::BTreeSet;
 
@@ -39,10 +39,37 @@ pub enum ProgramError {
         /// The name.
         name: String,
     },
+    /// Something without a name.
+    #[error("{what} {index} has no name")]
+    NoName {
+        /// `host step`, `input`, `output` or `layer`.
+        what: &'static str,
+        /// Its place in the list, from 0.
+        index: usize,
+    },
+    /// A tensor of the network.
+    #[error("{of}: {source}")]
+    Region {
+        /// What it is of.
+        of: String,
+        /// What is wrong with it.
+        source: RegionError,
+    },
+    /// A host step that cannot be run.
+    #[error(transparent)]
+    HostStep(#[from] HostStepError),
+    /// A layer that is not in the program.
+    #[error("layer {layer}: {what}")]
+    Layer {
+        /// Name of the layer.
+        layer: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A name that is there twice.
     #[error("{what} name {name} is there twice")]
     DuplicateName {
-        /// `segment` or `launch`.
+        /// What is named so.
         what: &'static str,
         /// The name.
         name: String,
@@ -253,8 +280,8 @@ impl Program {
         Ok(program)
     }
 
-    /// Checks that the program makes sense: everything is inside DRAM, nothing
-    /// overlaps, names are unique.
+    /// Checks that the program makes sense: everything is inside DRAM, segments do
+    /// not overlap, names are unique, host steps take and give what they say.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -277,7 +304,8 @@ impl Program {
             self.validate_segment(s, before)?;
             before = Some(s);
         }
-        self.launches().try_for_each(|l| self.validate_launch(l))
+        self.launches().try_for_each(|l| self.validate_launch(l))?;
+        self.validate_network()
     }
 
     fn validate_segment(&self, s: &Segment, before: Option<&Segment>) -> Result<(), ProgramError> {

@@ -1,4 +1,19 @@
 //! Block masks: which 32x32 blocks of a layer's weights are kept.
+//!
+//! Masks come from a file ([`read`]), from a density ([`random`]) or from the
+//! zeros of the weights ([`nonzero_blocks`]); [`layers`] says what can have one.
+
+mod error;
+mod file;
+mod layers;
+mod random;
+mod zero;
+
+pub use error::MaskError;
+pub use file::{MAX_FILE_BYTES, MAX_HEADER_BYTES, read, write};
+pub use layers::{MaskLayer, check, layers};
+pub use random::{kept_at, random};
+pub use zero::{apply, nonzero_blocks, zero_dropped};
 
 use bitvec::vec::BitVec;
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
-//! Events of a run written down.
+//! Events of a run, written down or summed up.
 
 mod csv;
+mod ranges;
 
 pub use csv::Csv;
+pub use ranges::{RangeUse, Ranges};

@@ -149,7 +149,8 @@ fn program_value() -> impl Strategy<Value = Program> {
                     false => base + offset,
                 };
                 let insn_count = count.min(dram_bytes.saturating_sub(insn_addr) / 16);
-                if insn_addr > dram_bytes || steps.iter().any(|Step::Launch(l)| l.name == name) {
+                let taken = |s: &Step| matches!(s, Step::Launch(l) if l.name == name);
+                if insn_addr > dram_bytes || steps.iter().any(taken) {
                     continue;
                 }
                 next = insn_addr + 16 * insn_count;
@@ -178,6 +179,7 @@ fn program_value() -> impl Strategy<Value = Program> {
                 dram_bytes,
                 segments,
                 steps,
+                ..Program::default()
             }
         })
 }

@@ -39,11 +39,26 @@ pub fn vta(dir: &Path, args: &[&str]) -> Ran {
     }
 }
 
+/// GEMM waits for its weights, but not for its inputs.
+const RACE: &[u8] = b".config de10
+.data x inp len=1
+.data w wgt len=1
+.data u uop
+  uop dst=0 src=0 wgt=0
+.launch main
+  load.uop dram_base=u x_size=1
+  load.wgt dram_base=w x_size=1 push_next
+  load.inp dram_base=x x_size=1
+  gemm reset
+  gemm pop_prev
+  finish
+";
+
 /// A folder with what the sessions of the tests and of the manual start from:
 ///
 /// - `two.vta`: a bundle with two launches, `one.vta`: with the first of them
 /// - `dram.bin`: the image of both, instructions at 4096
-/// - `finish.vtasm`: an assembly text
+/// - `finish.vtasm`: an assembly text, `race.vtasm`: one with a race
 /// - `golden/fetch/000/`: a golden case
 pub fn folder() -> TempDir {
     let dir = tempfile::tempdir().expect("there is room for temporary files");
@@ -57,6 +72,7 @@ pub fn folder() -> TempDir {
     one.save(&at("one.vta")).expect("the program makes sense");
     write("dram.bin", &two.dram_image());
     write("finish.vtasm", b".config de10\n.launch main\n  finish\n");
+    write("race.vtasm", RACE);
     super::golden::finish_case(&at("golden/fetch/000"));
     dir
 }

@@ -3,4 +3,5 @@
 
 pub mod command;
 pub mod golden;
+pub mod network;
 pub mod programs;

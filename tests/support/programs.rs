@@ -1,8 +1,10 @@
 //! Small programs.
 
 use vta::config::HwConfig;
+use vta::host::{DType, HostOp};
 use vta::isa::{Finish, Insn, Load, MemoryType};
-use vta::program::{Launch, Program, Segment, SegmentKind, Step, Symbol};
+use vta::program::{HostStep, Launch, Layer, Layout, On, Program, Region, Segment, SegmentKind};
+use vta::program::{Step, Symbol, WeightMap};
 
 /// A FINISH without dependencies.
 pub fn finish() -> Insn {
@@ -59,5 +61,86 @@ pub fn two_launches() -> Program {
             segment("scratch", SegmentKind::Uop, 8192, (0..32).collect()),
         ],
         steps: vec![launch("first", 4096), launch("second", 4128)],
+        ..Program::default()
+    }
+}
+
+fn region(tensor: &str, addr: u32, dtype: DType, layout: Layout) -> Region {
+    Region {
+        tensor: tensor.into(),
+        addr,
+        dims: vec![1, 3, 2, 2],
+        dtype,
+        layout,
+        exponent: (dtype == DType::I8).then_some(-1),
+    }
+}
+
+/// The launches of [`two_launches`] between steps of the host: twelve numbers
+/// at address 0 are quantised, turned back, and copied.
+pub fn network() -> Program {
+    let two = two_launches();
+    let x = region("x", 0, DType::F32, Layout::Plain);
+    let q = region("q", 64, DType::I8, Layout::Blocked);
+    let y = region("y", 128, DType::F32, Layout::Plain);
+    let copy = region("copy", 192, DType::I8, Layout::Plain);
+    let host = |name: &str, op, from: &Region, to: &Region| {
+        Step::Host(HostStep {
+            name: name.into(),
+            op,
+            inputs: vec![from.clone()],
+            output: to.clone(),
+        })
+    };
+    let [first, second] = [0, 1].map(|i| two.steps[i].clone());
+    let data = (0..12).flat_map(|i| (i as f32 - 3.0).to_le_bytes());
+    let mut segments = two.segments.clone();
+    segments.insert(
+        0,
+        Segment {
+            name: "x".into(),
+            kind: SegmentKind::Raw,
+            addr: 0,
+            bytes: 48,
+            data: data.collect(),
+        },
+    );
+    let layer = |name: &str, on, step, output: &Region, weights: Option<WeightMap>| Layer {
+        name: name.into(),
+        op: "Conv".into(),
+        on,
+        step,
+        why: String::new(),
+        blocks: 3 * u64::from(weights.is_some()),
+        kept: 2 * u64::from(weights.is_some()),
+        macs: 1000,
+        compute_floor: 10,
+        memory_floor: 20,
+        output: output.clone(),
+        weights,
+    };
+    let weights = WeightMap {
+        addr: 1024,
+        count: 6,
+        mask_dims: vec![1, 3, 1, 1],
+        mask: "101".into(),
+        block_of: vec![0, 0, 0, 2, 2, 2],
+    };
+    Program {
+        segments,
+        steps: vec![
+            host("quantise", HostOp::Quantize { exponent: -1 }, &x, &q),
+            first,
+            host("turn back", HostOp::Dequantize { exponent: -1 }, &q, &y),
+            second,
+            host("copy", HostOp::Copy, &q, &copy),
+        ],
+        inputs: vec![x],
+        layers: vec![
+            layer("to int8", On::Host, 0, &q, None),
+            layer("load", On::Device, 1, &q, Some(weights)),
+        ],
+        outputs: vec![y, copy],
+        ..two
     }
 }

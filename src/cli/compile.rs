@@ -1,0 +1,157 @@
+//! `vta compile`: a network to a program.
+
+use super::model::{MaskArgs, ZooArgs};
+use super::road::{CalibArgs, Prepared};
+use super::{CliError, Output, Paint, number, road};
+use crate::program::{On, Program};
+use crate::report::{Cell, Table, thousands};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Compile a network into a program
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it)
+    model: String,
+    /// The program to write, a bundle
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    masks: MaskArgs,
+    /// Leave nothing out, zero blocks neither
+    #[arg(long)]
+    dense: bool,
+    #[command(flatten)]
+    zoo: ZooArgs,
+    #[command(flatten)]
+    calib: CalibArgs,
+    /// Configuration: a built-in name or a vta_config.json file [default: de10]
+    #[arg(long, value_name = "NAME|FILE")]
+    config: Option<String>,
+    /// Prove that the program has no hazards, as `vta check` does
+    #[arg(long)]
+    verify: bool,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    threads: Option<u32>,
+}
+
+impl Compile {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        super::threads(self.threads)?;
+        let config = road::config(self.config.as_deref())?;
+        let prepared = road::prepare(&self.model, &self.zoo, &self.masks, &self.calib)?;
+        let program = if self.dense {
+            prepared.dense(&config)?
+        } else {
+            prepared.sparse(&config)?
+        };
+        if self.verify {
+            road::verify(&program)?;
+        }
+        program
+            .save(&self.out)
+            .map_err(|e| CliError::from(e).of(&self.out))?;
+        let out = self.out.display().to_string();
+        let bytes = std::fs::metadata(&self.out).map_or(0, |m| m.len());
+        let text = self.text(&program, &prepared, &out, bytes, paint);
+        Ok(Output::ok(
+            text,
+            self.json(&program, &prepared, &out, bytes),
+        ))
+    }
+
+    fn text(
+        &self,
+        program: &Program,
+        prepared: &Prepared,
+        out: &str,
+        bytes: u64,
+        paint: Paint,
+    ) -> String {
+        let mut text = format!("{}\n\n{}", prepared.describe(), coverage(program));
+        let on = |on: On| program.layers.iter().filter(|l| l.on == on).count();
+        text += &format!(
+            "\n{} layers on the device, {} on the host\n",
+            on(On::Device),
+            on(On::Host)
+        );
+        let (blocks, kept) = blocks(program);
+        if kept < blocks {
+            text += &format!(
+                "{} of {} weight blocks kept\n",
+                thousands(kept),
+                thousands(blocks)
+            );
+        }
+        let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
+        text += &format!(
+            "{} launches, {} instructions, {} bytes of DRAM, config {}\n",
+            program.launches().count(),
+            thousands(insns),
+            thousands(program.dram_bytes.into()),
+            program.config.name,
+        );
+        if self.verify {
+            text += &format!(
+                "{}\n",
+                paint.good("verified: no hazard, every output written")
+            );
+        }
+        text += &format!("{out}: {} bytes\n", thousands(bytes));
+        text += &format!("next: vta run {out}, vta infer {out} --random 1\n");
+        text
+    }
+
+    fn json(&self, program: &Program, prepared: &Prepared, out: &str, bytes: u64) -> Value {
+        let (blocks, kept) = blocks(program);
+        let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
+        let layers = program.layers.iter().map(|l| {
+            json!({
+                "name": l.name, "op": l.op, "on": l.on, "why": l.why,
+                "blocks": l.blocks, "kept": l.kept, "macs": l.macs,
+                "compute_floor": l.compute_floor, "memory_floor": l.memory_floor,
+            })
+        });
+        let mut json = prepared.json();
+        json["out"] = json!(out);
+        json["bytes"] = json!(bytes);
+        json["config"] = json!(program.config.name);
+        json["launches"] = json!(program.launches().count());
+        json["insns"] = json!(insns);
+        json["dram_bytes"] = json!(program.dram_bytes);
+        json["blocks"] = json!(blocks);
+        json["kept"] = json!(kept);
+        json["verified"] = json!(self.verify);
+        json["layers"] = layers.collect();
+        json
+    }
+}
+
+/// Weight blocks of all layers, and how many of them are kept.
+fn blocks(program: &Program) -> (u64, u64) {
+    let all = program.layers.iter();
+    all.fold((0, 0), |(b, k), l| (b + l.blocks, k + l.kept))
+}
+
+/// Where each layer runs, and why.
+fn coverage(program: &Program) -> Table {
+    let mut table = Table::new(&["layer", "operators", "on", "kept", "blocks", "MACs", "why"]);
+    for l in &program.layers {
+        let some = |n: u64, of: u64| Cell::from((of > 0).then_some(n));
+        table.row([
+            l.name.clone().into(),
+            l.op.clone().into(),
+            match l.on {
+                On::Device => "device".into(),
+                On::Host => "host".into(),
+            },
+            some(l.kept, l.blocks),
+            some(l.blocks, l.blocks),
+            some(l.macs, l.macs),
+            l.why.clone().into(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,181 @@
+//! `vta infer`: a network on samples.
+
+use super::infer_report::{Answer, Report};
+use super::model::{MaskArgs, ZooArgs};
+use super::network::{Runner, floats};
+use super::progress::Progress;
+use super::reference::{Comparer, Verdict};
+use super::road::{self, CalibArgs, Prepared};
+use super::samples::InputArgs;
+use super::sim::Which;
+use super::{CliError, Output, Paint, input, number};
+use crate::config::HwConfig;
+use crate::host::Tensor;
+use crate::program::Program;
+use crate::program::atomic::write_file;
+use crate::quant::float;
+use clap::Args;
+use ndarray::{ArrayD, IxDyn};
+use ndarray_npy::WriteNpyExt;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Run a network on samples, on the simulated device
+#[derive(Debug, Args)]
+pub struct Infer {
+    /// The network: an ONNX file, a name of the zoo (`vta zoo` lists it), or a compiled bundle
+    model: String,
+    #[command(flatten)]
+    input: InputArgs,
+    /// Compare every layer with the integer reference, to the bit
+    #[arg(long)]
+    compare_reference: bool,
+    /// Also run the float network
+    #[arg(long)]
+    float: bool,
+    #[command(flatten)]
+    masks: MaskArgs,
+    /// Leave nothing out, zero blocks neither
+    #[arg(long)]
+    dense: bool,
+    #[command(flatten)]
+    zoo: ZooArgs,
+    #[command(flatten)]
+    calib: CalibArgs,
+    /// The simulator; fsim counts no cycles
+    #[arg(long, value_enum, default_value = "tsim")]
+    sim: Which,
+    /// Configuration: a built-in name or a vta_config.json file [default: de10, or the bundle's]
+    #[arg(long, value_name = "NAME|FILE")]
+    config: Option<String>,
+    /// Write the outputs of all samples: a .npy file, or several with several outputs
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Cycles after which a launch counts as hanging
+    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
+    max_cycles: u64,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    threads: Option<u32>,
+}
+
+/// Where the program comes from.
+enum Source {
+    Bundle(Program),
+    Network(Box<Prepared>, Program),
+}
+
+impl Infer {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        super::threads(self.threads)?;
+        let source = self.source()?;
+        let (program, prepared) = match &source {
+            Source::Bundle(program) => (program, None),
+            Source::Network(prepared, program) => (program, Some(&**prepared)),
+        };
+        let runner = Runner::new(program, self.sim, self.max_cycles)?;
+        let samples = self.input.load(&runner.inputs(), &self.calib.scaling)?;
+        let comparer = match prepared.filter(|_| self.compare_reference) {
+            Some(prepared) => Some(Comparer::new(program, prepared.net())?),
+            None => None,
+        };
+        let progress = Progress::new("samples", samples.values.len());
+        let _span = tracing::info_span!("simulate", samples = samples.values.len()).entered();
+        let one = |sample: &Vec<Tensor>| -> Result<(Answer, Option<Verdict>), CliError> {
+            let run = runner.run(sample, comparer.is_some())?;
+            let verdict = match &comparer {
+                Some(c) => Some(c.compare(sample, run.dram.as_deref().unwrap_or_default())?),
+                None => None,
+            };
+            let float = match prepared.filter(|_| self.float) {
+                Some(p) => {
+                    Some(float::run(p.graph(), sample).map_err(|e| CliError::new("model", e))?)
+                }
+                None => None,
+            };
+            progress.done();
+            let regions = program.outputs.iter().zip(&run.outputs);
+            let answer = Answer {
+                cycles: run.execution.cycles(),
+                outputs: regions.map(|(r, t)| floats(t, r.exponent)).collect(),
+                float: float.map(|all| all.iter().map(|t| floats(t, None)).collect()),
+                host: run.execution.host.iter().map(|h| h.time).sum(),
+            };
+            Ok((answer, verdict))
+        };
+        let done: Result<Vec<_>, CliError> = samples.values.par_iter().map(one).collect();
+        let (answers, verdicts): (Vec<Answer>, Vec<Option<Verdict>>) = done?.into_iter().unzip();
+        drop(progress);
+        if let Some(out) = &self.out {
+            write_outputs(out, program, &answers)?;
+        }
+        let report = Report {
+            model: match prepared {
+                Some(p) => p.describe(),
+                None => self.model.clone(),
+            },
+            sim: self.sim,
+            program,
+            answers,
+            labels: samples.labels,
+            verdicts: verdicts.into_iter().collect(),
+        };
+        Ok(report.output(paint))
+    }
+
+    fn source(&self) -> Result<Source, CliError> {
+        let path = Path::new(&self.model);
+        if road::is_bundle_file(path) {
+            for (given, option) in [
+                (self.compare_reference, "--compare-reference"),
+                (self.float, "--float"),
+                (
+                    self.masks.masks.is_some() || self.masks.density.is_some(),
+                    "masks",
+                ),
+                (self.dense, "--dense"),
+                (!self.calib.calib.is_empty(), "--calib"),
+            ] {
+                if given {
+                    let message =
+                        format_args!("{option} needs a network, {} is a program", self.model);
+                    return Err(CliError::new("usage", message).help(
+                        "give the ONNX file or the name of the zoo that it was compiled from",
+                    ));
+                }
+            }
+            let config = self.config.as_deref().map(HwConfig::load).transpose()?;
+            return Ok(Source::Bundle(input::load(path, config.as_ref())?));
+        }
+        let config = road::config(self.config.as_deref())?;
+        let prepared = road::prepare(&self.model, &self.zoo, &self.masks, &self.calib)?;
+        let program = match self.dense {
+            true => prepared.dense(&config)?,
+            false => prepared.sparse(&config)?,
+        };
+        Ok(Source::Network(Box::new(prepared), program))
+    }
+}
+
+/// Writes an array for each output: samples along its first axis.
+fn write_outputs(out: &Path, program: &Program, answers: &[Answer]) -> Result<(), CliError> {
+    for (k, region) in program.outputs.iter().enumerate() {
+        let mut dims = region.dims.clone();
+        match dims.first_mut() {
+            Some(batch @ 1) => *batch = answers.len(),
+            _ => dims.insert(0, answers.len()),
+        }
+        let values = answers.iter().flat_map(|a| a.outputs[k].iter().copied());
+        let array = ArrayD::from_shape_vec(IxDyn(&dims), values.collect());
+        let array = array.map_err(|e| CliError::new("output", e))?;
+        let mut bytes = Vec::new();
+        let written = array.write_npy(&mut bytes);
+        written.map_err(|e| CliError::new("output", e).of(out))?;
+        let path = match k {
+            0 => out.to_owned(),
+            k => out.with_extension(format!("{k}.npy")),
+        };
+        write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
+    }
+    Ok(())
+}

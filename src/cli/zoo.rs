@@ -1,0 +1,78 @@
+//! `vta zoo`: the networks that need no file.
+
+use super::model::{self, ZooArgs};
+use super::onnx_shim as onnx;
+use super::{CliError, Output};
+use crate::graph::{Op, zoo};
+use crate::program::atomic::write_file;
+use crate::report::Table;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// List the networks that need no file, or write one as ONNX
+#[derive(Debug, Args)]
+pub struct Zoo {
+    /// A network of the zoo
+    name: Option<String>,
+    /// Write it as an ONNX file
+    #[arg(long, short, value_name = "FILE", requires = "name")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    zoo: ZooArgs,
+}
+
+impl Zoo {
+    pub(super) fn run(&self) -> Result<Output, CliError> {
+        let names = match &self.name {
+            Some(name) if !zoo::NAMES.contains(&name.as_str()) => {
+                return Err(model::unknown(name));
+            }
+            Some(name) => vec![name.as_str()],
+            None => zoo::NAMES.to_vec(),
+        };
+        if let (Some(name), Some(out)) = (&self.name, &self.out) {
+            let graph = model::load(name, &self.zoo)?;
+            let bytes = onnx::export(&graph);
+            write_file(out, &bytes).map_err(|e| CliError::file(out, &e))?;
+            let out = out.display().to_string();
+            let json = json!({ "name": name, "seed": self.zoo.zoo_seed, "out": out });
+            return Ok(Output::ok(format!("{out}\n"), json));
+        }
+        let mut table = Table::new(&["name", "input", "nodes", "weights", "outputs"]);
+        let mut all = Vec::new();
+        for name in names {
+            let graph = model::load(name, &self.zoo)?;
+            let dims = |t: &crate::graph::TensorId| format!("{:?}", graph.tensor(*t).dims);
+            let list =
+                |ts: &[crate::graph::TensorId]| -> Vec<String> { ts.iter().map(dims).collect() };
+            let (inputs, outputs) = (list(&graph.inputs), list(&graph.outputs));
+            let nodes = graph.nodes().count() as u64;
+            let weights: usize = graph.nodes().map(|n| weights(&n.op)).sum();
+            table.row([
+                name.into(),
+                inputs.join(", ").into(),
+                nodes.into(),
+                (weights as u64).into(),
+                outputs.join(", ").into(),
+            ]);
+            let shapes = |ts: &[crate::graph::TensorId]| -> Vec<Value> {
+                ts.iter().map(|t| json!(graph.tensor(*t).dims)).collect()
+            };
+            all.push(json!({
+                "name": name, "nodes": nodes, "weights": weights,
+                "inputs": shapes(&graph.inputs), "outputs": shapes(&graph.outputs),
+            }));
+        }
+        Ok(Output::ok(table.to_string(), json!({ "zoo": all })))
+    }
+}
+
+/// Weights of an operator, without biases.
+fn weights(op: &Op) -> usize {
+    match op {
+        Op::Conv(c) => c.weight.len(),
+        Op::Dense(d) => d.weight.len(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,339 @@
+//! Compiles launches one after the other, and puts the program together.
+
+use super::emit::{self, Bases, Emitted};
+use super::job::ConvJob;
+use super::layers::{self, Lowered};
+use super::lower::{self, LayerMask};
+use super::place::{ALIGN, Places, map_dims};
+use super::schedule::{Device, Pads};
+use super::stream::{Geometry, Stream};
+use super::work::{Work, pool_job, resize_job};
+use super::{CompileError, Options, cost::Cost, pool, resize, tiling};
+use crate::config::HwConfig;
+use crate::program::{Layer, On, Program, Segment, SegmentKind, Step};
+use crate::quant::{QNet, QNode, QOp};
+
+/// What the launches so far have become.
+pub(super) struct Build<'a> {
+    net: &'a QNet,
+    options: &'a Options<'a>,
+    works: &'a [Work],
+    /// For each node the step that it is in.
+    pub step_of: Vec<u32>,
+    launches: Vec<Vec<Emitted>>,
+    /// Bytes of the segments of weights, biases and micro-ops.
+    weights: Vec<u8>,
+    biases: Vec<i32>,
+    uops: Vec<u32>,
+    lowered: Vec<Option<Lowered>>,
+    names: Vec<String>,
+}
+
+/// What a launch leaves for the host or the user: address and bytes.
+pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32, u32)> {
+    let made = |t| nodes.iter().any(|&n| net.nodes[n].output == t);
+    // What a tensor that is no step of its own is made of.
+    let sources = |t| {
+        let mut all = vec![t];
+        let mut at = 0;
+        while at < all.len() {
+            let by = net
+                .nodes
+                .iter()
+                .enumerate()
+                .find(|(_, n)| n.output == all[at]);
+            if let Some((n, node)) = by
+                && places.virtual_nodes[n]
+            {
+                all.extend(&node.inputs);
+            }
+            at += 1;
+        }
+        all
+    };
+    let read = net.nodes.iter().enumerate();
+    let host =
+        read.filter(|(n, node)| matches!(node.op, QOp::Host(_)) && !places.virtual_nodes[*n]);
+    let mut wanted: Vec<_> = host.flat_map(|(_, n)| n.inputs.clone()).collect();
+    wanted.extend(&net.outputs);
+    let mut spans = Vec::new();
+    for t in wanted.into_iter().flat_map(sources) {
+        let span = places.span(net, t);
+        if made(t) && !spans.contains(&span) {
+            spans.push(span);
+        }
+    }
+    spans
+}
+
+fn geometry(c: &HwConfig) -> Geometry {
+    let burst = c.beat_bytes() << c.mem_len_bits;
+    Geometry {
+        cost: Cost::new(c),
+        inp_bytes: c.inp_bytes(),
+        wgt_bytes: c.wgt_bytes(),
+        acc_bytes: c.acc_bytes(),
+        out_bytes: c.out_bytes(),
+        uop_depth: c.uop_depth,
+        batch: (burst / 16).max(1),
+    }
+}
+
+impl<'a> Build<'a> {
+    /// Nothing yet.
+    pub(super) fn new(net: &'a QNet, options: &'a Options<'a>, works: &'a [Work]) -> Self {
+        Self {
+            net,
+            options,
+            works,
+            step_of: vec![0; net.nodes.len()],
+            launches: Vec::new(),
+            weights: Vec::new(),
+            biases: Vec::new(),
+            uops: Vec::new(),
+            lowered: vec![None; net.nodes.len()],
+            names: net.nodes.iter().map(|n| n.name.clone()).collect(),
+        }
+    }
+
+    /// Launches so far.
+    pub(super) fn launches(&self) -> usize {
+        self.launches.len()
+    }
+
+    /// Compiles nodes into one launch.
+    pub(super) fn launch(&mut self, nodes: &[usize], places: &Places) -> Result<(), CompileError> {
+        let c = &self.options.config;
+        let mut stream = Stream::new(geometry(c));
+        let mut pads = Pads::new(c);
+        for &n in nodes {
+            let node = &self.net.nodes[n];
+            let _span = tracing::debug_span!("layer", name = node.name).entered();
+            match self.works[n] {
+                Work::Conv => self.conv(n, node, places, &mut pads, &mut stream)?,
+                Work::Host => {}
+                _ => self.rows(n, node, places, &mut pads, &mut stream)?,
+            }
+        }
+        emit::finish(&mut stream, nodes.last().map_or(0, |&n| n as u32));
+        let insns = emit::emit(&stream, c.uop_depth, &mut self.uops, &self.names)?;
+        self.launches.push(insns);
+        Ok(())
+    }
+
+    fn wgt_at(&self) -> u32 {
+        (self.weights.len() / self.options.config.wgt_bytes() as usize) as u32
+    }
+
+    fn conv(
+        &mut self,
+        n: usize,
+        node: &QNode,
+        places: &Places,
+        pads: &mut Pads,
+        stream: &mut Stream,
+    ) -> Result<(), CompileError> {
+        let QOp::Conv(conv) = &node.op else {
+            return Ok(());
+        };
+        let c = &self.options.config;
+        let mask = lower::mask_of(&node.name, conv, node.keep_dense, self.options.sparsity)?;
+        let map = |t| places.map(self.net, t);
+        let maps = (
+            map(node.inputs[0]),
+            map(node.output),
+            node.inputs.get(1).map(|&t| map(t)),
+        );
+        let job = lower::conv(n as u32, conv, &mask, maps, c.block);
+        let at = self.wgt_at();
+        let biases_at = self.biases.len() as u32 / c.block;
+        let chosen = tiling::choose(&job, c, pads, stream, at, biases_at).map_err(|_| {
+            CompileError::Unsupported {
+                layer: node.name.clone(),
+                what: "no tile of it fits the scratchpads".into(),
+            }
+        })?;
+        tracing::debug!(tiling = ?chosen.tiling, "tiled");
+        self.biases.extend(&job.bias);
+        self.biases.extend(job.shifts.iter().flatten());
+        self.place_weights(&job, &chosen.placed.weights);
+        self.lowered[n] = Some(Lowered::conv(&job, &mask, at, &chosen.placed.weights, c));
+        Ok(())
+    }
+
+    fn place_weights(&mut self, job: &ConvJob, order: &[u32]) {
+        let block = self.options.config.block as usize;
+        let size = block * block;
+        for &tile in order {
+            match job.tiles.get(tile as usize) {
+                Some(t) => {
+                    let at = t.content as usize * size;
+                    let bytes = job.contents[at..at + size].iter().map(|w| *w as u8);
+                    self.weights.extend(bytes);
+                }
+                None => self.place_identity(1 << job.residual.map_or(0, |r| r.1)),
+            }
+        }
+    }
+
+    fn place_identity(&mut self, value: u8) {
+        let block = self.options.config.block as usize;
+        for o in 0..block {
+            self.weights
+                .extend((0..block).map(|i| if i == o { value } else { 0 }));
+        }
+    }
+
+    /// A layer of whole rows: its only weight element is the identity.
+    fn rows(
+        &mut self,
+        n: usize,
+        node: &QNode,
+        places: &Places,
+        pads: &mut Pads,
+        stream: &mut Stream,
+    ) -> Result<(), CompileError> {
+        let c = &self.options.config;
+        let map = |t| places.map(self.net, t);
+        let maps = (map(node.inputs[0]), map(node.output));
+        let mut device = Device {
+            pads,
+            stream,
+            weights_at: self.wgt_at(),
+            biases_at: 0,
+            max_stride: 0xffff,
+            uop_depth: c.uop_depth,
+        };
+        let (done, lowered) = match self.works[n] {
+            Work::Pool(w) => {
+                let job = pool_job(n as u32, &w, maps);
+                (pool::pool(&job, &mut device), Lowered::pool(&job, c))
+            }
+            Work::Resize(factor) => {
+                let job = resize_job(n as u32, factor, maps);
+                (resize::resize(&job, &mut device), Lowered::resize(&job, c))
+            }
+            _ => return Ok(()),
+        };
+        done.map_err(|_| CompileError::Unsupported {
+            layer: node.name.clone(),
+            what: "no tile of it fits the scratchpads".into(),
+        })?;
+        self.place_identity(1);
+        self.lowered[n] = Some(lowered);
+        Ok(())
+    }
+
+    /// Nodes that are no step belong to the last step that makes their operands.
+    pub(super) fn placed_steps(&mut self, places: &Places) {
+        for (n, node) in self.net.nodes.iter().enumerate() {
+            if places.virtual_nodes[n] {
+                let made = |t| self.net.nodes.iter().position(|m| m.output == t);
+                let steps = node.inputs.iter().filter_map(|&t| made(t));
+                self.step_of[n] = steps.map(|m| self.step_of[m]).max().unwrap_or(0);
+            }
+        }
+    }
+
+    /// The program: segments behind the tensors, then addresses in all instructions.
+    pub(super) fn program(
+        self,
+        places: &mut Places,
+        mut steps: Vec<Step>,
+    ) -> Result<Program, CompileError> {
+        let c = &self.options.config;
+        let tensors = places.end;
+        let mut segments = vec![Segment {
+            name: "tensors".into(),
+            kind: SegmentKind::Raw,
+            addr: ALIGN,
+            bytes: tensors - ALIGN,
+            data: Vec::new(),
+        }];
+        let mut add = |name: &str, kind, data: Vec<u8>| -> Result<u32, CompileError> {
+            if data.is_empty() {
+                return Ok(places.end);
+            }
+            let addr = places.take(data.len() as u64, name)?;
+            segments.push(Segment {
+                name: name.into(),
+                kind,
+                addr,
+                bytes: data.len() as u32,
+                data,
+            });
+            Ok(addr)
+        };
+        let le = |v: u32| v.to_le_bytes();
+        let weights = add("weights", SegmentKind::Wgt, self.weights)?;
+        let biases = self.biases.iter().flat_map(|b| b.to_le_bytes()).collect();
+        let biases = add("biases", SegmentKind::Acc, biases)?;
+        let uops = self.uops.iter().copied().flat_map(le).collect();
+        let uops = add("uops", SegmentKind::Uop, uops)?;
+        let bases = Bases {
+            weights: weights / c.wgt_bytes(),
+            biases: biases / c.acc_bytes(),
+            uops: uops / c.uop_bytes(),
+        };
+        let mut launches = self.launches.iter().enumerate();
+        for step in &mut steps {
+            let Step::Launch(l) = step else { continue };
+            let Some((k, insns)) = launches.next() else {
+                break;
+            };
+            let words = insns.iter().flat_map(|i| i.word(&bases).to_le_bytes());
+            l.insn_addr = add(&format!("insns-{k}"), SegmentKind::Insn, words.collect())?;
+            l.insn_count = insns.len() as u32;
+            l.symbols = emit::symbols(insns, &self.names);
+        }
+        let regions = |all: &[crate::quant::QTensorId]| {
+            all.iter().map(|&t| places.region(self.net, t)).collect()
+        };
+        let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
+        let wgt_bytes = c.wgt_bytes();
+        let layers = self.net.nodes.iter().enumerate().map(|(n, node)| {
+            let step = self.step_of[n];
+            let on = match steps.get(step as usize) {
+                Some(Step::Host(_)) => On::Host,
+                _ => On::Device,
+            };
+            layers::layer(
+                self.net,
+                node,
+                self.lowered[n].as_ref(),
+                places,
+                (step, on),
+                (weights, wgt_bytes),
+            )
+        });
+        let mut layers: Vec<Layer> = layers.collect();
+        layers.sort_by_key(|l| l.step);
+        segments.retain(|s| s.bytes > 0);
+        let program = Program {
+            config: c.clone(),
+            dram_bytes: places.end,
+            segments,
+            steps,
+            inputs,
+            outputs,
+            layers,
+        };
+        debug_assert_eq!(program.validate(), Ok(()));
+        Ok(program)
+    }
+}
+
+/// Whether a mask left blocks out of a layer.
+pub(super) fn masked(m: &LayerMask) -> bool {
+    m.sparse
+}
+
+/// Multiply-accumulates of a convolution.
+pub(super) fn macs(net: &QNet, node: &QNode) -> u64 {
+    let QOp::Conv(c) = &node.op else { return 0 };
+    if c.weight_name.is_empty() {
+        return 0;
+    }
+    let (_, h, w) = map_dims(&net.tensor(node.output).dims).unwrap_or((0, 0, 0));
+    c.weight.len() as u64 * (h * w) as u64
+}

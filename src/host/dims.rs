@@ -1,0 +1,362 @@
+//! Dimensions and types of results: what an operator accepts.
+
+use super::{DType, HostError, HostOp};
+
+/// Most elements of a tensor.
+pub const MAX_ELEMENTS: usize = 1 << 30;
+
+/// Largest size of an exponent of a step.
+pub const MAX_EXPONENT: i32 = 126;
+
+/// Number of elements; none if there are more than [`MAX_ELEMENTS`].
+pub fn elements(dims: &[usize]) -> Option<usize> {
+    // A zero somewhere does not make the rest small.
+    let sized = dims
+        .iter()
+        .try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+    sized
+        .filter(|&n| n <= MAX_ELEMENTS)
+        .map(|n| if dims.contains(&0) { 0 } else { n })
+}
+
+/// Positions of a window along one axis; none if it has none.
+pub(super) fn positions(
+    extent: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    pads: (usize, usize),
+) -> Option<usize> {
+    let span = kernel
+        .checked_sub(1)?
+        .checked_mul(dilation)?
+        .checked_add(1)?;
+    let padded = extent.checked_add(pads.0)?.checked_add(pads.1)?;
+    padded
+        .checked_sub(span)?
+        .checked_div(stride)?
+        .checked_add(1)
+}
+
+/// Dimensions of two operands stretched over each other, as ONNX does.
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let at = |d: &[usize], i: usize| (i + d.len()).checked_sub(rank).map_or(1, |i| d[i]);
+    (0..rank)
+        .map(|i| match (at(a, i), at(b, i)) {
+            (x, y) if x == y => Some(x),
+            (1, y) => Some(y),
+            (x, 1) => Some(x),
+            _ => None,
+        })
+        .collect()
+}
+
+impl HostOp {
+    /// Name, as ONNX has it where it has one.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Quantize { .. } => "Quantize",
+            Self::Dequantize { .. } => "Dequantize",
+            Self::Copy => "Copy",
+            Self::Im2col { .. } => "Im2col",
+            Self::Reshape { .. } => "Reshape",
+            Self::Transpose { .. } => "Transpose",
+            Self::Slice { .. } => "Slice",
+            Self::Concat { .. } => "Concat",
+            Self::Resize { .. } => "Resize",
+            Self::Pad { .. } => "Pad",
+            Self::MaxPool { .. } => "MaxPool",
+            Self::AveragePool { .. } => "AveragePool",
+            Self::ReduceMean { .. } => "ReduceMean",
+            Self::Add => "Add",
+            Self::Mul => "Mul",
+            Self::MatMul => "MatMul",
+            Self::AddConst { .. } => "AddConst",
+            Self::MulConst { .. } => "MulConst",
+            Self::Clip { .. } => "Clip",
+            Self::LeakyRelu { .. } => "LeakyRelu",
+            Self::Sigmoid => "Sigmoid",
+            Self::Softmax { .. } => "Softmax",
+        }
+    }
+
+    pub(super) fn wrong(&self, what: impl Into<String>) -> HostError {
+        HostError::Dims {
+            op: self.name(),
+            what: what.into(),
+        }
+    }
+
+    /// Type of the result for operands of these types.
+    ///
+    /// # Errors
+    /// A number or types of operands that the operator does not take.
+    pub fn dtype(&self, inputs: &[DType]) -> Result<DType, HostError> {
+        let op = self.name();
+        self.check_count(inputs.len())?;
+        let only = |expected: DType, result: DType| match inputs.iter().position(|&t| t != expected)
+        {
+            None => Ok(result),
+            Some(operand) => Err(HostError::Type {
+                op,
+                operand,
+                expected,
+                found: inputs[operand],
+            }),
+        };
+        match self {
+            Self::Quantize { .. } => only(DType::F32, DType::I8),
+            Self::Dequantize { .. } => only(DType::I8, DType::F32),
+            Self::Copy
+            | Self::Im2col { .. }
+            | Self::Reshape { .. }
+            | Self::Transpose { .. }
+            | Self::Slice { .. }
+            | Self::Concat { .. }
+            | Self::Resize { .. }
+            | Self::Pad { .. }
+            | Self::MaxPool { .. } => match inputs.iter().position(|&t| t != inputs[0]) {
+                None => Ok(inputs[0]),
+                Some(operand) => Err(HostError::TypesDiffer {
+                    op,
+                    operand,
+                    first: inputs[0],
+                    found: inputs[operand],
+                }),
+            },
+            _ => only(DType::F32, DType::F32),
+        }
+    }
+
+    fn check_count(&self, found: usize) -> Result<(), HostError> {
+        let (fits, expected) = match self {
+            Self::Concat { .. } => (found >= 1, "1 or more"),
+            Self::Add | Self::Mul | Self::MatMul => (found == 2, "2"),
+            _ => (found == 1, "1"),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(HostError::Operands {
+            op: self.name(),
+            expected,
+            found,
+        })
+    }
+
+    /// Dimensions of the result for operands of these dimensions.
+    ///
+    /// # Errors
+    /// A number or dimensions of operands that the operator does not take, or
+    /// parameters that make no sense for them.
+    pub fn dims(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, HostError> {
+        self.check_count(inputs.len())?;
+        inputs.iter().try_for_each(|d| self.check_size(d))?;
+        let dims = self.infer(inputs)?;
+        self.check_size(&dims)?;
+        Ok(dims)
+    }
+
+    fn check_size(&self, dims: &[usize]) -> Result<(), HostError> {
+        if dims.contains(&0) {
+            return Err(self.wrong(format!("a tensor {dims:?} has no elements")));
+        }
+        match elements(dims) {
+            Some(_) => Ok(()),
+            None => Err(HostError::TooLarge {
+                op: self.name(),
+                dims: dims.to_vec(),
+                limit: MAX_ELEMENTS,
+            }),
+        }
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, HostError> {
+        let x = inputs[0];
+        let axis_of = |axis: usize| match x.get(axis) {
+            Some(&d) => Ok(d),
+            None => Err(self.wrong(format!("axis {axis} of a tensor {x:?}"))),
+        };
+        match self {
+            Self::Quantize { exponent } | Self::Dequantize { exponent } => {
+                if exponent.unsigned_abs() > MAX_EXPONENT as u32 {
+                    return Err(HostError::Exponent {
+                        op: self.name(),
+                        exponent: *exponent,
+                    });
+                }
+                Ok(x.to_vec())
+            }
+            Self::Copy | Self::Clip { .. } | Self::LeakyRelu { .. } | Self::Sigmoid => {
+                Ok(x.to_vec())
+            }
+            Self::Im2col {
+                kernel,
+                stride,
+                dilation,
+                pads,
+            } => {
+                let [c, h, w] = self.windows(x, *kernel, *stride, *dilation, *pads)?;
+                let taps = kernel[0].checked_mul(kernel[1]);
+                match taps.and_then(|t| t.checked_mul(c)) {
+                    Some(channels) => Ok(vec![1, channels, h, w]),
+                    None => Err(self.wrong(format!("a kernel of {kernel:?}"))),
+                }
+            }
+            Self::MaxPool {
+                kernel,
+                stride,
+                dilation,
+                pads,
+            } => {
+                let [c, h, w] = self.windows(x, *kernel, *stride, *dilation, *pads)?;
+                Ok(vec![1, c, h, w])
+            }
+            Self::AveragePool {
+                kernel,
+                stride,
+                pads,
+                ..
+            } => {
+                let [c, h, w] = self.windows(x, *kernel, *stride, [1, 1], *pads)?;
+                Ok(vec![1, c, h, w])
+            }
+            Self::Reshape { dims } => match (elements(dims), elements(x)) {
+                (Some(to), Some(from)) if to == from => Ok(dims.clone()),
+                _ => Err(self.wrong(format!(
+                    "{x:?} and {dims:?} differ in their number of elements"
+                ))),
+            },
+            Self::Transpose { perm } => {
+                let mut sorted = perm.clone();
+                sorted.sort_unstable();
+                if !sorted.iter().copied().eq(0..x.len()) {
+                    return Err(self.wrong(format!("{perm:?} does not permute the axes of {x:?}")));
+                }
+                Ok(perm.iter().map(|&p| x[p]).collect())
+            }
+            Self::Slice {
+                axis,
+                start,
+                len,
+                step,
+            } => {
+                let extent = axis_of(*axis)?;
+                let last = len.checked_sub(1).and_then(|n| n.checked_mul(*step));
+                let last = last.and_then(|n| n.checked_add(*start));
+                if *step == 0 || last.is_none_or(|last| last >= extent) {
+                    return Err(self.wrong(format!(
+                        "{len} indices from {start}, {step} apart, of axis {axis} of {x:?}"
+                    )));
+                }
+                let mut dims = x.to_vec();
+                dims[*axis] = *len;
+                Ok(dims)
+            }
+            Self::Concat { axis } => {
+                let mut sum = axis_of(*axis)?;
+                for d in &inputs[1..] {
+                    let same =
+                        d.len() == x.len() && (0..x.len()).all(|i| i == *axis || d[i] == x[i]);
+                    let longer = d.get(*axis).and_then(|n| sum.checked_add(*n));
+                    match longer.filter(|_| same) {
+                        Some(n) => sum = n,
+                        None => {
+                            return Err(self
+                                .wrong(format!("{x:?} and {d:?} differ outside of axis {axis}")));
+                        }
+                    }
+                }
+                let mut dims = x.to_vec();
+                dims[*axis] = sum;
+                Ok(dims)
+            }
+            Self::Resize { factor } => {
+                let [c, h, w] = self.image(x)?;
+                match (h.checked_mul(factor[0]), w.checked_mul(factor[1])) {
+                    (Some(h), Some(w)) => Ok(vec![1, c, h, w]),
+                    _ => Err(self.wrong(format!("{factor:?} times {x:?}"))),
+                }
+            }
+            Self::Pad { pads, .. } => {
+                if pads.len() != x.len() {
+                    return Err(self.wrong(format!("{} pads for {x:?}", pads.len())));
+                }
+                let sums = x.iter().zip(pads).map(|(&d, &(before, after))| {
+                    d.checked_add(before).and_then(|d| d.checked_add(after))
+                });
+                let sums: Option<Vec<usize>> = sums.collect();
+                sums.ok_or_else(|| self.wrong(format!("pads {pads:?}")))
+            }
+            Self::ReduceMean { axes } => {
+                let mut dims = x.to_vec();
+                for &a in axes {
+                    axis_of(a)?;
+                    dims[a] = 1;
+                }
+                Ok(dims)
+            }
+            Self::Add | Self::Mul => self.stretched(x, inputs[1]),
+            Self::AddConst { dims, values } | Self::MulConst { dims, values } => {
+                if dims.contains(&0) || elements(dims) != Some(values.len()) {
+                    return Err(
+                        self.wrong(format!("a constant {dims:?} with {} values", values.len()))
+                    );
+                }
+                self.stretched(x, dims)
+            }
+            Self::MatMul => {
+                let y = inputs[1];
+                let ([batch_x @ .., m, k], [batch_y @ .., l, n]) = (x, y) else {
+                    return Err(self.wrong(format!("{x:?} times {y:?}")));
+                };
+                match broadcast(batch_x, batch_y).filter(|_| k == l) {
+                    Some(mut dims) => {
+                        dims.extend([*m, *n]);
+                        Ok(dims)
+                    }
+                    None => Err(self.wrong(format!("{x:?} times {y:?}"))),
+                }
+            }
+            Self::Softmax { axis } => {
+                axis_of(*axis)?;
+                Ok(x.to_vec())
+            }
+        }
+    }
+
+    fn stretched(&self, a: &[usize], b: &[usize]) -> Result<Vec<usize>, HostError> {
+        broadcast(a, b).ok_or_else(|| self.wrong(format!("{a:?} and {b:?} do not stretch")))
+    }
+
+    /// `[1, c, h, w]` as `[c, h, w]`.
+    fn image(&self, x: &[usize]) -> Result<[usize; 3], HostError> {
+        match *x {
+            [1, c, h, w] => Ok([c, h, w]),
+            _ => Err(self.wrong(format!("{x:?} is not [1, c, h, w]"))),
+        }
+    }
+
+    /// Channels, and positions of a window down and right.
+    fn windows(
+        &self,
+        x: &[usize],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        pads: [usize; 4],
+    ) -> Result<[usize; 3], HostError> {
+        let [c, h, w] = self.image(x)?;
+        let [top, left, bottom, right] = pads;
+        let some = !dilation.contains(&0);
+        let ho = positions(h, kernel[0], stride[0], dilation[0], (top, bottom));
+        let wo = positions(w, kernel[1], stride[1], dilation[1], (left, right));
+        match (ho, wo) {
+            (Some(ho), Some(wo)) if some => Ok([c, ho, wo]),
+            _ => Err(self.wrong(format!(
+                "no window of {kernel:?}, stride {stride:?}, dilation {dilation:?}, pads {pads:?} in {x:?}"
+            ))),
+        }
+    }
+}

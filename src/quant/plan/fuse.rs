@@ -1,0 +1,175 @@
+//! What follows a convolution and goes into it.
+
+use super::Linear;
+use super::leaky;
+use crate::graph::{Constant, Graph, Node, Op, TensorId};
+use crate::quant::shape::Map;
+
+/// Who reads each tensor.
+pub(super) struct Readers {
+    /// Indices of nodes; a node that reads twice is there twice.
+    nodes: Vec<Vec<usize>>,
+    outputs: Vec<bool>,
+}
+
+impl Readers {
+    pub fn of(graph: &Graph) -> Self {
+        let mut nodes = vec![Vec::new(); graph.tensors().len()];
+        for (i, node) in graph.nodes().enumerate() {
+            for t in &node.inputs {
+                nodes[t.0].push(i);
+            }
+        }
+        let mut outputs = vec![false; nodes.len()];
+        for t in &graph.outputs {
+            outputs[t.0] = true;
+        }
+        Self { nodes, outputs }
+    }
+
+    /// The only reader of a tensor that is not an output.
+    pub fn only(&self, t: TensorId) -> Option<usize> {
+        match self.nodes[t.0][..] {
+            [one] if !self.outputs[t.0] => Some(one),
+            _ => None,
+        }
+    }
+}
+
+/// A convolution with what was put into it so far.
+pub(super) struct Chain {
+    pub linear: Linear,
+    pub residual: Option<TensorId>,
+    /// Where the result is.
+    pub end: TensorId,
+    /// Index of the last node.
+    pub last: usize,
+    /// Operators' names.
+    pub source: Vec<&'static str>,
+    /// The nodes behind the first.
+    pub absorbed: Vec<usize>,
+    /// The dimension of the result that counts its channels.
+    pub axis: usize,
+    /// Whether a second operand can have the result's form.
+    pub may_add: bool,
+    clipped: bool,
+}
+
+impl Chain {
+    pub fn new(linear: Linear, node: &Node, index: usize, axis: usize) -> Self {
+        Self {
+            linear,
+            residual: None,
+            end: node.output,
+            last: index,
+            source: vec![node.op.name()],
+            absorbed: Vec::new(),
+            axis,
+            may_add: true,
+            clipped: false,
+        }
+    }
+
+    /// Takes in the nodes that follow, as long as each is the only reader of the one before.
+    pub fn extend(&mut self, graph: &Graph, nodes: &[&Node], readers: &Readers, taken: &[bool]) {
+        while let Some(next) = readers.only(self.end) {
+            let node = nodes[next];
+            if taken[next] || !self.take(graph, nodes, readers, node) {
+                break;
+            }
+            if !matches!(node.op, Op::Reshape) {
+                self.source.push(node.op.name());
+            }
+            self.end = node.output;
+            self.last = next;
+            self.absorbed.push(next);
+        }
+    }
+
+    /// Whether a node could be taken in, and was.
+    pub fn take(&mut self, graph: &Graph, nodes: &[&Node], readers: &Readers, node: &Node) -> bool {
+        let dims = &graph.tensor(self.end).dims;
+        if self.axis >= dims.len() {
+            return false;
+        }
+        let channels = dims[self.axis];
+        // Only sums so far: a channel's factor and summand are part of its weights.
+        let linear = self.residual.is_none() && self.linear.leaky.is_none() && !self.clipped;
+        let fold = match &node.op {
+            Op::Scale { scale, shift } if self.axis == 1 => Some((scale.to_vec(), shift.to_vec())),
+            Op::MulConst(c) => channelwise(c, dims, self.axis).map(|s| (s, vec![0.; channels])),
+            Op::AddConst(c) => channelwise(c, dims, self.axis).map(|s| (vec![1.; channels], s)),
+            _ => None,
+        };
+        match &node.op {
+            _ if fold.is_some() && linear => {
+                self.linear.fold.extend(fold);
+                self.linear.before = node.output;
+            }
+            Op::LeakyRelu { alpha } if linear => match leaky::powers(*alpha) {
+                Some(powers) if powers.is_empty() => self.limit(0., f32::INFINITY),
+                Some(powers) => self.linear.leaky = Some(powers),
+                None => return false,
+            },
+            Op::Add if self.residual.is_none() && !self.clipped && self.may_add => {
+                let other = node.inputs.iter().find(|t| **t != self.end);
+                let Some(&other) = other else { return false };
+                let fits = graph.tensor(other).dims == *dims
+                    && Map::of(dims).is_some()
+                    && (!self.linear.weight_name.is_empty()
+                        || !ends_weights(graph, nodes, readers, other));
+                if !fits {
+                    return false;
+                }
+                self.residual = Some(other);
+            }
+            Op::Relu => self.limit(0., f32::INFINITY),
+            Op::Clip { min, max } => self.limit(*min, *max),
+            Op::Reshape => {
+                let to = &graph.tensor(node.output).dims;
+                return self.axis == 1 && Map::of(dims).is_some() && Map::of(dims) == Map::of(to);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn limit(&mut self, min: f32, max: f32) {
+        // As ONNX: the upper bound wins where the two cross.
+        let within = |x: f32| x.max(min).min(max);
+        let (low, high) = self.linear.clip;
+        self.linear.clip = (within(low), within(high));
+        self.clipped = true;
+    }
+}
+
+/// Whether a tensor is a convolution's or dense layer's and has one reader, so that
+/// the sum had better go there.
+fn ends_weights(graph: &Graph, nodes: &[&Node], readers: &Readers, t: TensorId) -> bool {
+    let producer = graph.producer(t);
+    let weights = producer.is_some_and(|n| matches!(n.op, Op::Conv(_) | Op::Dense(_)));
+    weights
+        && readers
+            .only(t)
+            .is_some_and(|n| matches!(nodes[n].op, Op::Add))
+}
+
+/// A constant's value for each index of one dimension, if it depends on no other.
+pub(super) fn channelwise(constant: &Constant, dims: &[usize], axis: usize) -> Option<Vec<f32>> {
+    let channels = *dims.get(axis)?;
+    let shape = constant.values.shape();
+    if shape.len() > dims.len() {
+        return None;
+    }
+    let from = dims.len() - shape.len();
+    let others = shape.iter().enumerate();
+    if others.clone().any(|(i, n)| *n != 1 && i + from != axis) {
+        return None;
+    }
+    let values: Vec<f32> = constant.values.iter().copied().collect();
+    match values.len() {
+        1 => Some(vec![values[0]; channels]),
+        n if n == channels => Some(values),
+        _ => None,
+    }
+}

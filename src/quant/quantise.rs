@@ -1,0 +1,253 @@
+//! From a graph and what was observed of it to an integer network.
+
+use super::calibrate::{Calibration, Method, Origin, TRIED};
+use super::check::check;
+use super::correct::correct;
+use super::emit::{Emit, FloatWeights};
+use super::error::QuantError;
+use super::exponents::Groups;
+use super::net::QNet;
+use super::plan::{Kind, Plan, plan};
+use super::weights::{PerChannel, needed};
+use crate::graph::Graph;
+use crate::host::Tensor;
+
+/// Part of the error that may stay for a changed step to be kept.
+const WORTH: f64 = 0.99;
+
+/// How to quantise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuantOptions {
+    /// How steps of activations are chosen.
+    pub method: Method,
+    /// When output channels have shifts of their own.
+    pub per_channel: PerChannel,
+    /// Whether residual operands and results share an exponent, so that the sum needs no shift.
+    pub share_residual: bool,
+    /// Whether biases make up for the mean error of sums. Never on noise.
+    pub correct_bias: bool,
+    /// Multiply-accumulates that may be spent on trying steps one by one ([`Method::Best`]).
+    pub effort: u64,
+}
+
+impl Default for QuantOptions {
+    fn default() -> Self {
+        Self {
+            method: Method::Best,
+            per_channel: PerChannel::Auto,
+            share_residual: true,
+            correct_bias: true,
+            effort: 20_000_000_000,
+        }
+    }
+}
+
+/// Quantises a network.
+///
+/// # Errors
+/// An operator that nobody does, weights that are not finite, steps beyond the
+/// range of single precision, a calibration of another network.
+pub fn quantise(
+    graph: &Graph,
+    calibration: &Calibration,
+    options: &QuantOptions,
+) -> Result<QNet, QuantError> {
+    if calibration.tensors.len() != graph.tensors().len() {
+        return Err(QuantError::OtherNetwork);
+    }
+    let plan = plan(graph)?;
+    let weights = float_weights(&plan)?;
+    let groups = Groups::of(&plan, options.share_residual);
+    let search = Search {
+        calibration,
+        options,
+        emit: Emit {
+            plan: &plan,
+            groups: &groups,
+            weights: &weights,
+            calibration,
+            per_channel: options.per_channel,
+        },
+        needed: weights
+            .iter()
+            .map(|w| w.as_ref().and_then(|(w, _)| needed(w)))
+            .collect(),
+    };
+    let net = search.best()?;
+    check(&net)?;
+    Ok(net)
+}
+
+/// Weights of every step, which are finite.
+fn float_weights(plan: &Plan<'_>) -> Result<FloatWeights, QuantError> {
+    let one = |step: &super::plan::Step| {
+        let Kind::Linear(linear) = &step.kind else {
+            return Ok(None);
+        };
+        let Some((weight, bias)) = plan.weights(linear) else {
+            return Ok(None);
+        };
+        let channels = weight.outer_iter().zip(&bias);
+        for (channel, (weight, bias)) in channels.enumerate() {
+            // Beyond 2^100 steps leave single precision.
+            let tame = |x: &f32| x.abs() < 2_f32.powi(100);
+            if !weight.iter().all(tame) || !tame(bias) {
+                return Err(QuantError::Weight {
+                    node: step.name.clone(),
+                    channel,
+                });
+            }
+        }
+        Ok(Some((weight, bias)))
+    };
+    plan.steps.iter().map(one).collect()
+}
+
+/// A network, and how far its outputs are from the float network's.
+struct Tried {
+    net: QNet,
+    error: f64,
+}
+
+struct Search<'a, 'g> {
+    calibration: &'a Calibration,
+    options: &'a QuantOptions,
+    emit: Emit<'a, 'g>,
+    /// For each step, the exponent that its weights need.
+    needed: Vec<Option<i32>>,
+}
+
+impl Search<'_, '_> {
+    fn best(&self) -> Result<QNet, QuantError> {
+        let real = matches!(self.calibration.origin, Origin::Samples { .. });
+        if self.options.method != Method::Best || !real {
+            let exponents = self.exponents(self.options.method)?;
+            let (mut net, links) = self.emit.net(&exponents)?;
+            if self.options.correct_bias && real {
+                correct(&mut net, &links, self.calibration, usize::MAX)?;
+            }
+            return Ok(net);
+        }
+        let mut best: Option<(Vec<i32>, Tried)> = None;
+        let mut seen: Vec<Vec<i32>> = Vec::new();
+        for method in TRIED {
+            let exponents = self.exponents(method)?;
+            if seen.contains(&exponents) {
+                continue;
+            }
+            let tried = self.try_out(&exponents, usize::MAX)?;
+            tracing::debug!(?method, error = tried.error, "steps");
+            if best.as_ref().is_none_or(|(_, b)| tried.error < b.error) {
+                best = Some((exponents.clone(), tried));
+            }
+            seen.push(exponents);
+        }
+        let (exponents, tried) = best.ok_or(QuantError::NoSamples)?;
+        self.refine(exponents, tried)
+    }
+
+    fn exponents(&self, method: Method) -> Result<Vec<i32>, QuantError> {
+        let (plan, groups) = (self.emit.plan, self.emit.groups);
+        let mut exponents = groups.choose(plan, self.calibration, method)?;
+        groups.connect(plan, &self.needed, &mut exponents)?;
+        Ok(exponents)
+    }
+
+    fn try_out(&self, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
+        let (mut net, links) = self.emit.net(exponents)?;
+        let links = if self.options.correct_bias {
+            &links[..]
+        } else {
+            &[]
+        };
+        let outputs = correct(&mut net, links, self.calibration, samples)?;
+        let error = distance(&self.calibration.outputs, &outputs);
+        Ok(Tried { net, error })
+    }
+
+    /// Changes exponents one by one while the error falls and the effort lasts.
+    fn refine(&self, mut exponents: Vec<i32>, all: Tried) -> Result<QNet, QuantError> {
+        let (plan, groups) = (self.emit.plan, self.emit.groups);
+        let runs = self.options.effort / self.macs().max(1);
+        // Few samples are enough to compare; each exponent has two neighbours.
+        let samples = runs / (2 * exponents.len().max(1) as u64);
+        let samples = (samples as usize)
+            .clamp(8, 32)
+            .min(self.calibration.samples.len());
+        let mut left = runs / samples.max(1) as u64;
+        if left < 2 {
+            return Ok(all.net);
+        }
+        let start = exponents.clone();
+        let mut error = self.try_out(&exponents, samples)?.error;
+        let mut improved = true;
+        'search: while improved {
+            improved = false;
+            for group in 0..exponents.len() {
+                for step in [-1, 1] {
+                    let mut changed = exponents.clone();
+                    changed[group] += step;
+                    let connected = groups.connect(plan, &self.needed, &mut changed);
+                    if connected.is_err() || changed == exponents {
+                        continue;
+                    }
+                    if left == 0 {
+                        break 'search;
+                    }
+                    left -= 1;
+                    let tried = self.try_out(&changed, samples)?;
+                    if tried.error < WORTH * error {
+                        tracing::debug!(group, step, error = tried.error, "step changed");
+                        (exponents, error, improved) = (changed, tried.error, true);
+                        break;
+                    }
+                }
+            }
+        }
+        if exponents == start {
+            return Ok(all.net);
+        }
+        let changed = self.try_out(&exponents, usize::MAX)?;
+        tracing::debug!(before = all.error, after = changed.error, "steps changed");
+        Ok(if changed.error < all.error {
+            changed.net
+        } else {
+            all.net
+        })
+    }
+
+    /// Multiply-accumulates of the network.
+    fn macs(&self) -> u64 {
+        let plan = self.emit.plan;
+        let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
+            let (weight, _): &(ndarray::Array4<f32>, Vec<f32>) = weights.as_ref()?;
+            let pixels: usize = plan.tensor(step.output).dims.iter().skip(2).product();
+            Some((weight.len() * pixels) as u64)
+        };
+        plan.steps
+            .iter()
+            .zip(self.emit.weights)
+            .filter_map(one)
+            .sum()
+    }
+}
+
+/// Squared distance of outputs as part of their squares, summed over the outputs.
+fn distance(wants: &[Vec<Tensor>], got: &[Vec<Tensor>]) -> f64 {
+    let mut sums: Vec<(f64, f64)> = Vec::new();
+    for (wants, got) in wants.iter().zip(got) {
+        sums.resize(wants.len(), (0., 0.));
+        for (sums, (want, got)) in sums.iter_mut().zip(wants.iter().zip(got)) {
+            let (Some(want), Some(got)) = (want.as_f32(), got.as_f32()) else {
+                continue;
+            };
+            for (w, g) in want.iter().zip(got) {
+                let (w, d) = (f64::from(*w), f64::from(*w) - f64::from(*g));
+                sums.0 += d * d;
+                sums.1 += w * w;
+            }
+        }
+    }
+    let part = |(d, w): &(f64, f64)| if *d == 0. { 0. } else { d / w.max(1e-30) };
+    sums.iter().map(part).sum()
+}

@@ -1,0 +1,504 @@
+//! What the verifier finds.
+
+use crate::isa::{Illegal, Insn, Unit};
+use crate::program::{Misfit, ProgramError};
+use std::fmt;
+
+/// An instruction of a launch, as errors name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InsnAt {
+    /// Name of the launch.
+    pub launch: String,
+    /// Its number in the launch, from 0.
+    pub insn: u32,
+    /// The unit that runs it.
+    pub unit: Unit,
+    /// What it is, in short.
+    pub text: String,
+}
+
+impl fmt::Display for InsnAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            insn, unit, text, ..
+        } = self;
+        write!(f, "instruction {insn} ({unit}: {text})")
+    }
+}
+
+impl InsnAt {
+    pub(super) fn new(launch: &str, insn: u32, i: &Insn) -> Self {
+        Self {
+            launch: launch.into(),
+            insn,
+            unit: i.unit(),
+            text: short(i),
+        }
+    }
+}
+
+/// An instruction without its flags and what is 0 or 1 in most.
+fn short(i: &Insn) -> String {
+    let loops = |bgn: u16, end: u16, iter_out: u16, iter_in: u16| {
+        format!("uop={bgn}..{end} iter_out={iter_out} iter_in={iter_in}")
+    };
+    match i {
+        i if i.is_sync() => format!("{} (empty)", i.name()),
+        Insn::Load(l) => format!(
+            "load.{} sram_base={} dram_base={:#x} y_size={} x_size={}",
+            l.memory_type.name(),
+            l.sram_base,
+            l.dram_base,
+            l.y_size,
+            l.x_size
+        ),
+        Insn::Store(s) => format!(
+            "store sram_base={} dram_base={:#x} y_size={} x_size={}",
+            s.sram_base, s.dram_base, s.y_size, s.x_size
+        ),
+        Insn::Gemm(g) => format!(
+            "gemm {}{}",
+            if g.reset_reg { "reset " } else { "" },
+            loops(g.uop_bgn, g.uop_end, g.iter_out, g.iter_in)
+        ),
+        Insn::Alu(a) => {
+            let imm = if a.use_imm {
+                format!("imm={} ", a.imm)
+            } else {
+                String::new()
+            };
+            format!(
+                "alu.{} {imm}{}",
+                a.alu_opcode.name(),
+                loops(a.uop_bgn, a.uop_end, a.iter_out, a.iter_in)
+            )
+        }
+        Insn::Finish(_) => "finish".into(),
+    }
+}
+
+/// A scratchpad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pad {
+    /// Micro-ops.
+    Uop,
+    /// Inputs.
+    Inp,
+    /// Weights.
+    Wgt,
+    /// Accumulators.
+    Acc,
+    /// Outputs.
+    Out,
+}
+
+impl fmt::Display for Pad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uop => "uop",
+            Self::Inp => "inp",
+            Self::Wgt => "wgt",
+            Self::Acc => "acc",
+            Self::Out => "out",
+        })
+    }
+}
+
+/// What two instructions meet on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// An element of a scratchpad.
+    Element(Pad, u32),
+    /// A byte of DRAM.
+    Dram(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Element(pad, element) => write!(f, "{pad}[{element}]"),
+            Self::Dram(addr) => write!(f, "DRAM at {addr:#x}"),
+        }
+    }
+}
+
+/// How two accesses conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// The later one reads what the earlier one writes.
+    ReadAfterWrite,
+    /// The later one writes what the earlier one reads.
+    WriteAfterRead,
+    /// Both write.
+    WriteAfterWrite,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadAfterWrite => "read after write",
+            Self::WriteAfterRead => "write after read",
+            Self::WriteAfterWrite => "write after write",
+        })
+    }
+}
+
+/// The three rules of consecutive ALU steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AluRule {
+    /// Immediate: one destination in both steps; the hardware asserts.
+    ImmediateSameDst,
+    /// Immediate: the source is the destination of the step before; the old value is read.
+    ImmediateStaleSrc,
+    /// Registers: the source is the destination of the step before; the hardware asserts.
+    RegisterSrc,
+}
+
+impl fmt::Display for AluRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ImmediateSameDst => {
+                "two consecutive steps have one destination; the hardware asserts"
+            }
+            Self::ImmediateStaleSrc => {
+                "a step's source is the destination of the step before; it reads the old value"
+            }
+            Self::RegisterSrc => {
+                "a step's source is the destination of the step before; the hardware asserts"
+            }
+        })
+    }
+}
+
+/// A direction of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(into = "String")]
+pub struct Tokens {
+    /// The unit that pushes.
+    pub from: Unit,
+    /// The unit that pops.
+    pub to: Unit,
+}
+
+impl From<Tokens> for String {
+    fn from(t: Tokens) -> Self {
+        t.to_string()
+    }
+}
+
+impl fmt::Display for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.from, self.to)
+    }
+}
+
+/// Something that does not hold of a program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The program does not make sense.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A transfer that goes past the end of its scratchpad.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// A word that the hardware does not decode.
+    #[error("launch {launch}, instruction {insn}: {cause}")]
+    Illegal {
+        /// Name of the launch.
+        launch: String,
+        /// Its number.
+        insn: u32,
+        /// What is wrong with it.
+        cause: Illegal,
+    },
+    /// Instructions that end without FINISH.
+    #[error("launch {launch} has no FINISH")]
+    NoFinish {
+        /// Name of the launch.
+        launch: String,
+    },
+    /// An instruction behind FINISH, of which nobody knows whether it runs.
+    #[error("launch {}, {at} is behind FINISH", at.launch)]
+    AfterFinish {
+        /// The instruction.
+        at: InsnAt,
+    },
+    /// A read at address 0, which is never answered, or a write there, which is dropped.
+    #[error("launch {launch}: {what} at DRAM address 0, which the memory does not serve")]
+    AddressZero {
+        /// Name of the launch.
+        launch: String,
+        /// The instruction, or the fetch.
+        what: String,
+    },
+    /// A loop or a range that the hardware runs 16384 times.
+    #[error("launch {}, {at}: {what} makes the hardware run 16384 of them", at.launch)]
+    NoTrips {
+        /// The instruction.
+        at: InsnAt,
+        /// `iter_out 0`, `iter_in 0` or `an empty range of micro-ops`.
+        what: &'static str,
+    },
+    /// A transfer of no rows.
+    #[error("launch {}, {at}: a transfer of no rows does not end", at.launch)]
+    NoRows {
+        /// The instruction.
+        at: InsnAt,
+    },
+    /// A pop for which there is no push.
+    #[error(
+        "launch {}, {pop} waits for token {pop_number} from {tokens}; {pushes} are pushed", pop.launch
+    )]
+    MissingPush {
+        /// The instruction that pops.
+        pop: InsnAt,
+        /// The direction.
+        tokens: Tokens,
+        /// Which pop of this direction it is, from 1.
+        pop_number: u64,
+        /// Pushes that there are.
+        pushes: u64,
+    },
+    /// Instructions that wait for each other.
+    #[error("launch {}, {} and {} wait for each other{}", insns[0].launch, insns[0], insns[insns.len() / 2],
+        if *queue { ", because a queue is full" } else { "" })]
+    Cycle {
+        /// The instructions, each waiting for the one before; at least one.
+        insns: Vec<InsnAt>,
+        /// Whether one of them waits for room in a queue.
+        queue: bool,
+    },
+    /// More tokens than a semaphore counts.
+    #[error(
+        "launch {}, {push} may push while {tokens} holds {held} of 255 tokens: {pop} may not have taken its token", push.launch
+    )]
+    Saturation {
+        /// The instruction that pushes.
+        push: InsnAt,
+        /// The direction.
+        tokens: Tokens,
+        /// Tokens that may be there.
+        held: u64,
+        /// The first pop that may come later; the push itself where there is none.
+        pop: Box<InsnAt>,
+    },
+    /// Two accesses that no token orders.
+    #[error(
+        "launch {}, {second} is not ordered behind {first}: {conflict} of {place}", first.launch
+    )]
+    Race {
+        /// The one that comes first in the program.
+        first: Box<InsnAt>,
+        /// The other.
+        second: Box<InsnAt>,
+        /// How they conflict.
+        conflict: Conflict,
+        /// What they meet on.
+        place: Place,
+    },
+    /// A store that may end after FINISH.
+    #[error("launch {}, {finish} does not wait for {store}", store.launch)]
+    StoreLags {
+        /// The store.
+        store: Box<InsnAt>,
+        /// FINISH.
+        finish: Box<InsnAt>,
+    },
+    /// A transfer that leaves DRAM.
+    #[error(
+        "launch {}, {at}: {bytes} bytes at {addr:#x} are outside the {dram_bytes} bytes of DRAM", at.launch
+    )]
+    OutsideDram {
+        /// The instruction.
+        at: InsnAt,
+        /// Byte address of the row.
+        addr: u64,
+        /// Bytes of the row.
+        bytes: u64,
+        /// Bytes of DRAM.
+        dram_bytes: u32,
+    },
+    /// An index past the end of a scratchpad.
+    #[error("launch {}, {at}: its steps go past the end of {pad}, which has {depth} elements", at.launch)]
+    Index {
+        /// The instruction.
+        at: InsnAt,
+        /// The scratchpad.
+        pad: Pad,
+        /// Its elements.
+        depth: u32,
+    },
+    /// A scratchpad element that is read and was never written.
+    #[error("launch {}, {at} reads {pad}[{element}], which nothing wrote", at.launch)]
+    Unwritten {
+        /// The instruction.
+        at: InsnAt,
+        /// The scratchpad.
+        pad: Pad,
+        /// The element.
+        element: u32,
+    },
+    /// Bytes that are read before anything writes them.
+    #[error("{by} reads at {addr:#x}, where no segment has data and nothing wrote")]
+    UndefinedDram {
+        /// The load or the host step.
+        by: String,
+        /// Byte address.
+        addr: u64,
+    },
+    /// A load that the hardware may take for done before its data are there.
+    #[error(
+        "launch {}, {at}: {beats} beats may be in flight, and the hardware's counter then says none", at.launch
+    )]
+    EndsEarly {
+        /// The load.
+        at: InsnAt,
+        /// Beats at which the counter is 0 again.
+        beats: u64,
+    },
+    /// A micro-op from DRAM that the program itself changes.
+    #[error("launch {}, {at} loads micro-ops from {addr:#x}, which {by} changes", at.launch)]
+    ChangedUops {
+        /// The instruction.
+        at: InsnAt,
+        /// Byte address.
+        addr: u64,
+        /// Who changes it.
+        by: String,
+    },
+    /// Consecutive ALU steps that are too close.
+    #[error("launch {}, {at}, step {step}: {rule} (acc[{element}])", at.launch)]
+    AluHazard {
+        /// The instruction.
+        at: InsnAt,
+        /// Which rule.
+        rule: AluRule,
+        /// The later step, from 0.
+        step: u64,
+        /// The accumulator on which they meet.
+        element: u32,
+    },
+    /// An output of an accumulator that has changed since.
+    #[error(
+        "launch {}, {store} stores out[{element}], but {by} changed acc[{element}] after it was written", store.launch
+    )]
+    StaleOut {
+        /// The store.
+        store: Box<InsnAt>,
+        /// The element.
+        element: u32,
+        /// The instruction that changed the accumulator.
+        by: Box<InsnAt>,
+    },
+    /// A write over instructions.
+    #[error("{by} overwrites instructions of launch {of} at {addr:#x}")]
+    ChangedInsns {
+        /// The store or the host step.
+        by: String,
+        /// Whose instructions.
+        of: String,
+        /// Byte address.
+        addr: u64,
+    },
+    /// Part of a result that nothing writes.
+    #[error("{of}: nothing writes the byte at {addr:#x}")]
+    NotWritten {
+        /// Whose result.
+        of: String,
+        /// Byte address.
+        addr: u64,
+    },
+    /// A layer's store outside of the layer's result.
+    #[error("launch {}, {at} of layer {layer} stores at {addr:#x}, outside of the layer's result", at.launch)]
+    Outside {
+        /// The store.
+        at: InsnAt,
+        /// Name of the layer.
+        layer: String,
+        /// Byte address.
+        addr: u64,
+    },
+    /// A load of a pruned block.
+    #[error("launch {}, {at} loads weight element {element} of layer {layer}, which is of pruned block {block}", at.launch)]
+    PrunedLoad {
+        /// The load.
+        at: InsnAt,
+        /// Name of the layer.
+        layer: String,
+        /// The element in the layer's weights.
+        element: u32,
+        /// The block.
+        block: u32,
+    },
+    /// A GEMM step with a pruned block.
+    #[error("launch {}, {at} of layer {layer} computes with pruned block {block}, which {load} loads to wgt[{slot}]", at.launch)]
+    PrunedStep {
+        /// The GEMM.
+        at: Box<InsnAt>,
+        /// The load.
+        load: Box<InsnAt>,
+        /// Name of the layer.
+        layer: String,
+        /// The block.
+        block: u32,
+        /// The element of the scratchpad.
+        slot: u32,
+    },
+    /// A GEMM step with weights of another layer.
+    #[error("launch {}, {at} of layer {layer} computes with weights of layer {of}, which {load} loads to wgt[{slot}]", at.launch)]
+    OtherWeights {
+        /// The GEMM.
+        at: Box<InsnAt>,
+        /// The load.
+        load: Box<InsnAt>,
+        /// Name of the layer.
+        layer: String,
+        /// Whose weights.
+        of: String,
+        /// The element of the scratchpad.
+        slot: u32,
+    },
+    /// An instruction with more steps than are looked at one by one.
+    #[error("launch {}, {at} has too many steps to prove that it reads what it wrote", at.launch)]
+    TooLong {
+        /// The instruction.
+        at: InsnAt,
+    },
+}
+
+impl VerifyError {
+    /// A short name for each kind; stable, for programs that read it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Program(_) => "program",
+            Self::Misfit(_) => "misfit",
+            Self::Illegal { .. } => "illegal",
+            Self::NoFinish { .. } => "no-finish",
+            Self::AfterFinish { .. } => "after-finish",
+            Self::AddressZero { .. } => "address-zero",
+            Self::NoTrips { .. } => "no-trips",
+            Self::NoRows { .. } => "no-rows",
+            Self::MissingPush { .. } => "missing-push",
+            Self::Cycle { .. } => "cycle",
+            Self::Saturation { .. } => "saturation",
+            Self::Race { .. } => "race",
+            Self::StoreLags { .. } => "store-lags",
+            Self::OutsideDram { .. } => "outside-dram",
+            Self::Index { .. } => "index",
+            Self::Unwritten { .. } => "unwritten",
+            Self::UndefinedDram { .. } => "undefined-dram",
+            Self::EndsEarly { .. } => "ends-early",
+            Self::ChangedUops { .. } => "changed-uops",
+            Self::AluHazard { .. } => "alu-hazard",
+            Self::StaleOut { .. } => "stale-out",
+            Self::ChangedInsns { .. } => "changed-insns",
+            Self::NotWritten { .. } => "not-written",
+            Self::Outside { .. } => "outside",
+            Self::PrunedLoad { .. } => "pruned-load",
+            Self::PrunedStep { .. } => "pruned-step",
+            Self::OtherWeights { .. } => "other-weights",
+            Self::TooLong { .. } => "too-long",
+        }
+    }
+}

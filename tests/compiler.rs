@@ -1,0 +1,10 @@
+//! Compiled programs against the integer reference, bit for bit.
+
+mod support;
+
+#[path = "compiler/cases.rs"]
+mod cases;
+#[path = "compiler/layers.rs"]
+mod layers;
+#[path = "compiler/networks.rs"]
+mod networks;
