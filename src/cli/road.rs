@@ -195,7 +195,11 @@ pub fn is_bundle_file(path: &Path) -> bool {
 /// # Errors
 /// The first hazard.
 pub fn verify(program: &Program) -> Result<(), CliError> {
-    let _span = tracing::info_span!("verify").entered();
-    let _ = program;
-    Ok(())
+    crate::verify::check(program).map(drop).map_err(|findings| {
+        let first = findings.first().map(ToString::to_string);
+        let mut error = CliError::new("verify", first.unwrap_or_default())
+            .help("`vta check` lists all findings; a compiled program should have none");
+        error.exit = super::EXIT_NOT_OK;
+        error
+    })
 }
