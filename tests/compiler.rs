@@ -6,5 +6,7 @@ mod support;
 mod cases;
 #[path = "compiler/layers.rs"]
 mod layers;
+#[path = "compiler/mistakes.rs"]
+mod mistakes;
 #[path = "compiler/networks.rs"]
 mod networks;

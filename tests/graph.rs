@@ -5,13 +5,13 @@ mod errors;
 mod model;
 #[path = "graph/mutation.rs"]
 mod mutation;
-#[path = "graph/operators.rs"]
+#[path = "graph/operators/mod.rs"]
 mod operators;
+#[path = "graph/proto.rs"]
+mod proto;
 #[path = "graph/roundtrip.rs"]
 mod roundtrip;
 #[path = "graph/shared.rs"]
 mod shared;
 #[path = "graph/zoo.rs"]
 mod zoo;
-#[path = "graph/proto.rs"]
-mod proto;

@@ -222,3 +222,16 @@ pub(super) struct PoolJob {
     /// Top, left.
     pub pads: [u32; 2],
 }
+
+/// Nearest-neighbour upsampling.
+#[derive(Debug, Clone)]
+pub(super) struct ResizeJob {
+    /// Index of the layer.
+    pub layer: u32,
+    /// Operand.
+    pub input: FMap,
+    /// Result.
+    pub output: FMap,
+    /// Down, right.
+    pub factor: [u32; 2],
+}

@@ -1,13 +1,14 @@
 //! Compiles launches one after the other, and puts the program together.
 
 use super::emit::{self, Bases, Emitted};
-use super::job::{ConvJob, PoolJob};
+use super::job::ConvJob;
 use super::layers::{self, Lowered};
 use super::lower::{self, LayerMask};
 use super::place::{ALIGN, Places, map_dims};
 use super::schedule::{Device, Pads};
 use super::stream::{Geometry, Stream};
-use super::{CompileError, Options, cost::Cost, pool, tiling};
+use super::work::{Work, pool_job, resize_job};
+use super::{CompileError, Options, cost::Cost, pool, resize, tiling};
 use crate::config::HwConfig;
 use crate::program::{Layer, On, Program, Segment, SegmentKind, Step};
 use crate::quant::{QNet, QNode, QOp};
@@ -16,6 +17,7 @@ use crate::quant::{QNet, QNode, QOp};
 pub(super) struct Build<'a> {
     net: &'a QNet,
     options: &'a Options<'a>,
+    works: &'a [Work],
     /// For each node the step that it is in.
     pub step_of: Vec<u32>,
     launches: Vec<Vec<Emitted>>,
@@ -79,10 +81,11 @@ fn geometry(c: &HwConfig) -> Geometry {
 
 impl<'a> Build<'a> {
     /// Nothing yet.
-    pub(super) fn new(net: &'a QNet, options: &'a Options<'a>) -> Self {
+    pub(super) fn new(net: &'a QNet, options: &'a Options<'a>, works: &'a [Work]) -> Self {
         Self {
             net,
             options,
+            works,
             step_of: vec![0; net.nodes.len()],
             launches: Vec::new(),
             weights: Vec::new(),
@@ -106,10 +109,10 @@ impl<'a> Build<'a> {
         for &n in nodes {
             let node = &self.net.nodes[n];
             let _span = tracing::debug_span!("layer", name = node.name).entered();
-            match &node.op {
-                QOp::Conv(_) => self.conv(n, node, places, &mut pads, &mut stream)?,
-                QOp::MaxPool(_) => self.pool(n, node, places, &mut pads, &mut stream)?,
-                QOp::Host(_) => {}
+            match self.works[n] {
+                Work::Conv => self.conv(n, node, places, &mut pads, &mut stream)?,
+                Work::Host => {}
+                _ => self.rows(n, node, places, &mut pads, &mut stream)?,
             }
         }
         emit::finish(&mut stream, nodes.last().map_or(0, |&n| n as u32));
@@ -181,7 +184,8 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn pool(
+    /// A layer of whole rows: its only weight element is the identity.
+    fn rows(
         &mut self,
         n: usize,
         node: &QNode,
@@ -189,31 +193,34 @@ impl<'a> Build<'a> {
         pads: &mut Pads,
         stream: &mut Stream,
     ) -> Result<(), CompileError> {
-        let QOp::MaxPool(w) = &node.op else {
-            return Ok(());
-        };
-        let job = PoolJob {
-            layer: n as u32,
-            input: places.map(self.net, node.inputs[0]),
-            output: places.map(self.net, node.output),
-            kernel: w.kernel.map(|x| x as u32),
-            stride: w.stride.map(|x| x as u32),
-            dilation: w.dilation.map(|x| x as u32),
-            pads: [w.pads[0] as u32, w.pads[1] as u32],
-        };
+        let c = &self.options.config;
+        let map = |t| places.map(self.net, t);
+        let maps = (map(node.inputs[0]), map(node.output));
         let mut device = Device {
             pads,
             stream,
             weights_at: self.wgt_at(),
             biases_at: 0,
             max_stride: 0xffff,
+            uop_depth: c.uop_depth,
         };
-        pool::pool(&job, &mut device).map_err(|_| CompileError::Unsupported {
+        let (done, lowered) = match self.works[n] {
+            Work::Pool(w) => {
+                let job = pool_job(n as u32, &w, maps);
+                (pool::pool(&job, &mut device), Lowered::pool(&job, c))
+            }
+            Work::Resize(factor) => {
+                let job = resize_job(n as u32, factor, maps);
+                (resize::resize(&job, &mut device), Lowered::resize(&job, c))
+            }
+            _ => return Ok(()),
+        };
+        done.map_err(|_| CompileError::Unsupported {
             layer: node.name.clone(),
             what: "no tile of it fits the scratchpads".into(),
         })?;
         self.place_identity(1);
-        self.lowered[n] = Some(Lowered::pool(&job, &self.options.config));
+        self.lowered[n] = Some(lowered);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The rows of the program's table of layers.
 
 use super::cost::{Cost, Rows};
-use super::job::{ConvJob, PoolJob};
+use super::job::{ConvJob, FMap, PoolJob, ResizeJob};
 use super::launch::{macs, masked};
 use super::lower::LayerMask;
 use super::place::Places;
@@ -39,23 +39,39 @@ impl Lowered {
 
     /// A pool: each input is copied once, each kernel position is a register step.
     pub(super) fn pool(job: &PoolJob, c: &HwConfig) -> Self {
-        let (i, o) = (&job.input, &job.output);
-        let inputs = u64::from(i.blocks) * u64::from(i.plane());
-        let outputs = u64::from(o.blocks) * u64::from(o.plane());
+        let (inputs, outputs) = (vectors(&job.input), vectors(&job.output));
         let positions = u64::from(job.kernel[0] * job.kernel[1]);
+        Self::rows(
+            2 * inputs + outputs * (2 * positions - 1),
+            &job.input,
+            &job.output,
+            c,
+        )
+    }
+
+    /// Upsampling: each output is cleared and copied.
+    pub(super) fn resize(job: &ResizeJob, c: &HwConfig) -> Self {
+        Self::rows(2 * vectors(&job.output), &job.input, &job.output, c)
+    }
+
+    fn rows(compute_floor: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {
         let rows = Rows {
             dram: o.base,
             y: o.blocks,
             x: o.plane(),
             stride: o.plane(),
         };
-        let read = inputs * u64::from(c.inp_bytes()) / u64::from(c.beat_bytes());
+        let read = vectors(i) * u64::from(c.inp_bytes()) / u64::from(c.beat_bytes());
         Self {
-            compute_floor: 2 * inputs + outputs * (2 * positions - 1),
+            compute_floor,
             memory_floor: read.max(Cost::new(c).store(&rows, c.out_bytes())),
             weights: None,
         }
     }
+}
+
+fn vectors(m: &FMap) -> u64 {
+    u64::from(m.blocks) * u64::from(m.plane())
 }
 
 /// A layer's row.
@@ -102,6 +118,8 @@ pub(super) fn layer(
     }
     let why = if places.is_virtual(net, node) {
         "by placement: nothing moves".into()
+    } else if on == On::Device {
+        String::new()
     } else {
         node.why.clone()
     };

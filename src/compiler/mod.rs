@@ -2,11 +2,12 @@
 //!
 //! | stage | file | from | to |
 //! | --- | --- | --- | --- |
+//! | divide | `work` | network | who does what |
 //! | place | `place` | network | addresses of tensors; what is no step at all |
 //! | order | `order` | network | groups of nodes: a launch, or steps of the host |
 //! | lower | `lower` | node | weight elements, biases with rounding (`job`) |
 //! | tile | `tiling` | job | how it is cut, by the estimate of `stream` |
-//! | schedule | `schedule`, `pool` | job, tiling | operations in the stream |
+//! | schedule | `schedule`, `pool`, `resize` | job, tiling | operations in the stream |
 //! | tokens | `stream` | operations | tokens, from what must have ended (`pads`) |
 //! | emit | `emit` | stream | micro-op batches, words |
 
@@ -19,9 +20,12 @@ mod order;
 mod pads;
 mod place;
 mod pool;
+mod resize;
+mod rows;
 mod schedule;
 mod stream;
 mod tiling;
+mod work;
 
 mod launch;
 mod layers;
@@ -58,11 +62,12 @@ pub struct Options<'a> {
 /// A layer that does not fit the hardware, a mask that does not fit its layer.
 pub fn compile(net: &QNet, options: &Options<'_>) -> Result<Program, CompileError> {
     let c = &options.config;
-    let net = &order::packed_first(net, options)?;
-    let mut places = place::Places::new(net, c.block)?;
-    let mut build = launch::Build::new(net, options);
+    let net = &order::prepared(net, options);
+    let works = work::works(net, c);
+    let mut places = place::Places::new(net, &works, c.block)?;
+    let mut build = launch::Build::new(net, options, &works);
     let mut steps = Vec::new();
-    for group in order::groups(net, &places.virtual_nodes) {
+    for group in order::groups(net, &works, &places.virtual_nodes) {
         match group {
             order::Group::Host(node) => {
                 let n = &net.nodes[node];

@@ -1,8 +1,9 @@
 //! The order of nodes: as few launches as the host's nodes allow.
 
 use super::lower;
-use super::place::{map_dims, on_device};
-use super::{CompileError, Options, Sparsity};
+use super::place::map_dims;
+use super::work::{Work, pool_fits};
+use super::{Options, Sparsity};
 use crate::graph::Window;
 use crate::host::HostOp;
 use crate::quant::{QNet, QNode, QOp, QType};
@@ -18,7 +19,7 @@ pub(super) enum Group {
 
 /// Groups of nodes: whatever is ready on the host, then whatever is ready on
 /// the device, until all is done. Nodes without a step are done with their operands.
-pub(super) fn groups(net: &QNet, without_step: &[bool]) -> Vec<Group> {
+pub(super) fn groups(net: &QNet, works: &[Work], without_step: &[bool]) -> Vec<Group> {
     let mut there = vec![false; net.tensors.len()];
     net.inputs.iter().for_each(|t| there[t.0] = true);
     let mut done = vec![false; net.nodes.len()];
@@ -29,7 +30,7 @@ pub(super) fn groups(net: &QNet, without_step: &[bool]) -> Vec<Group> {
         let mut launch = Vec::new();
         idle += 1;
         for (n, node) in net.nodes.iter().enumerate() {
-            let fits = without_step[n] || on_device(node) == device;
+            let fits = without_step[n] || works[n].on_device() == device;
             if done[n] || !fits || !node.inputs.iter().all(|t| there[t.0]) {
                 continue;
             }
@@ -53,16 +54,25 @@ pub(super) fn groups(net: &QNet, without_step: &[bool]) -> Vec<Group> {
     groups
 }
 
-/// The network with its few-channel first convolutions packed: the host lays
-/// out what each kernel position meets as channels, the device does 1x1.
-///
-/// # Errors
-/// A mask that does not fit its layer.
-pub(super) fn packed_first(net: &QNet, options: &Options<'_>) -> Result<QNet, CompileError> {
+/// The network as this hardware runs it: few-channel first convolutions are
+/// packed (the host lays out what each kernel position meets as channels, the
+/// device does 1x1), pools whose rows do not fit go to the host.
+pub(super) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
     let mut out = net.clone();
     let block = options.config.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
-    for node in std::mem::take(&mut out.nodes) {
+    for mut node in std::mem::take(&mut out.nodes) {
+        if let QOp::MaxPool(w) = node.op
+            && !pool_fits(net, &node, &w, &options.config)
+        {
+            node.why = "a row of it does not fit the scratchpads".into();
+            node.op = QOp::Host(HostOp::MaxPool {
+                kernel: w.kernel,
+                stride: w.stride,
+                dilation: w.dilation,
+                pads: w.pads,
+            });
+        }
         let masked = match (&node.op, options.sparsity) {
             (QOp::Conv(c), Sparsity::Sparse(masks)) => masks.contains_key(&c.weight_name),
             _ => false,
@@ -96,7 +106,7 @@ pub(super) fn packed_first(net: &QNet, options: &Options<'_>) -> Result<QNet, Co
         });
     }
     out.nodes = nodes;
-    Ok(out)
+    out
 }
 
 /// The packed form of a convolution whose input comes from the host.
@@ -109,7 +119,8 @@ fn pack(
         return None;
     };
     let input = *node.inputs.first()?;
-    let from_device = net.nodes.iter().any(|n| n.output == input && on_device(n));
+    let device = |n: &QNode| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_));
+    let from_device = net.nodes.iter().any(|n| n.output == input && device(n));
     let (ci, ..) = map_dims(&net.tensor(input).dims)?;
     let (_, ho, wo) = map_dims(&net.tensor(node.output).dims)?;
     let (_, _, kh, kw) = conv.weight.dim();

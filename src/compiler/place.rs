@@ -6,6 +6,7 @@
 
 use super::CompileError;
 use super::job::FMap;
+use super::work::Work;
 use crate::host::{DType, HostOp};
 use crate::program::{Layout, Region};
 use crate::quant::{QNet, QNode, QOp, QTensorId, QType};
@@ -36,9 +37,9 @@ pub(super) fn map_dims(dims: &[usize]) -> Option<(usize, usize, usize)> {
     }
 }
 
-/// Whether the device executes a node.
-pub(super) fn on_device(node: &QNode) -> bool {
-    matches!(node.op, QOp::Conv(_) | QOp::MaxPool(_))
+/// The nodes of the device.
+fn on_device<'a>(net: &'a QNet, works: &'a [Work]) -> impl Iterator<Item = (&'a QNode, &'a Work)> {
+    net.nodes.iter().zip(works).filter(|(_, w)| w.on_device())
 }
 
 impl Places {
@@ -46,10 +47,10 @@ impl Places {
     ///
     /// # Errors
     /// An operand of the device that is no map, tensors that fill more than DRAM.
-    pub(super) fn new(net: &QNet, block: u32) -> Result<Self, CompileError> {
+    pub(super) fn new(net: &QNet, works: &[Work], block: u32) -> Result<Self, CompileError> {
         let n = net.tensors.len();
         let mut touched = vec![false; n];
-        for node in net.nodes.iter().filter(|n| on_device(n)) {
+        for (node, _) in on_device(net, works) {
             for t in node.inputs.iter().chain([&node.output]) {
                 touched[t.0] = true;
                 let tensor = net.tensor(*t);
@@ -69,6 +70,9 @@ impl Places {
         let mut parent: Vec<Option<(usize, u32)>> = vec![None; n];
         let mut virtual_nodes = vec![false; net.nodes.len()];
         for (at, node) in net.nodes.iter().enumerate().rev() {
+            if works[at].on_device() {
+                continue;
+            }
             let Some(children) = shared(net, node, block) else {
                 continue;
             };

@@ -103,6 +103,8 @@ pub(super) struct Device<'a> {
     pub biases_at: u32,
     /// Largest number of elements between rows that an instruction can say.
     pub max_stride: u32,
+    /// Micro-ops that an instruction can have.
+    pub uop_depth: u32,
 }
 
 /// Weight elements that are loaded together.

@@ -197,6 +197,7 @@ pub(super) fn choose(
             weights_at,
             biases_at,
             max_stride: 0xffff,
+            uop_depth: c.uop_depth,
         };
         schedule::conv(job, t, &mut device)
     };
