@@ -576,3 +576,75 @@ fn a_network_that_does_not_end_in_time_says_so() {
         assert!(ran.err.contains("ends with hang in launch"), "{}", ran.err);
     }
 }
+
+/// Grouped, depthwise, dilated and strided convolutions, odd channel counts,
+/// a dense layer behind a flattened map; masks also for layers that a density
+/// leaves alone.
+#[test]
+fn layers_of_all_kinds_are_sparse() {
+    use vta::graph::{Builder, ConvSpec, onnx};
+    use vta::sparse;
+    let dir = folder();
+    let d = dir.path();
+    let mut b = Builder::new("kinds", 5);
+    let mut x = b.input("x", &[1, 40, 9, 9]);
+    for (name, spec) in [
+        ("first", ConvSpec::new(72, 3).pad(1)),
+        ("grouped", ConvSpec::new(100, 3).pad(1).groups(2)),
+        (
+            "depthwise",
+            ConvSpec::new(100, 3).pad(1).stride(2).groups(100),
+        ),
+        ("wide", ConvSpec::new(33, 5).pad(2)),
+        ("dilated", ConvSpec::new(70, 3).pad(2).dilation(2)),
+        ("point", ConvSpec::new(17, 1)),
+    ] {
+        x = b.conv(name, x, spec);
+        x = b.relu(&format!("{name}.relu"), x);
+    }
+    x = b.flatten("flatten", x);
+    x = b.dense("hidden", x, 50, 1.0);
+    x = b.dense("last", x, 40, 1.0);
+    b.output(x);
+    let graph = b.finish();
+    fs::write(d.join("kinds.onnx"), onnx::export(&graph)).unwrap();
+    let layers = sparse::layers(&graph);
+    // Every layer gets a mask, also those that a density leaves alone.
+    let named: Vec<_> = layers
+        .into_iter()
+        .map(|l| sparse::MaskLayer {
+            keep_dense: "",
+            ..l
+        })
+        .collect();
+    for (density, seed) in [(0.5, 1), (0.3, 2), (0.0, 3)] {
+        let masks = sparse::random(density, seed, &named).unwrap();
+        assert_eq!(masks.len(), 8);
+        fs::write(d.join("m.safetensors"), sparse::write(&masks)).unwrap();
+        let masked = ["--masks", "m.safetensors", "--verify", "--json"];
+        let json = ok(d, &[&["compare", "kinds.onnx"], &masked[..]].concat()).json();
+        assert_eq!(json["outputs_equal"], true);
+        let mut seen = 0;
+        for l in json["layers"].as_array().unwrap() {
+            let name = l["name"].as_str().unwrap();
+            if let Some(mask) = masks.get(&format!("{name}.weight")) {
+                let found = (l["blocks"].as_u64().unwrap(), l["kept"].as_u64().unwrap());
+                let expected = (mask.blocks() as u64, mask.count_kept() as u64);
+                assert_eq!(found, expected, "{name} at {density}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 8);
+        let infer = [
+            "infer",
+            "kinds.onnx",
+            "--random",
+            "1",
+            "--limit",
+            "2",
+            "--compare-reference",
+        ];
+        let infer = [&infer[..], &["--masks", "m.safetensors", "--json"]].concat();
+        assert_eq!(ok(d, &infer).json()["reference"]["equal"], true);
+    }
+}

@@ -4,7 +4,11 @@ mod support;
 
 #[path = "compiler/cases.rs"]
 mod cases;
+#[path = "compiler/floors.rs"]
+mod floors;
 #[path = "compiler/layers.rs"]
 mod layers;
+#[path = "compiler/mistakes.rs"]
+mod mistakes;
 #[path = "compiler/networks.rs"]
 mod networks;
