@@ -49,6 +49,27 @@ proptest! {
         check(&net, sparsity, config, conv.seed);
     }
 
+    /// The pool may be in the tile of the convolution.
+    #[test]
+    fn convolutions_with_a_pool(conv in convs(), pool in windows(), config in configs(), sparse in any::<bool>()) {
+        let conv = Conv { residual: false, ..conv };
+        let [_, c, h, w] = conv.out().expect("a result");
+        let kernel = [0, 1].map(|i| pool.kernel[i].min([h, w][i]));
+        let window = Window {
+            kernel,
+            pads: std::array::from_fn(|i| pool.pads[i].min(kernel[i % 2] - 1)),
+            dilation: [1, 1],
+            ..pool
+        };
+        let (mut net, masks) = conv.net();
+        let shape = Conv { co: c, ci: c, groups: c, size: [h, w], window, ..conv.clone() };
+        let sums = net.outputs[0];
+        let y = node(&mut net, QOp::MaxPool(window), &[sums], &shape.out().expect("a result"));
+        net.outputs = vec![y];
+        let sparsity = if sparse { Sparsity::Sparse(&masks) } else { Sparsity::Dense };
+        check(&net, sparsity, config, conv.seed);
+    }
+
     #[test]
     fn pools(window in windows(), c in 1..70_usize, extra in [0..=20_usize, 0..=20], config in configs(), seed in any::<u64>()) {
         let window = Window {
