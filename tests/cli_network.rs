@@ -591,7 +591,10 @@ fn layers_of_all_kinds_are_sparse() {
     for (name, spec) in [
         ("first", ConvSpec::new(72, 3).pad(1)),
         ("grouped", ConvSpec::new(100, 3).pad(1).groups(2)),
-        ("depthwise", ConvSpec::new(100, 3).pad(1).stride(2).groups(100)),
+        (
+            "depthwise",
+            ConvSpec::new(100, 3).pad(1).stride(2).groups(100),
+        ),
         ("wide", ConvSpec::new(33, 5).pad(2)),
         ("dilated", ConvSpec::new(70, 3).pad(2).dilation(2)),
         ("point", ConvSpec::new(17, 1)),
@@ -609,7 +612,10 @@ fn layers_of_all_kinds_are_sparse() {
     // Every layer gets a mask, also those that a density leaves alone.
     let named: Vec<_> = layers
         .into_iter()
-        .map(|l| sparse::MaskLayer { keep_dense: "", ..l })
+        .map(|l| sparse::MaskLayer {
+            keep_dense: "",
+            ..l
+        })
         .collect();
     for (density, seed) in [(0.5, 1), (0.3, 2), (0.0, 3)] {
         let masks = sparse::random(density, seed, &named).unwrap();
@@ -629,7 +635,15 @@ fn layers_of_all_kinds_are_sparse() {
             }
         }
         assert_eq!(seen, 8);
-        let infer = ["infer", "kinds.onnx", "--random", "1", "--limit", "2", "--compare-reference"];
+        let infer = [
+            "infer",
+            "kinds.onnx",
+            "--random",
+            "1",
+            "--limit",
+            "2",
+            "--compare-reference",
+        ];
         let infer = [&infer[..], &["--masks", "m.safetensors", "--json"]].concat();
         assert_eq!(ok(d, &infer).json()["reference"]["equal"], true);
     }
