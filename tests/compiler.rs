@@ -4,6 +4,8 @@ mod support;
 
 #[path = "compiler/cases.rs"]
 mod cases;
+#[path = "compiler/floors.rs"]
+mod floors;
 #[path = "compiler/layers.rs"]
 mod layers;
 #[path = "compiler/mistakes.rs"]

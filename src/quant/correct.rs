@@ -34,7 +34,7 @@ pub(crate) fn correct(
             (Step::Conv(plan), Some(link)) => {
                 let sums = all
                     .par_iter()
-                    .map(|v| Ok(plan.sums(&*v.ints(net, node.inputs[0])?)));
+                    .map(|v| Ok(plan.sums(&v.ints(net, node.inputs[0])?)));
                 let sums: Vec<Vec<i32>> = sums.collect::<Result<_, RunError>>()?;
                 let mut conv = plan.conv.clone();
                 if let QType::Int8 { exponent } = net.tensor(node.output).ty {

@@ -1,6 +1,6 @@
 //! One layer, on every configuration, dense and sparse.
 
-use crate::cases::{Conv, Numbers, convs, windows};
+use crate::cases::{Conv, Kept, Numbers, convs, windows};
 use crate::support::network::{INT8, Sim, int8, node, run};
 use proptest::prelude::*;
 use vta::compiler::{Options, Sparsity, compile};
@@ -60,7 +60,7 @@ proptest! {
         let size = [0, 1].map(|i| window.kernel[i] + extra[i]);
         let shape = Conv {
             co: c, ci: c, groups: c, size, window, residual: false, leaky: None,
-            by_channel: false, post_shift: 0, density: 1.0, seed,
+            by_channel: false, post_shift: 0, kept: Kept::Share(1.0), seed,
         };
         let mut net = QNet::default();
         let x = net.add_tensor("x", &[1, c, size[0], size[1]], INT8);

@@ -1,6 +1,6 @@
 //! Mistakes put into compiled programs: the verifier finds them, or they change nothing.
 
-use crate::cases::{Conv, Numbers};
+use crate::cases::{Conv, Kept, Numbers};
 use crate::support::network::{INT8, Sim, int8, node, run};
 use vta::compiler::{Options, Sparsity, compile};
 use vta::graph::Window;
@@ -33,7 +33,7 @@ fn network() -> (QNet, Masks) {
             leaky: None,
             by_channel: k == 1,
             post_shift: 0,
-            density: 0.5,
+            kept: Kept::Share(0.5),
             seed: k,
         };
         let name = format!("w{k}");

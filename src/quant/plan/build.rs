@@ -1,6 +1,6 @@
 //! Walks over a graph and plans a step for each node that no other took in.
 
-use super::fuse::{Chain, Readers, channelwise};
+use super::fuse::{Chain, Readers, channelwise, same_on_device};
 use super::{Form, Kind, Layout, Linear, Plan, PlanTensor, Step, Weights, leaky};
 use crate::graph::{Dense, Graph, Node, Op, TensorId, Window};
 use crate::host::HostOp;
@@ -31,6 +31,7 @@ pub(crate) fn plan(graph: &Graph) -> Result<Plan<'_>, QuantError> {
         readers: Readers::of(graph),
         wanted: wanted(graph, &nodes),
         taken: vec![false; nodes.len()],
+        hoisted: vec![false; nodes.len()],
         steps: Vec::new(),
         first_conv: nodes.iter().position(|n| matches!(n.op, Op::Conv(_))),
         last_dense: nodes
@@ -82,6 +83,8 @@ struct Builder<'g> {
     readers: Readers,
     wanted: Vec<bool>,
     taken: Vec<bool>,
+    /// Nodes whose limits a convolution before the max pool has.
+    hoisted: Vec<bool>,
     /// Steps, with the index of their last node.
     steps: Vec<(usize, Step)>,
     first_conv: Option<usize>,
@@ -251,16 +254,19 @@ impl<'g> Builder<'g> {
         for n in &chain.absorbed {
             self.taken[*n] = true;
         }
+        for n in &chain.hoisted {
+            self.hoisted[*n] = true;
+            // Values before the pool are limited too now.
+            self.plan.tensors[chain.end.0].like = self.plan.nodes[*n].output;
+        }
         chain
     }
 
     fn max_pool(&mut self, i: usize, x: TensorId, window: Window) {
         let node = self.plan.nodes[i];
         let (mut end, mut last) = (node.output, i);
-        // `[1, c, 1, 1]` and `[1, c]` are the same on the device.
         while let Some(next) = self.readers.only(end)
-            && matches!(self.plan.nodes[next].op, Op::Reshape)
-            && Map::of(self.dims(self.plan.nodes[next].output)) == Map::of(self.dims(end))
+            && (self.hoisted[next] || same_on_device(self.plan.graph, self.plan.nodes[next]))
         {
             self.taken[next] = true;
             (end, last) = (self.plan.nodes[next].output, next);
