@@ -3,7 +3,7 @@
 use super::calibrate::{Calibration, Method, Origin, TRIED};
 use super::check::check;
 use super::correct::correct;
-use super::emit::{Emit, FloatWeights};
+use super::emit::{Emit, Emitted, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
 use super::net::QNet;
@@ -11,6 +11,7 @@ use super::plan::{Kind, Plan, plan};
 use super::weights::{PerChannel, needed};
 use crate::graph::Graph;
 use crate::host::Tensor;
+use ndarray::{Array4, ArrayD};
 
 /// Part of the error that may stay for a changed step to be kept.
 const WORTH: f64 = 0.99;
@@ -123,7 +124,7 @@ impl Search<'_, '_> {
         if self.options.method != Method::Best || !real {
             let exponents = self.exponents(self.options.method)?;
             if !real {
-                return Ok(self.emit.net(&exponents)?.0);
+                return Ok(self.emit.net(&exponents).net);
             }
             return Ok(self.try_out(&exponents, self.samples(1))?.net);
         }
@@ -175,14 +176,17 @@ impl Search<'_, '_> {
     }
 
     fn try_out(&self, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
-        let (mut net, links) = self.emit.net(exponents)?;
-        let links = if self.options.correct_bias {
-            &links[..]
-        } else {
-            &[]
-        };
-        let outputs = correct(&mut net, links, self.calibration, samples)?;
-        let error = distance(&self.calibration.outputs, &outputs);
+        let mut emitted = self.emit.net(exponents);
+        if !self.options.correct_bias {
+            emitted.links.clear();
+        }
+        let Emitted {
+            mut net,
+            links,
+            judged,
+        } = emitted;
+        let got = correct(&mut net, &links, &judged, self.calibration, samples)?;
+        let error = distance(&self.calibration.wants, &got);
         Ok(Tried { net, error })
     }
 
@@ -236,7 +240,7 @@ impl Search<'_, '_> {
     fn macs(&self) -> u64 {
         let plan = self.emit.plan;
         let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
-            let (weight, _): &(ndarray::Array4<f32>, Vec<f32>) = weights.as_ref()?;
+            let (weight, _): &(Array4<f32>, Vec<f32>) = weights.as_ref()?;
             let pixels: usize = plan.tensor(step.output).dims.iter().skip(2).product();
             Some((weight.len() * pixels) as u64)
         };
@@ -248,15 +252,13 @@ impl Search<'_, '_> {
     }
 }
 
-/// Squared distance of outputs as part of their squares, summed over the outputs.
-fn distance(wants: &[Vec<Tensor>], got: &[Vec<Tensor>]) -> f64 {
+/// Squared distance of tensors as part of their squares, summed over the tensors.
+fn distance(wants: &[Vec<ArrayD<f32>>], got: &[Vec<Tensor>]) -> f64 {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     for (wants, got) in wants.iter().zip(got) {
         sums.resize(wants.len(), (0., 0.));
         for (sums, (want, got)) in sums.iter_mut().zip(wants.iter().zip(got)) {
-            let (Some(want), Some(got)) = (want.as_f32(), got.as_f32()) else {
-                continue;
-            };
+            let Some(got) = got.as_f32() else { continue };
             for (w, g) in want.iter().zip(got) {
                 let (w, d) = (f64::from(*w), f64::from(*w) - f64::from(*g));
                 sums.0 += d * d;
