@@ -211,17 +211,16 @@ impl Report<'_> {
         if !self.classifies() {
             return String::new();
         }
-        let mut t = Table::new(&["sample", "class", "value", "label"]);
+        let mut head = vec!["sample", "class", "value"];
+        head.extend(self.labels.as_ref().map(|_| "label"));
+        let mut t = Table::new(&head);
         for (n, answer) in self.answers.iter().enumerate() {
             let best = top(&answer.outputs[0], 1);
             let (class, value) = best.first().copied().unwrap_or((0, f32::NAN));
-            let label = self.labels.as_ref().map(|l| u64::from(l[n]));
-            t.row([
-                (n as u64).into(),
-                (class as u64).into(),
-                Cell::Number(format!("{value:.4}")),
-                label.into(),
-            ]);
+            let label = self.labels.as_ref().map(|l| Cell::from(u64::from(l[n])));
+            let value = Cell::Number(format!("{value:.4}"));
+            let row = [(n as u64).into(), (class as u64).into(), value];
+            t.row(row.into_iter().chain(label));
         }
         t.to_string()
     }
