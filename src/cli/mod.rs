@@ -12,6 +12,7 @@ mod compare_network;
 mod compare_programs;
 mod compile;
 mod config;
+mod data;
 mod disasm;
 mod error;
 mod execute;
@@ -74,6 +75,7 @@ enum Command {
     Check(check::Check),
     Infer(infer::Infer),
     Zoo(zoo::Zoo),
+    Data(data::DataArgs),
     Run(run::Run),
     Info(info::Info),
     Asm(asm::Asm),
@@ -178,6 +180,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
         Command::Zoo(c) => c.run(),
+        Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
