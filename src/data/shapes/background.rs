@@ -1,12 +1,16 @@
 //! Backgrounds: two colours in a texture.
 
 use super::super::{Image, Random};
-use super::colour::{Colour, any, apart};
+use super::colour::{Colour, Range, any, apart};
+
+/// Backgrounds are darker than shapes: else edges of either sign must be
+/// learned, which takes a small network far more images.
+const DARK: Range = 0..=144;
 
 /// A square image of a texture, and the colours in it.
 pub(super) fn background(random: &mut Random, side: usize) -> (Image, Vec<Colour>) {
-    let first = any(random);
-    let second = apart(random, &[first], 60);
+    let first = any(random, &DARK);
+    let second = apart(random, &DARK, &[first], 60);
     let mix = match random.below(4) {
         0 => gradient(random, side),
         1 => stripes(random, side),

@@ -13,7 +13,8 @@ pub(super) enum Form {
     Cross,
     Star,
     Crescent,
-    Hexagon,
+    /// A letter L.
+    Ell,
     /// A thin line; no class.
     Bar,
 }
@@ -31,9 +32,6 @@ const FIVE: [[i32; 2]; 5] = [
     [-602, -828],
     [-974, 316],
 ];
-/// Half of the directions of the sides of a hexagon, times 1024.
-const SIX: [[i32; 2]; 3] = [[0, 1024], [887, 512], [887, -512]];
-
 /// How far a point is in a direction.
 fn along(d: &[i32; 2], u: i32, v: i32) -> i32 {
     (d[0] * u + d[1] * v) >> 10
@@ -52,7 +50,7 @@ impl Form {
             Self::Cross => "cross",
             Self::Star => "star",
             Self::Crescent => "crescent",
-            Self::Hexagon => "hexagon",
+            Self::Ell => "ell",
             Self::Bar => "bar",
         }
     }
@@ -73,7 +71,10 @@ impl Form {
             // Each point of a star is beyond one side of its pentagon at most.
             Self::Star => FIVE.iter().filter(|d| along(d, u, v) <= 316).count() >= 4,
             Self::Crescent => within(u, v, 1000) && !within(u - 460, v, 800),
-            Self::Hexagon => SIX.iter().all(|d| along(d, u, v).abs() <= 860),
+            Self::Ell => {
+                let frame = u.abs() <= 560 && v.abs() <= 850;
+                frame && (u <= -140 || v >= 430)
+            }
             Self::Bar => u.abs() <= 1000 && v.abs() <= 180,
         }
     }

@@ -12,7 +12,7 @@ mod paint;
 
 use super::{BBox, Boxes, Dataset, Image, Purpose, Random, Sample, Split, iou};
 use background::background;
-use colour::{Colour, apart};
+use colour::{Colour, Range, apart};
 use form::Form;
 use paint::{Place, paint};
 use rayon::prelude::*;
@@ -59,7 +59,7 @@ const CLS_FORMS: [Form; 10] = [
     Form::Cross,
     Form::Star,
     Form::Crescent,
-    Form::Hexagon,
+    Form::Ell,
 ];
 /// Classes of `shapes-det`.
 const DET_FORMS: [Form; 6] = [
@@ -70,6 +70,9 @@ const DET_FORMS: [Form; 6] = [
     Form::Cross,
     Form::Star,
 ];
+
+/// Values of a shape; backgrounds are darker.
+const BRIGHT: Range = 112..=255;
 
 /// Pixels are cut into this many steps each way, in places and sizes.
 const UNIT: i32 = 64;
@@ -112,21 +115,21 @@ fn one(seed: u64, split: Split, i: u64) -> Sample<u16> {
     let label = (i % CLS_FORMS.len() as u64) as u16;
     let random = &mut Random::new(seed, Purpose::ShapesCls, split as u64, i);
     let (mut image, mut used) = background(random, CLS_SIDE);
-    clutter(random, &mut image, &mut used, 3);
-    let radius = random.between(5 * UNIT, 12 * UNIT);
+    clutter(random, &mut image, &mut used, 2);
+    let radius = random.between(6 * UNIT, 12 * UNIT);
     // A part of it may be outside: an eighth of its width at most.
     let margin = radius * 3 / 4;
     let end = CLS_SIDE as i32 * UNIT - margin;
     let x = random.between(margin, end);
     let y = random.between(margin, end);
     let place = Place::new(random, x, y, radius);
-    let colour = apart(random, &used, 72);
+    let colour = apart(random, &BRIGHT, &used, 110);
     paint(&mut image, CLS_FORMS[usize::from(label)], &place, colour);
-    if random.chance(1, 3) {
+    if random.chance(1, 4) {
         // A bar in front of it.
         clutter(random, &mut image, &mut vec![colour], 1);
     }
-    noise(random, &mut image, 22);
+    noise(random, &mut image, 18);
     Sample { image, label }
 }
 
@@ -152,7 +155,7 @@ fn several(seed: u64, split: Split, i: u64) -> Sample<Boxes> {
             if label.iter().any(|other| iou(other, &b) > 0.08) {
                 continue;
             }
-            let colour = apart(random, &used, 72);
+            let colour = apart(random, &BRIGHT, &used, 110);
             paint(&mut image, form, &place, colour);
             label.push(b);
             break;
@@ -169,7 +172,7 @@ fn clutter(random: &mut Random, image: &mut Image, used: &mut Vec<Colour>, n: i3
         let (x, y) = (random.between(0, side), random.between(0, side));
         let long = random.between(3 * UNIT, 9 * UNIT);
         let place = Place::new(random, x, y, long);
-        let colour = apart(random, used, 24);
+        let colour = apart(random, &(0..=255), used, 24);
         paint(image, Form::Bar, &place, colour);
     }
 }
