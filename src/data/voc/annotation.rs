@@ -43,8 +43,15 @@ impl Annotation {
             nodes_limit: MAX_NODES,
             ..ParsingOptions::default()
         };
-        let xml = Document::parse_with_options(&text, options)
-            .map_err(|e| DataError::at(path, e.pos().row, Fault::Xml(e.to_string())))?;
+        let xml = Document::parse_with_options(&text, options).map_err(|e| {
+            use roxmltree::Error::{NoRootNode, NodesLimitReached, UnclosedRootNode};
+            let fault = Fault::Xml(e.to_string());
+            match e {
+                // These have no place.
+                NoRootNode | NodesLimitReached | UnclosedRootNode => DataError::of(path, fault),
+                e => DataError::at(path, e.pos().row, fault),
+            }
+        })?;
         let root = xml.root_element();
         let at = |node: Node<'_, '_>| xml.text_pos_at(node.range().start).row;
         let fail = |(node, fault): (Node<'_, '_>, Fault)| DataError::at(path, at(node), fault);
