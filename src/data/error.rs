@@ -108,28 +108,16 @@ pub enum Fault {
         channels: u64,
     },
     /// A box without area.
-    #[error("box {x0},{y0} to {x1},{y1} has no area")]
+    #[error("box {edges} has no area")]
     EmptyBox {
-        /// As written in the file.
-        x0: String,
-        /// As written in the file.
-        y0: String,
-        /// As written in the file.
-        x1: String,
-        /// As written in the file.
-        y1: String,
+        /// Its edges as written in the file.
+        edges: String,
     },
     /// A box that is not within its image.
-    #[error("box {x0},{y0} to {x1},{y1} is not within the image of {width}x{height}")]
+    #[error("box {edges} is not within the image of {width}x{height}")]
     BoxOutside {
-        /// As written in the file.
-        x0: String,
-        /// As written in the file.
-        y0: String,
-        /// As written in the file.
-        x1: String,
-        /// As written in the file.
-        y1: String,
+        /// Its edges as written in the file.
+        edges: String,
         /// Width of the image.
         width: usize,
         /// Height of the image.

@@ -21,10 +21,19 @@ fn digest<'a>(images: impl Iterator<Item = &'a Image>) -> String {
 #[test]
 fn a_seed_is_the_same_bytes_everywhere() {
     let set = classes(1, counts(200, 0, 50));
-    assert_eq!(digest(set.train.iter().map(|s| &s.image)), "278c30e86d36b4c3");
-    assert_eq!(digest(set.test.iter().map(|s| &s.image)), "f4c785f096c5e594");
+    assert_eq!(
+        digest(set.train.iter().map(|s| &s.image)),
+        "278c30e86d36b4c3"
+    );
+    assert_eq!(
+        digest(set.test.iter().map(|s| &s.image)),
+        "f4c785f096c5e594"
+    );
     let set = boxes(1, counts(40, 0, 0));
-    assert_eq!(digest(set.train.iter().map(|s| &s.image)), "e8b11676eedd6597");
+    assert_eq!(
+        digest(set.train.iter().map(|s| &s.image)),
+        "e8b11676eedd6597"
+    );
     let edges = set.train.iter().flat_map(|s| &s.label);
     let edges = edges.flat_map(|b| [f32::from(b.class), b.x0, b.y0, b.x1, b.y1]);
     let mut all = Sha256::new();

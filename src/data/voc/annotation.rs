@@ -26,7 +26,7 @@ pub(super) struct Object {
     /// `xmin`, `ymin`, `xmax`, `ymax`.
     edges: [f32; 4],
     /// The same as written.
-    text: [String; 4],
+    text: String,
 }
 
 const EDGES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
@@ -89,14 +89,9 @@ impl Annotation {
                 return Err(error(Fault::ClassName { name, classes }));
             };
             let [x0, y0, x1, y1] = o.edges;
-            let [tx0, ty0, tx1, ty1] = o.text.clone();
+            let edges = || o.text.clone();
             if x0 >= x1 || y0 >= y1 {
-                bad.push(error(Fault::EmptyBox {
-                    x0: tx0,
-                    y0: ty0,
-                    x1: tx1,
-                    y1: ty1,
-                }));
+                bad.push(error(Fault::EmptyBox { edges: edges() }));
                 continue;
             }
             let outside = x0 < 0.0 || y0 < 0.0 || x1 > width as f32 || y1 > height as f32;
@@ -111,10 +106,7 @@ impl Annotation {
             let cut = b.clipped(width as f32, height as f32);
             if outside {
                 bad.push(error(Fault::BoxOutside {
-                    x0: tx0,
-                    y0: ty0,
-                    x1: tx1,
-                    y1: ty1,
+                    edges: edges(),
                     width,
                     height,
                 }));
@@ -139,19 +131,20 @@ fn object<'a, 'i>(node: Node<'a, 'i>, line: u32) -> Result<Object, Wrong<'a, 'i>
     };
     let bounds = child(node, "bndbox")?;
     let mut edges = [0.0; 4];
-    let mut texts: [String; 4] = Default::default();
+    let mut texts = [""; 4];
     for ((edge, kept), name) in edges.iter_mut().zip(&mut texts).zip(EDGES) {
         let (at, text) = value(bounds, name)?;
         let number = text.parse::<f32>().ok().filter(|v| v.is_finite());
         *edge = number.ok_or_else(|| (at, bad(name, text, "a number")))?;
-        *kept = text.to_owned();
+        *kept = text;
     }
+    let [x0, y0, x1, y1] = texts;
     Ok(Object {
         class,
         line,
         difficult,
         edges,
-        text: texts,
+        text: format!("{x0},{y0} to {x1},{y1}"),
     })
 }
 
