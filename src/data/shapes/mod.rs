@@ -114,8 +114,8 @@ fn set<L: super::Label>(
 fn one(seed: u64, split: Split, i: u64) -> Sample<u16> {
     let label = (i % CLS_FORMS.len() as u64) as u16;
     let random = &mut Random::new(seed, Purpose::ShapesCls, split as u64, i);
-    let (mut image, mut used) = background(random, CLS_SIDE);
-    clutter(random, &mut image, &mut used, 2);
+    let (mut image, used) = background(random, CLS_SIDE);
+    clutter(random, &mut image, &used, 2);
     let radius = random.between(6 * UNIT, 12 * UNIT);
     // A part of it may be outside: an eighth of its width at most.
     let margin = radius * 3 / 4;
@@ -127,7 +127,7 @@ fn one(seed: u64, split: Split, i: u64) -> Sample<u16> {
     paint(&mut image, CLS_FORMS[usize::from(label)], &place, colour);
     if random.chance(1, 4) {
         // A bar in front of it.
-        clutter(random, &mut image, &mut vec![colour], 1);
+        clutter(random, &mut image, &[colour], 1);
     }
     noise(random, &mut image, 18);
     Sample { image, label }
@@ -136,8 +136,8 @@ fn one(seed: u64, split: Split, i: u64) -> Sample<u16> {
 /// An image of `shapes-det`.
 fn several(seed: u64, split: Split, i: u64) -> Sample<Boxes> {
     let random = &mut Random::new(seed, Purpose::ShapesDet, split as u64, i);
-    let (mut image, mut used) = background(random, DET_SIDE);
-    clutter(random, &mut image, &mut used, 6);
+    let (mut image, used) = background(random, DET_SIDE);
+    clutter(random, &mut image, &used, 6);
     let mut label: Boxes = Vec::new();
     for _ in 0..random.between(1, 6) {
         let class = random.below(DET_FORMS.len() as u32) as u16;
@@ -166,7 +166,7 @@ fn several(seed: u64, split: Split, i: u64) -> Sample<Boxes> {
 }
 
 /// At most `n` bars of colours of their own, which belong to no class.
-fn clutter(random: &mut Random, image: &mut Image, used: &mut Vec<Colour>, n: i32) {
+fn clutter(random: &mut Random, image: &mut Image, used: &[Colour], n: i32) {
     let side = image.width() as i32 * UNIT;
     for _ in 0..random.between(n / 3, n) {
         let (x, y) = (random.between(0, side), random.between(0, side));
