@@ -57,7 +57,8 @@ fn a_network_is_compiled_run_and_asked() {
     let layers = compiled["layers"].as_array().unwrap();
     for l in layers {
         match l["on"].as_str().unwrap() {
-            "device" => assert!(l["compute_floor"].as_u64().unwrap() > 0, "{l}"),
+            // What takes nothing says why: placed, or in the tile of another.
+            "device" => assert!(l["compute_floor"] != 0 || l["why"] != "", "{l}"),
             "host" => assert_ne!(l["why"], "", "{l}"),
             other => panic!("{other}"),
         }

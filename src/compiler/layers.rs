@@ -65,10 +65,12 @@ impl Lowered {
     }
 }
 
-/// A layer's row; a pool in the tile of a convolution is a part of it.
+/// A layer's row. A convolution with a pool in its tile leaves the pool's
+/// result, and the pool's row takes nothing.
 pub(super) fn layer(
     net: &QNet,
-    (node, pool): (&QNode, Option<&QNode>),
+    node: &QNode,
+    [pool, tile_of]: [Option<&QNode>; 2],
     lowered: Option<&Lowered>,
     places: &Places,
     (step, on): (u32, On),
@@ -109,6 +111,8 @@ pub(super) fn layer(
     }
     let why = if places.is_virtual(net, node) {
         "by placement: nothing moves".into()
+    } else if let Some(conv) = tile_of {
+        format!("in the tile of {}", conv.name)
     } else if on == On::Device {
         String::new()
     } else {
@@ -116,10 +120,7 @@ pub(super) fn layer(
     };
     Layer {
         name: node.name.clone(),
-        op: match pool {
-            Some(p) => format!("{}+{}", node.source, p.source),
-            None => node.source.clone(),
-        },
+        op: node.source.clone(),
         on,
         step,
         why,
