@@ -649,3 +649,24 @@ fn layers_of_all_kinds_are_sparse() {
         assert_eq!(ok(d, &infer).json()["reference"]["equal"], true);
     }
 }
+
+#[test]
+fn costs_of_layers_predict_another_density() {
+    let dir = folder();
+    let d = dir.path();
+    let args = [
+        "cost", "resnet8", "--check", "0.4", "-o", "c.json", "--json",
+    ];
+    let said = ok(d, &args).json();
+    let text = std::fs::read_to_string(d.join("c.json")).expect("the table is written");
+    let table = vta::cost::CostTable::from_json(&text).expect("it is a table");
+    assert_eq!(table.layers.len(), 8);
+    for l in &table.layers {
+        let cycles: Vec<f64> = (0..=l.blocks).map(|k| l.cycles(k)).collect();
+        assert!(cycles.is_sorted(), "{}: {cycles:?}", l.name);
+        assert!(cycles[0] < cycles[l.blocks as usize], "{}", l.name);
+    }
+    let number = |k: &str| said["check"][k].as_f64().expect("a number");
+    let off = number("predicted") / number("simulated") - 1.0;
+    assert!(off.abs() < 0.1, "{off}");
+}
