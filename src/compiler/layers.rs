@@ -40,9 +40,8 @@ impl Lowered {
     /// A pool: each input is copied once, each kernel position is a register step.
     pub(super) fn pool(job: &PoolJob, c: &HwConfig) -> Self {
         let (inputs, outputs) = (job.input.vectors(), job.output.vectors());
-        let positions = u64::from(job.window.kernel[0] * job.window.kernel[1]);
         Self::rows(
-            2 * inputs + outputs * (2 * positions - 1),
+            2 * inputs + outputs * job.window.cycles(),
             &job.input,
             &job.output,
             c,
