@@ -1,7 +1,7 @@
 //! How the loops of a GEMM become tiles.
 //!
-//! Micro-ops that follow each other on the same accumulator are a *run*: its
-//! products are summed in registers. A loop with a `dst` factor and no `wgt`
+//! The micro-ops on one accumulator are a *run*: its products are summed in
+//! registers. A loop with a `dst` factor and no `wgt`
 //! factor walks over *pixels*, which share the weights. A loop without a `dst`
 //! factor *repeats* the run at other inputs or weights. What is left goes
 //! around everything.
@@ -9,7 +9,7 @@
 use super::kernel::{Pixel, Tap};
 use super::steps::{uop, uop_index};
 use crate::config::HwConfig;
-use crate::isa::{Gemm, loop_trips, uop_trips};
+use crate::isa::{Gemm, U_DST_BITS, loop_trips, uop_trips};
 
 /// Micro-ops on one accumulator.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,8 @@ pub(super) struct Plan {
     words: Vec<u32>,
     taps: Vec<Tap>,
     runs: Vec<Run>,
+    /// By `dst` of a micro-op: its run, if that has this `dst`.
+    run_of: Vec<u32>,
     pixels: Vec<Pixel>,
     /// Largest index of dst, src, wgt before any wraps.
     most: [u64; 3],
@@ -84,27 +86,41 @@ fn loops(g: &Gemm) -> [Loop; 2] {
 }
 
 impl Plan {
-    /// Decodes the micro-ops.
+    /// Decodes the micro-ops and brings those of one accumulator together.
     pub(super) fn gather(&mut self, g: &Gemm, uops: &[u32], c: &HwConfig) {
+        let trips = uop_trips(g.uop_bgn, g.uop_end);
         self.words.clear();
-        self.taps.clear();
         self.runs.clear();
+        self.run_of.resize(1 << U_DST_BITS, 0);
         let mut most = [0u32; 3];
-        for n in 0..uop_trips(g.uop_bgn, g.uop_end) {
+        for n in 0..trips {
             let word = uops[uop_index(g.uop_bgn, n, c.uop_depth)];
             let index = uop(word);
-            let [dst, src, wgt] = index;
+            let dst = index[0];
             most = std::array::from_fn(|k| most[k].max(index[k]));
             self.words.push(word);
-            self.taps.push(Tap { src, wgt });
-            match self.runs.last_mut() {
+            // What is left from other instructions points to another run.
+            let known = &mut self.run_of[dst as usize];
+            match self.runs.get_mut(*known as usize) {
                 Some(run) if run.dst == dst => run.count += 1,
-                _ => self.runs.push(Run {
-                    dst,
-                    first: n as u32,
-                    count: 1,
-                }),
+                _ => {
+                    *known = self.runs.len() as u32;
+                    let (first, count) = (0, 1);
+                    self.runs.push(Run { dst, first, count });
+                }
             }
+        }
+        let mut first = 0;
+        for run in &mut self.runs {
+            run.first = first;
+            first += std::mem::take(&mut run.count);
+        }
+        self.taps.resize(trips as usize, Tap { src: 0, wgt: 0 });
+        for &word in &self.words {
+            let [dst, src, wgt] = uop(word);
+            let run = &mut self.runs[self.run_of[dst as usize] as usize];
+            self.taps[(run.first + run.count) as usize] = Tap { src, wgt };
+            run.count += 1;
         }
         let factors = loops(g).map(|l| [l.dst, l.src, l.wgt].map(|f| (l.trips - 1) * u64::from(f)));
         self.most =
