@@ -140,39 +140,84 @@ unsafe fn tiles<const B: usize, K: Kernel<B>>(plan: &mut Plan, g: &Gemm, m: &mut
                     },
                     pixels: &[],
                 };
-                // Tiles of nearly the same size: small ones wait for latencies.
-                let mut rest = plan.pixels();
-                let mut left = rest.len().div_ceil(K::MOST);
-                while left > 0 {
-                    let (now, later) = rest.split_at(rest.len().div_ceil(left));
-                    (rest, left) = (later, left - 1);
-                    tile.pixels = now;
-                    // SAFETY: as for this function; pixels are apart.
-                    unsafe { sized::<B, K>(m, &tile) };
+                // SAFETY: as for this function; pixels are apart.
+                unsafe {
+                    if shape.row > 0 {
+                        rows::<B, K>(m, &mut tile, plan.pixels(), shape.row);
+                    } else {
+                        pixels::<B, K>(m, &mut tile, plan.pixels());
+                    }
                 }
             }
         }
     }
 }
 
+/// The tile for pixels at any place, in parts of nearly the same size: small
+/// ones wait for latencies.
+///
 /// # Safety
-/// As [`Kernel::tile`]; the tile has at most 8 pixels.
-#[inline(always)]
-unsafe fn sized<const B: usize, K: Kernel<B>>(m: &mut Memory<'_>, tile: &Tile<'_>) {
-    // SAFETY: as for this function.
-    unsafe {
-        match tile.pixels.len() {
-            8 => K::tile::<8>(m, tile),
-            7 => K::tile::<7>(m, tile),
-            6 => K::tile::<6>(m, tile),
-            5 => K::tile::<5>(m, tile),
-            4 => K::tile::<4>(m, tile),
-            3 => K::tile::<3>(m, tile),
-            2 => K::tile::<2>(m, tile),
-            1 => K::tile::<1>(m, tile),
-            n => unreachable!("a tile of {n} pixels"),
+/// As [`Kernel::tile`].
+unsafe fn pixels<'a, const B: usize, K: Kernel<B>>(
+    m: &mut Memory<'_>,
+    tile: &mut Tile<'a>,
+    mut rest: &'a [Pixel],
+) {
+    let mut left = rest.len().div_ceil(K::MOST);
+    while left > 0 {
+        (tile.pixels, rest) = rest.split_at(rest.len().div_ceil(left));
+        left -= 1;
+        // SAFETY: as for this function.
+        unsafe { sized::<B, K, false>(m, tile, tile.pixels.len()) };
+    }
+}
+
+/// The tile for rows of `length` pixels.
+///
+/// # Safety
+/// As [`Kernel::tile`].
+unsafe fn rows<'a, const B: usize, K: Kernel<B>>(
+    m: &mut Memory<'_>,
+    tile: &mut Tile<'a>,
+    firsts: &'a [Pixel],
+    length: u32,
+) {
+    let (dst, src) = (tile.dst, tile.src);
+    for first in firsts.chunks_exact(1) {
+        tile.pixels = first;
+        (tile.dst, tile.src) = (dst, src);
+        let mut rest = length as usize;
+        let mut left = rest.div_ceil(K::MOST_ROW);
+        while left > 0 {
+            let now = rest.div_ceil(left);
+            // SAFETY: as for this function.
+            unsafe { sized::<B, K, true>(m, tile, now) };
+            tile.dst += now as u32;
+            tile.src += now as u32;
+            (rest, left) = (rest - now, left - 1);
         }
     }
+    (tile.dst, tile.src) = (dst, src);
+}
+
+/// # Safety
+/// As [`Kernel::tile`]; at most 16 pixels for a row, else 8.
+#[inline(always)]
+unsafe fn sized<const B: usize, K: Kernel<B>, const ROW: bool>(
+    m: &mut Memory<'_>,
+    tile: &Tile<'_>,
+    pixels: usize,
+) {
+    macro_rules! sizes {
+        ($($p:literal)*) => {
+            match pixels {
+                // SAFETY: as for this function.
+                $($p if $p <= 8 || ROW => unsafe { K::tile::<$p, ROW>(m, tile) },)*
+                n => unreachable!("a tile of {n} pixels"),
+            }
+        };
+    }
+    sizes!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
 }
 
 /// Each step with its masks.
@@ -201,7 +246,7 @@ unsafe fn one_by_one<const B: usize, K: Kernel<B>>(
                 pixels: &[Pixel { dst: 0, src: 0 }],
             };
             // SAFETY: the masks are the depths, less one.
-            unsafe { K::tile::<1>(m, &tile) };
+            unsafe { K::tile::<1, false>(m, &tile) };
         }
     });
 }

@@ -53,6 +53,9 @@ pub(super) struct Shape {
     pub(super) outer: [Loop; 2],
     /// Inside a tile; its `dst` is 0.
     pub(super) repeat: Loop,
+    /// If not 0, each pixel of the plan is the first of so many in a row, which
+    /// follow each other in accumulators and inputs.
+    pub(super) row: u32,
 }
 
 /// Lists that are filled for each instruction; their memory is kept.
@@ -178,6 +181,7 @@ impl Plan {
             (_, true) => (walk[1], rest[1]) = (i, Loop::ONCE),
             _ => {}
         }
+        let row = take_row(&mut walk);
         for a in 0..walk[0].trips as u32 {
             for b in 0..walk[1].trips as u32 {
                 self.pixels.push(Pixel {
@@ -198,6 +202,25 @@ impl Plan {
         Shape {
             outer: rest,
             repeat,
+            row,
         }
     }
+}
+
+/// Shorter rows are better off as single pixels.
+const SHORTEST_ROW: u64 = 6;
+
+/// Takes a row out of the loops over pixels, if they make one; 0 if not.
+fn take_row(walk: &mut [Loop; 2]) -> u32 {
+    let is_row = |l: &Loop| l.dst == 1 && l.src == 1 && l.trips >= SHORTEST_ROW;
+    let Some(k) = walk.iter().position(is_row) else {
+        return 0;
+    };
+    let row = std::mem::replace(&mut walk[k], Loop::ONCE).trips as u32;
+    // The other loop may go on where the row ends.
+    let other = &mut walk[1 - k];
+    if other.dst == row && other.src == row {
+        return row * std::mem::replace(other, Loop::ONCE).trips as u32;
+    }
+    row
 }

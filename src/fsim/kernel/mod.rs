@@ -54,14 +54,18 @@ pub(super) struct Tile<'a> {
 pub(super) trait Kernel<const B: usize> {
     /// Most pixels of a tile, up to 8.
     const MOST: usize;
+    /// Most pixels of a tile that is a row, up to 16.
+    const MOST_ROW: usize;
 
-    /// Computes a tile of `P` pixels: sums, and their low bytes into `out`.
+    /// Computes a tile of `P` pixels: sums, and their low bytes into `out`. If it
+    /// is a `ROW`, only the first pixel is looked at; the others follow it in
+    /// accumulators and inputs.
     ///
     /// # Safety
     /// The processor has the form ([`super::Simd::is_available`] for `B`), and
-    /// all indices of the tile lie in the memories. No two pixels share a `dst`
-    /// and `tile.pixels` has `P` elements.
-    unsafe fn tile<const P: usize>(m: &mut Memory<'_>, tile: &Tile<'_>);
+    /// all indices of the tile lie in the memories. No two pixels share a `dst`;
+    /// `tile.pixels` has `P` elements, at least one for a row.
+    unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>);
 }
 
 #[cfg(test)]

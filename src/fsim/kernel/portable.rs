@@ -1,17 +1,25 @@
 //! Plain loops over outputs; compilers make vectors of them.
 
-use super::{Kernel, Memory, Tile};
+use super::{Kernel, Memory, Pixel, Tile};
 
 /// See [`super::super::Simd::Portable`].
 pub(in crate::fsim) struct Portable;
 
 impl<const B: usize> Kernel<B> for Portable {
     const MOST: usize = 4;
+    const MOST_ROW: usize = 4;
 
     #[inline(never)]
-    unsafe fn tile<const P: usize>(m: &mut Memory<'_>, tile: &Tile<'_>) {
+    unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>) {
         let mut sums = [[0i32; B]; P];
-        let at = |p: usize| (tile.dst + tile.pixels[p].dst) as usize;
+        let pixel = |p: usize| match (ROW, tile.pixels) {
+            (true, [first, ..]) => Pixel {
+                dst: first.dst + p as u32,
+                src: first.src + p as u32,
+            },
+            (_, pixels) => pixels[p],
+        };
+        let at = |p: usize| (tile.dst + pixel(p).dst) as usize;
         for (p, sum) in sums.iter_mut().enumerate() {
             sum.copy_from_slice(&m.acc[at(p) * B..][..B]);
         }
@@ -20,7 +28,7 @@ impl<const B: usize> Kernel<B> for Portable {
             for t in tile.taps {
                 let weights = &m.wgt[(wgt + t.wgt) as usize * B * B..][..B * B];
                 for (p, sum) in sums.iter_mut().enumerate() {
-                    let first = (src + t.src + tile.pixels[p].src) as usize * B;
+                    let first = (src + t.src + pixel(p).src) as usize * B;
                     let inputs = &m.inp[first..first + B];
                     for (column, x) in weights.chunks_exact(B).zip(inputs) {
                         let x = i16::from(x.cast_signed());

@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 /// the weights, to be added once for each product.
 macro_rules! form {
     (
-        $(#[$doc:meta])* $name:ident, $features:literal, $lanes:literal, $vector:ty,
+        $(#[$doc:meta])* $name:ident, $features:literal, $lanes:literal, $vector:ty, row: $row:literal,
         inp: $inp:literal, wgt: $wgt:literal, sums: $sums:literal,
         $zero:ident, $load:ident, $store:ident, $add:ident, $spread:ident,
         $dot:expr, $low:expr
@@ -18,10 +18,11 @@ macro_rules! form {
 
         impl<const B: usize> Kernel<B> for $name {
             const MOST: usize = 8;
+            const MOST_ROW: usize = $row;
 
             #[inline(never)]
             #[target_feature(enable = $features)]
-            unsafe fn tile<const P: usize>(m: &mut Memory<'_>, tile: &Tile<'_>) {
+            unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>) {
                 const { assert!(B.is_multiple_of($lanes) || B < $lanes) };
                 let inp_bytes = B * $inp;
                 let wgt_bytes = B * B * $wgt + if $sums { 4 * B } else { 0 };
@@ -32,12 +33,15 @@ macro_rules! form {
                 // A vector of weights is `$lanes` x 4 bytes, and `vectors`, one
                 // for each four bytes of an input, are a group of outputs.
                 unsafe {
-                    let pixels: &[Pixel; P] = &*tile.pixels.as_ptr().cast();
                     let acc = m.acc.as_mut_ptr();
-                    let at = pixels.map(|p| (tile.dst + p.dst) as usize);
-                    let from = pixels.map(|p| {
-                        m.inp.as_ptr().add((tile.src + p.src) as usize * inp_bytes)
-                    });
+                    let first = tile.pixels.as_ptr();
+                    let (mut at, mut from) = ([0; P], [m.inp.as_ptr(); P]);
+                    for p in 0..P {
+                        let (pixel, more) = if ROW { (0, p) } else { (p, 0) };
+                        let Pixel { dst, src } = *first.add(pixel);
+                        at[p] = (tile.dst + dst) as usize + more;
+                        from[p] = from[p].add(((tile.src + src) as usize + more) * inp_bytes);
+                    }
                     let mut sum = [$zero(); P];
                     for group in 0..B / $lanes {
                         for p in 0..P {
@@ -81,7 +85,7 @@ macro_rules! form {
 
 form! {
     /// See [`super::super::Simd::Avx512Vnni`].
-    Avx512Vnni, "avx512f,avx512bw,avx512vl,avx512vnni", 16, __m512i,
+    Avx512Vnni, "avx512f,avx512bw,avx512vl,avx512vnni", 16, __m512i, row: 16,
     inp: 1, wgt: 1, sums: true,
     _mm512_setzero_si512, _mm512_loadu_si512, _mm512_storeu_si512,
     _mm512_add_epi32, _mm512_set1_epi32,
@@ -91,7 +95,7 @@ form! {
 
 form! {
     /// See [`super::super::Simd::AvxVnni`].
-    AvxVnni, "avx2,avxvnni", 8, __m256i,
+    AvxVnni, "avx2,avxvnni", 8, __m256i, row: 8,
     inp: 1, wgt: 1, sums: true,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     _mm256_add_epi32, _mm256_set1_epi32,
@@ -101,7 +105,7 @@ form! {
 
 form! {
     /// See [`super::super::Simd::Avx2`].
-    Avx2, "avx2", 8, __m256i,
+    Avx2, "avx2", 8, __m256i, row: 8,
     inp: 2, wgt: 2, sums: false,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     _mm256_add_epi32, _mm256_set1_epi32,

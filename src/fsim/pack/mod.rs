@@ -10,6 +10,9 @@
 //! `vpdpbusd` multiplies unsigned by signed: the last column takes the 128 away
 //! again. Sums wrap in 32 bits, so this is exact.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use super::aligned::Aligned;
 use super::simd::Simd;
 use crate::config::HwConfig;
@@ -99,10 +102,16 @@ impl Packed {
         let to = self.wgt[at * bytes..(at + count) * bytes].chunks_exact_mut(bytes);
         for (t, f) in to.zip(from) {
             match self.simd {
-                Simd::Portable => transpose::<B>(f, t),
-                Simd::Avx2 => pairs::<B>(f, t),
-                Simd::AvxVnni => fours::<B, 8>(f, t),
-                Simd::Avx512Vnni => fours::<B, 16>(f, t),
+                // SAFETY: the form was chosen among those that are available.
+                #[cfg(target_arch = "x86_64")]
+                Simd::Avx2 => unsafe { x86::pairs::<B>(f, t) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Simd::AvxVnni if B >= 16 => unsafe { x86::fours_256::<B>(f, t) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Simd::Avx512Vnni => unsafe { x86::fours_512::<B>(f, t) },
+                simd => plain::<B>(simd, f, t),
             }
         }
     }
@@ -128,6 +137,17 @@ impl Simd {
 
     const fn is_vnni(self) -> bool {
         matches!(self, Self::AvxVnni | Self::Avx512Vnni)
+    }
+}
+
+/// One weight element in any form, value by value: what the vector forms of
+/// this do, and what is used for blocks too small for them.
+fn plain<const B: usize>(simd: Simd, from: &[i8], to: &mut [u8]) {
+    match simd {
+        Simd::Portable => transpose::<B>(from, to),
+        Simd::Avx2 => pairs::<B>(from, to),
+        Simd::AvxVnni => fours::<B, 8>(from, to),
+        Simd::Avx512Vnni => fours::<B, 16>(from, to),
     }
 }
 
@@ -166,5 +186,44 @@ fn fours<const B: usize, const LANES: usize>(from: &[i8], to: &mut [u8]) {
     for (sum, weights) in sums.chunks_exact_mut(4).zip(from.chunks_exact(B)) {
         let total: i32 = weights.iter().map(|w| i32::from(*w)).sum();
         sum.copy_from_slice(&(-128 * total).to_ne_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector forms against the plain one.
+    fn compare<const B: usize>() {
+        let c = HwConfig {
+            block: B as u32,
+            wgt_depth: 8,
+            ..HwConfig::default()
+        };
+        let value = |i: usize| (i * i + 7 * i + i / 256) as i8;
+        let wgt: Vec<i8> = (0..8 * B * B).map(value).chain([]).collect();
+        for simd in Simd::ALL {
+            if !simd.is_available(c.block) {
+                continue;
+            }
+            let mut packed = Packed::new(&c, simd);
+            packed.weights(&wgt, 1, 6);
+            let bytes = simd.wgt_bytes(B);
+            let mut want = vec![0; 8 * bytes];
+            for k in 1..7 {
+                let to = &mut want[k * bytes..(k + 1) * bytes];
+                plain::<B>(simd, &wgt[k * B * B..(k + 1) * B * B], to);
+            }
+            assert!(*packed.wgt == want, "{simd:?}, block {B}");
+        }
+    }
+
+    #[test]
+    fn vector_forms_equal_the_plain_form() {
+        compare::<4>();
+        compare::<8>();
+        compare::<16>();
+        compare::<32>();
+        compare::<64>();
     }
 }
