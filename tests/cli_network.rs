@@ -670,3 +670,22 @@ fn costs_of_layers_predict_another_density() {
     let off = number("predicted") / number("simulated") - 1.0;
     assert!(off.abs() < 0.1, "{off}");
 }
+
+#[test]
+fn samples_are_timed_once_and_all_get_the_same_bytes() {
+    let dir = folder();
+    let d = dir.path();
+    let asked = |more: &[&str]| {
+        let mut args = vec![
+            "infer", "resnet8", "--random", "2", "--limit", "4", "--json",
+        ];
+        args.extend(more);
+        ok(d, &args).json()
+    };
+    let (once, all) = (asked(&[]), asked(&["--time-all"]));
+    assert_eq!(once["timed_samples"], 1);
+    assert_eq!(all["timed_samples"], 4);
+    for key in ["cycles", "outputs"] {
+        assert_eq!(once[key], all[key], "{key}");
+    }
+}
