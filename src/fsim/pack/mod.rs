@@ -3,7 +3,7 @@
 //!
 //! | form | an input element | a weight element |
 //! | --- | --- | --- |
-//! | portable | int8 | int8, by input, then output |
+//! | portable | int16 | int16, by input, then output |
 //! | AVX2 | int16 | int16, by vector of outputs, pair of inputs, output, input |
 //! | VNNI | uint8: the value + 128 | int8, by vector of outputs, four inputs, output, input; then int32 for each output: -128 x the sum of its weights |
 //!
@@ -67,12 +67,7 @@ impl Packed {
         let from = &inp[at * self.block..(at + count) * self.block];
         let to = &mut self.inp[at * bytes..(at + count) * bytes];
         match self.simd {
-            Simd::Portable => {
-                for (t, f) in to.iter_mut().zip(from) {
-                    *t = f.cast_unsigned();
-                }
-            }
-            Simd::Avx2 => {
+            Simd::Portable | Simd::Avx2 => {
                 for (t, f) in to.chunks_exact_mut(2).zip(from) {
                     t.copy_from_slice(&i16::from(*f).to_ne_bytes());
                 }
@@ -121,16 +116,15 @@ impl Simd {
     /// Bytes of an input element.
     pub(super) const fn inp_bytes(self, block: usize) -> usize {
         match self {
-            Self::Avx2 => 2 * block,
-            _ => block,
+            Self::Portable | Self::Avx2 => 2 * block,
+            Self::AvxVnni | Self::Avx512Vnni => block,
         }
     }
 
     /// Bytes of a weight element.
     pub(super) const fn wgt_bytes(self, block: usize) -> usize {
         match self {
-            Self::Portable => block * block,
-            Self::Avx2 => 2 * block * block,
+            Self::Portable | Self::Avx2 => 2 * block * block,
             Self::AvxVnni | Self::Avx512Vnni => block * block + 4 * block,
         }
     }
@@ -152,9 +146,10 @@ fn plain<const B: usize>(simd: Simd, from: &[i8], to: &mut [u8]) {
 }
 
 fn transpose<const B: usize>(from: &[i8], to: &mut [u8]) {
-    for (input, column) in to.chunks_exact_mut(B).enumerate() {
-        for (output, t) in column.iter_mut().enumerate() {
-            *t = from[output * B + input].cast_unsigned();
+    for (input, column) in to.chunks_exact_mut(2 * B).enumerate() {
+        for (output, t) in column.chunks_exact_mut(2).enumerate() {
+            let weight = i16::from(from[output * B + input]);
+            t.copy_from_slice(&weight.to_ne_bytes());
         }
     }
 }
@@ -201,7 +196,7 @@ mod tests {
             ..HwConfig::default()
         };
         let value = |i: usize| (i * i + 7 * i + i / 256) as i8;
-        let wgt: Vec<i8> = (0..8 * B * B).map(value).chain([]).collect();
+        let wgt: Vec<i8> = (0..8 * B * B).map(value).collect();
         for simd in Simd::ALL {
             if !simd.is_available(c.block) {
                 continue;
