@@ -10,8 +10,10 @@
 //! within a cycle is the rule; what units wait for is in `diagnose`.
 
 mod diagnose;
+mod fast;
 mod parts;
 
+use self::fast::{Seen, StoreLeap, leaps};
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
@@ -69,6 +71,8 @@ struct Machine<'a> {
     states: [Option<UnitState>; 4],
     acc_writes: u64,
     stats: Stats,
+    store_leap: Option<StoreLeap>,
+    seen_stream: Option<Seen>,
 }
 
 /// What ends a run.
@@ -107,18 +111,25 @@ pub fn run<S: Sink>(
         }
         let next = m.next_wake();
         if next == u64::MAX {
+            m.settle_store(m.cycle);
             break m.hang(HangReason::Deadlock);
         }
         if next > m.cycle && options.jump {
             m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
         }
         if m.cycle > options.max_cycles {
+            m.settle_store(m.cycle);
             break m.hang(HangReason::MaxCycles);
+        }
+        if leaps::<S>(options.jump) {
+            m.leap_stream(options.max_cycles);
+            m.land_store();
         }
         let end = m.tick(sink)?;
         match end {
             None => m.cycle += 1,
             Some(End::Finish) => {
+                m.settle_store(m.cycle + 1);
                 m.drain()?;
                 break Status::Ok;
             }
@@ -127,6 +138,7 @@ pub fn run<S: Sink>(
                 insn,
                 cause,
             }) => {
+                m.settle_store(m.cycle + 1);
                 break Status::Assert {
                     module,
                     insn,
@@ -182,6 +194,8 @@ impl<'a> Machine<'a> {
             states: [None; 4],
             acc_writes: 0,
             stats,
+            store_leap: None,
+            seen_stream: None,
         }
     }
 
@@ -249,6 +263,9 @@ impl<'a> Machine<'a> {
                 [is(Client::Uop), is(Client::Acc)],
                 [self.ready(Client::Uop), self.ready(Client::Acc)],
             ),
+            Part::Store if let Some(leap) = &self.store_leap => {
+                leap.end.saturating_sub(self.cycle + 1)
+            }
             Part::Store if self.write.is_busy() => 0,
             Part::Store => self.store.quiet(self.head(Unit::Store)),
             Part::Vme => self.vme.quiet(self.port.beat()),
@@ -359,6 +376,9 @@ impl<'a> Machine<'a> {
             units[Unit::Store as usize] = out;
             written = self.write.tick(store.cmd, store.data);
             asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
+            if out.start && self.store.stage == Stage::Exe && leaps::<S>(self.jump) {
+                self.leap_store();
+            }
         }
         let (mut dispatch, mut arrived) = (None, None);
         if awake.has(Part::Fetch) {
