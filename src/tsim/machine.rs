@@ -29,6 +29,7 @@ use crate::config::HwConfig;
 use crate::fsim::Core;
 use crate::isa::{Illegal, Insn, MemoryType, Unit};
 use crate::mem::Dram;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 /// An instruction word that fetch holds.
@@ -61,7 +62,9 @@ struct Machine<'a> {
     vme: Vme,
     port: ReadPort,
     write: WriteChannel,
-    core: Core,
+    /// Scratchpads: made when the first instruction needs them.
+    core: OnceCell<Core>,
+    cfg: &'a HwConfig,
     /// Cycle in which each unit's instruction left idle.
     started: [u64; 3],
     /// Cycle in which each unit's head came to the front.
@@ -157,7 +160,7 @@ pub fn run<S: Sink>(
 
 impl<'a> Machine<'a> {
     fn new(
-        cfg: &HwConfig,
+        cfg: &'a HwConfig,
         dram: &'a mut Dram,
         insn_addr: u32,
         insn_count: u32,
@@ -187,7 +190,8 @@ impl<'a> Machine<'a> {
             vme: Vme::new(),
             port: ReadPort::new(cfg.mem_delay),
             write: WriteChannel::default(),
-            core: Core::new(cfg),
+            core: OnceCell::new(),
+            cfg,
             started: [0; 3],
             head_since: [0; 3],
             fetch_since: 0,
@@ -346,9 +350,9 @@ impl<'a> Machine<'a> {
         if awake.has(Part::Compute) {
             let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
             let head = self.queues[Unit::Compute as usize].head();
-            let core = &self.core;
+            let (core, cfg) = (&self.core, self.cfg);
             let hazard = |i: &Insn| match i {
-                Insn::Alu(a) => core.alu_hazard(a),
+                Insn::Alu(a) => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
                 _ => None,
             };
             let data = [is(Client::Uop), is(Client::Acc)];
@@ -571,7 +575,14 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let insn = q.index;
-        let done = self.core.exec(&q.insn, self.dram);
+        if q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
+            return Ok(());
+        }
+        self.core.get_or_init(|| Core::new(self.cfg));
+        let Some(core) = self.core.get_mut() else {
+            unreachable!()
+        };
+        let done = core.exec(&q.insn, self.dram);
         done.map_err(|cause| RunError::Transfer { unit, insn, cause })
     }
 
