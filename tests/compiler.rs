@@ -8,6 +8,8 @@ mod cases;
 mod floors;
 #[path = "compiler/layers.rs"]
 mod layers;
+#[path = "compiler/leaps.rs"]
+mod leaps;
 #[path = "compiler/mistakes.rs"]
 mod mistakes;
 #[path = "compiler/networks.rs"]

@@ -60,6 +60,7 @@ mod layers {
         ("config", &[]),
         ("isa", &[]),
         ("report", &[]),
+        ("cost", &[]),
         ("data", &[]),
         ("mem", &["config"]),
         ("golden", &["config"]),
@@ -83,7 +84,7 @@ mod layers {
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "data",
+                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
             ],
         ),
     ];

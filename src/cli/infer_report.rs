@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub model: String,
     /// On which simulator.
     pub sim: Which,
+    /// How many samples, the first ones, were simulated with their time.
+    pub timed: usize,
     /// The program.
     pub program: &'a Program,
     /// For each sample.
@@ -133,6 +135,10 @@ impl Report<'_> {
             line("float error", format!("{error:.4} of the outputs' size"));
         }
         match self.cycles() {
+            Some(cycles) if self.timed < n => line(
+                "cycles",
+                format!("{} a sample, counted on the first", thousands(cycles)),
+            ),
             Some(cycles) => line("cycles", format!("{} a sample", thousands(cycles))),
             None => line("cycles", format!("not counted by {}", self.sim.name())),
         }
@@ -258,6 +264,7 @@ impl Report<'_> {
             "sim": self.sim.name(),
             "samples": n,
             "cycles": self.cycles(),
+            "timed_samples": self.timed,
             "host_wall_seconds": host.as_secs_f64(),
             "correct": self.correct(|a| class(&a.outputs)),
             "accuracy": accuracy(&|a| class(&a.outputs)),

@@ -22,7 +22,7 @@ const NOISE_SAMPLES: usize = 2;
 const NOISE_SEED: u64 = 1;
 
 /// What scales are chosen by.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct CalibArgs {
     /// Real samples to choose scales by, in the formats of `vta infer --input` [default: what --input gives, else noise]
     #[arg(long, value_name = "FILE", num_args = 1..)]

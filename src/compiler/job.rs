@@ -170,10 +170,7 @@ impl ConvJob {
             // A copy each, a sum of two cycles for all but the first, the maximum.
             Some(k) => k.len() as u64 + 2 * (k.len() as u64 - 1) + 2,
         };
-        let pool = self.pool.map_or(0, |p| {
-            let [kh, kw] = p.window.kernel.map(u64::from);
-            2 * kh * kw - 1
-        });
+        let pool = self.pool.map_or(0, |p| p.window.cycles());
         // Two limits.
         sums + stored * (2 + pool + shift + leaky + u64::from(self.post_shift > 0))
     }
@@ -253,6 +250,29 @@ pub(super) struct PoolJob {
 }
 
 impl PoolWindow {
+    /// ALU cycles of an output when all positions are compared one by one: a
+    /// copy, then register steps of two cycles.
+    pub(super) fn at_once(&self) -> u64 {
+        let [kh, kw] = self.kernel.map(u64::from);
+        2 * kh * kw - 1
+    }
+
+    /// ALU cycles of an output when columns are compared first, in place, in
+    /// the column that kernel column `kx0` meets. None where another output's
+    /// columns are among those that are overwritten.
+    pub(super) fn by_axes(&self, kx0: u32) -> Option<u64> {
+        let [kh, kw] = self.kernel.map(u64::from);
+        let free = |kx: u32| !(kx.abs_diff(kx0) * self.dilation[1]).is_multiple_of(self.stride[1]);
+        let all = (0..self.kernel[1]).all(|kx| kx == kx0 || free(kx));
+        all.then(|| u64::from(self.stride[0]) * 2 * (kw - 1) + 2 * kh - 1)
+    }
+
+    /// ALU cycles of an output in the cheaper way.
+    pub(super) fn cycles(&self) -> u64 {
+        let by_axes = (0..self.kernel[1]).filter_map(|kx| self.by_axes(kx));
+        by_axes.min().unwrap_or(u64::MAX).min(self.at_once())
+    }
+
     /// Rows (axis 0) or columns (axis 1) of the input that outputs of a range meet.
     pub(super) fn needed(&self, out: &Range<u32>, axis: usize, len: u32) -> Range<u32> {
         let last = (self.kernel[axis] - 1) * self.dilation[axis];

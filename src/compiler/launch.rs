@@ -361,16 +361,21 @@ impl<'a> Build<'a> {
         let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
         let wgt_bytes = c.wgt_bytes();
         let nodes = self.net.nodes.iter().enumerate();
-        let layers = nodes.filter(|(n, _)| !self.fused[*n]).map(|(n, node)| {
+        let layers = nodes.map(|(n, node)| {
             let step = self.step_of[n];
             let on = match steps.get(step as usize) {
                 Some(Step::Host(_)) => On::Host,
                 _ => On::Device,
             };
             let pool = self.pool_of[n].filter(|&p| self.fused[p]);
+            let tile_of = self
+                .pool_of
+                .iter()
+                .position(|&p| self.fused[n] && p == Some(n));
             layers::layer(
                 self.net,
-                (node, pool.map(|p| &self.net.nodes[p])),
+                node,
+                [pool, tile_of].map(|m| m.map(|m| &self.net.nodes[m])),
                 self.lowered[n].as_ref(),
                 places,
                 (step, on),

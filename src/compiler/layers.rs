@@ -40,9 +40,8 @@ impl Lowered {
     /// A pool: each input is copied once, each kernel position is a register step.
     pub(super) fn pool(job: &PoolJob, c: &HwConfig) -> Self {
         let (inputs, outputs) = (job.input.vectors(), job.output.vectors());
-        let positions = u64::from(job.window.kernel[0] * job.window.kernel[1]);
         Self::rows(
-            2 * inputs + outputs * (2 * positions - 1),
+            2 * inputs + outputs * job.window.cycles(),
             &job.input,
             &job.output,
             c,
@@ -65,10 +64,12 @@ impl Lowered {
     }
 }
 
-/// A layer's row; a pool in the tile of a convolution is a part of it.
+/// A layer's row. A convolution with a pool in its tile leaves the pool's
+/// result, and the pool's row takes nothing.
 pub(super) fn layer(
     net: &QNet,
-    (node, pool): (&QNode, Option<&QNode>),
+    node: &QNode,
+    [pool, tile_of]: [Option<&QNode>; 2],
     lowered: Option<&Lowered>,
     places: &Places,
     (step, on): (u32, On),
@@ -109,6 +110,8 @@ pub(super) fn layer(
     }
     let why = if places.is_virtual(net, node) {
         "by placement: nothing moves".into()
+    } else if let Some(conv) = tile_of {
+        format!("in the tile of {}", conv.name)
     } else if on == On::Device {
         String::new()
     } else {
@@ -116,10 +119,7 @@ pub(super) fn layer(
     };
     Layer {
         name: node.name.clone(),
-        op: match pool {
-            Some(p) => format!("{}+{}", node.source, p.source),
-            None => node.source.clone(),
-        },
+        op: node.source.clone(),
         on,
         step,
         why,

@@ -10,7 +10,7 @@ use super::loops::{line, map_loops, uop};
 use super::pads::Deps;
 use super::rows::{self, Loaded, RowTile, gemm, reset};
 use super::stream::{Kind, Loops};
-use crate::isa::{AluOpcode, C_AIDX_BITS, Unit};
+use crate::isa::{AluOpcode, C_AIDX_BITS, Unit, Uop};
 use std::ops::Range;
 
 /// Output rows and blocks of a tile: as many as leave room for two tiles.
@@ -157,39 +157,88 @@ impl Maxima<'_> {
     /// Puts the steps into the stream, and gives the last one.
     pub(super) fn push(&self, d: &mut Device<'_>) -> Option<u32> {
         let first = self.positions().find(|&(ky, kx)| self.everywhere(ky, kx));
+        if let Some((ky0, kx0)) = first
+            && self
+                .window
+                .by_axes(kx0)
+                .is_some_and(|by_axes| by_axes < self.window.at_once())
+        {
+            self.push_columns(d, kx0);
+            let rows = (0..self.window.kernel[0]).filter(|ky| *ky != ky0);
+            let order = [ky0].into_iter().chain(rows);
+            return self.push_positions(d, order.map(|ky| (ky, kx0)), first);
+        }
         let others = self.positions().filter(|p| Some(*p) != first);
+        self.push_positions(d, first.into_iter().chain(others), first)
+    }
+
+    /// Largest values of columns, in the column that kernel column `kx0` meets.
+    fn push_columns(&self, d: &mut Device<'_>, kx0: u32) {
+        let w = self.window;
+        let (in_h, in_w) = (len(self.from.0), len(self.from.1));
+        for kx in (0..w.kernel[1]).filter(|kx| *kx != kx0) {
+            let xs = self.met(1, kx);
+            if xs.is_empty() {
+                continue;
+            }
+            let at =
+                |k: u32| xs.start * w.stride[1] + k * w.dilation[1] - w.pads[1] - self.from.1.start;
+            let uops: Vec<_> = (0..self.blocks)
+                .map(|b| {
+                    let block = self.staged + b * in_h * in_w;
+                    uop(block + at(kx0), block + at(kx), 0)
+                })
+                .collect();
+            let step = [in_w, w.stride[1]];
+            self.push_steps(d, &uops, map_loops(in_h, len(&xs), step, step), false);
+        }
+    }
+
+    /// The first position of all is copied, the others are compared.
+    fn push_positions(
+        &self,
+        d: &mut Device<'_>,
+        positions: impl Iterator<Item = (u32, u32)>,
+        first: Option<(u32, u32)>,
+    ) -> Option<u32> {
         let mut last = None;
-        for (ky, kx) in first.into_iter().chain(others) {
+        for (ky, kx) in positions {
             let (ys, xs) = (self.met(0, ky), self.met(1, kx));
             if ys.is_empty() || xs.is_empty() {
                 continue;
             }
-            let (opcode, imm) = if first == Some((ky, kx)) {
-                (AluOpcode::Add, Some(0))
-            } else {
-                (AluOpcode::Max, None)
-            };
             let (uops, loops) = self.steps(ky, kx, &ys, &xs);
-            for part in uops.chunks(d.uop_depth as usize) {
-                let kind = Kind::Alu {
-                    uops: part.to_vec(),
-                    loops,
-                    opcode,
-                    imm,
-                };
-                last = Some(d.push(kind, &Deps::default()));
-            }
+            last = self.push_steps(d, &uops, loops, first == Some((ky, kx)));
         }
         last
     }
 
-    fn steps(
+    fn push_steps(
         &self,
-        ky: u32,
-        kx: u32,
-        ys: &Range<u32>,
-        xs: &Range<u32>,
-    ) -> (Vec<crate::isa::Uop>, Loops) {
+        d: &mut Device<'_>,
+        uops: &[Uop],
+        loops: Loops,
+        copy: bool,
+    ) -> Option<u32> {
+        let (opcode, imm) = if copy {
+            (AluOpcode::Add, Some(0))
+        } else {
+            (AluOpcode::Max, None)
+        };
+        let mut last = None;
+        for part in uops.chunks(d.uop_depth as usize) {
+            let kind = Kind::Alu {
+                uops: part.to_vec(),
+                loops,
+                opcode,
+                imm,
+            };
+            last = Some(d.push(kind, &Deps::default()));
+        }
+        last
+    }
+
+    fn steps(&self, ky: u32, kx: u32, ys: &Range<u32>, xs: &Range<u32>) -> (Vec<Uop>, Loops) {
         let w = self.window;
         let (in_w, out_w) = (len(self.from.1), len(self.to.1));
         let at = |axis: usize, start: u32, k: u32, from: &Range<u32>| {

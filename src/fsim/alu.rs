@@ -1,138 +1,29 @@
 //! ALU: vector operations on the accumulators, with the pipeline's stale reads.
 
-use super::{
-    Core,
-    gemm::{uop, uop_index},
-};
-use crate::config::HwConfig;
-use crate::isa::{Alu, AluOpcode, U_DST_BITS, loop_trips, uop_trips};
-
-/// Two steps that follow each other too closely; the RTL asserts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hazard {
-    /// The later of the two steps, from 0.
-    pub step: u64,
-    /// Which rule.
-    pub kind: HazardKind,
-    /// The index on which they meet.
-    pub index: u32,
-}
-
-/// The assertions at the end of `TensorAluPipelined` (core/TensorAlu.scala).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HazardKind {
-    /// Immediate: the same destination in consecutive steps (`bypass_dst`).
-    Dst,
-    /// Registers: the source is the destination of the step before (`bypass_src`).
-    Src,
-}
-
-/// Indices of one step. `dst` and `src` have the widths of the RTL's
-/// registers, which the assertions compare; memories see their low bits.
-#[derive(Clone, Copy)]
-struct Step {
-    dst: u32,
-    src: u32,
-}
-
-/// The index generator (`TensorAluIndexGenerator`).
-struct Steps<'a> {
-    a: &'a Alu,
-    uops: &'a [u32],
-    trips: [u64; 3],
-    /// Loop sums have the width of the accumulator's address.
-    loop_mask: u32,
-    /// `dst_idx_r*` has the width of the wider of loop sum and uop field.
-    dst_mask: u32,
-    src_shift: u32,
-}
-
-impl<'a> Steps<'a> {
-    fn new(a: &'a Alu, uops: &'a [u32], c: &HwConfig) -> Self {
-        let acc_bits = c.acc_depth.trailing_zeros();
-        Self {
-            a,
-            uops,
-            trips: [
-                loop_trips(a.iter_out),
-                loop_trips(a.iter_in),
-                uop_trips(a.uop_bgn, a.uop_end),
-            ],
-            loop_mask: c.acc_depth - 1,
-            dst_mask: (1 << acc_bits.max(U_DST_BITS)) - 1,
-            src_shift: c.inp_depth.trailing_zeros(),
-        }
-    }
-
-    /// Calls `f` for each step in order until it returns false.
-    #[inline(always)]
-    fn each(&self, mut f: impl FnMut(Step) -> bool) {
-        let a = self.a;
-        let (mut dst_o, mut src_o) = (0u32, 0u32);
-        for _ in 0..self.trips[0] {
-            let (mut dst_i, mut src_i) = (dst_o, src_o);
-            for _ in 0..self.trips[1] {
-                for n in 0..self.trips[2] {
-                    let depth = self.uops.len() as u32;
-                    let (u0, u1, u2) = uop(self.uops[uop_index(a.uop_bgn, n, depth)]);
-                    let offset = (u2 << self.src_shift) | u1;
-                    let step = Step {
-                        dst: (dst_i + u0) & self.dst_mask,
-                        src: src_i + offset,
-                    };
-                    if !f(step) {
-                        return;
-                    }
-                }
-                dst_i = (dst_i + u32::from(a.dst_factor_in)) & self.loop_mask;
-                src_i = (src_i + u32::from(a.src_factor_in)) & self.loop_mask;
-            }
-            dst_o = (dst_o + u32::from(a.dst_factor_out)) & self.loop_mask;
-            src_o = (src_o + u32::from(a.src_factor_out)) & self.loop_mask;
-        }
-    }
-}
-
-#[inline(always)]
-fn op(opcode: AluOpcode, shift_left: bool, a: i32, b: i32) -> i32 {
-    match opcode {
-        AluOpcode::Min => a.min(b),
-        AluOpcode::Max => a.max(b),
-        AluOpcode::Add => a.wrapping_add(b),
-        AluOpcode::Shr if shift_left => a.wrapping_shl(b.wrapping_neg() as u32),
-        AluOpcode::Shr => a.wrapping_shr(b as u32),
-    }
-}
+use super::steps::{Step, Steps};
+use super::{Core, Simd};
+use crate::isa::{Alu, AluOpcode};
+use crate::mem::Scratchpads;
 
 /// Widest block that the configuration allows.
 const MAX_BLOCK: usize = 64;
 
-impl Core {
-    /// The first pair of steps on which the RTL asserts, if any.
-    pub fn alu_hazard(&self, a: &Alu) -> Option<Hazard> {
-        let steps = Steps::new(a, &self.pads.uop, &self.cfg);
-        let mut before: Option<u32> = None;
-        let (mut n, mut found) = (0, None);
-        steps.each(|s| {
-            let (index, kind) = match a.use_imm {
-                true => (s.dst, HazardKind::Dst),
-                false => (s.src, HazardKind::Src),
-            };
-            if before == Some(index) {
-                found = Some(Hazard {
-                    step: n,
-                    kind,
-                    index,
-                });
-                return false;
-            }
-            before = Some(s.dst);
-            n += 1;
-            true
-        });
-        found
-    }
+/// What all steps of an instruction share.
+struct Job<'a> {
+    steps: Steps<'a>,
+    acc: &'a mut [i32],
+    out: &'a mut [i8],
+    acc_mask: u32,
+    out_mask: u32,
+}
 
+/// An operation on one lane.
+trait Op: Copy {
+    /// Of the value at the destination and the value at the source.
+    fn of(self, dst: i32, src: i32) -> i32;
+}
+
+impl Core {
     /// Executes ALU.
     ///
     /// The read of the left operand (immediate) or of the source (registers)
@@ -141,43 +32,202 @@ impl Core {
     /// step is read one cycle later and is never stale.
     pub(super) fn alu(&mut self, a: &Alu) {
         match self.cfg.block {
-            16 => self.alu_lanes::<16>(a),
-            32 => self.alu_lanes::<32>(a),
-            4 => self.alu_lanes::<4>(a),
-            8 => self.alu_lanes::<8>(a),
-            _ => self.alu_lanes::<MAX_BLOCK>(a),
+            16 => self.alu_block::<16>(a),
+            32 => self.alu_block::<32>(a),
+            4 => self.alu_block::<4>(a),
+            8 => self.alu_block::<8>(a),
+            _ => self.alu_block::<MAX_BLOCK>(a),
         }
     }
 
-    fn alu_lanes<const B: usize>(&mut self, a: &Alu) {
+    fn alu_block<const B: usize>(&mut self, a: &Alu) {
         let c = &self.cfg;
-        let (acc_mask, out_mask) = (c.acc_depth - 1, c.out_depth - 1);
-        let p = &mut self.pads;
-        let (acc, out) = (&mut p.acc, &mut p.out);
-        let shift_left = a.imm < 0;
-        let imm = i32::from(a.imm);
-        let (mut last, mut before) = (u32::MAX, [0i32; B]);
-        Steps::new(a, &p.uop, c).each(|s| {
-            let (dst, src) = (s.dst & acc_mask, s.src & acc_mask);
-            let at = |i: u32| i as usize * B..(i as usize + 1) * B;
-            let mut other = [0i32; B];
-            other.copy_from_slice(if src == last { &before } else { &acc[at(src)] });
-            let cell = &mut acc[at(dst)];
-            before.copy_from_slice(cell);
-            last = dst;
-            if a.use_imm {
-                for (t, x) in cell.iter_mut().zip(&other) {
-                    *t = op(a.alu_opcode, shift_left, *x, imm);
-                }
-            } else {
-                for (t, y) in cell.iter_mut().zip(&other) {
-                    *t = op(a.alu_opcode, shift_left, *t, *y);
-                }
-            }
-            for (o, v) in out[at(s.dst & out_mask)].iter_mut().zip(cell.iter()) {
-                *o = *v as i8;
-            }
-            true
-        });
+        let Scratchpads { uop, acc, out, .. } = &mut self.pads;
+        let job = Job {
+            steps: Steps::new(a, uop, c),
+            acc,
+            out,
+            acc_mask: c.acc_depth - 1,
+            out_mask: c.out_depth - 1,
+        };
+        match self.packed.simd {
+            // SAFETY: the form was chosen among those that are available.
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx512Vnni => unsafe { avx512::<B>(job) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx2 | Simd::AvxVnni => unsafe { avx2::<B>(job) },
+            _ => lanes::<B>(job),
+        }
     }
+}
+
+/// The same loops with wider vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn avx512<const B: usize>(job: Job<'_>) {
+    lanes::<B>(job);
+}
+
+/// The same loops with wider vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2<const B: usize>(job: Job<'_>) {
+    lanes::<B>(job);
+}
+
+macro_rules! op {
+    ($name:ident, $x:ident, $y:ident, $value:expr) => {
+        #[derive(Clone, Copy)]
+        struct $name;
+
+        impl Op for $name {
+            #[inline(always)]
+            fn of(self, $x: i32, $y: i32) -> i32 {
+                $value
+            }
+        }
+    };
+}
+
+op!(Min, x, y, x.min(y));
+op!(Max, x, y, x.max(y));
+op!(Add, x, y, x.wrapping_add(y));
+op!(Right, x, y, x.wrapping_shr(y as u32));
+op!(Left, x, y, x.wrapping_shl(y.wrapping_neg() as u32));
+
+/// The source with an immediate.
+#[derive(Clone, Copy)]
+struct Imm<O>(O, i32);
+
+impl<O: Op> Op for Imm<O> {
+    #[inline(always)]
+    fn of(self, _dst: i32, src: i32) -> i32 {
+        self.0.of(src, self.1)
+    }
+}
+
+/// Picks the operation once for the instruction.
+#[inline(always)]
+fn lanes<const B: usize>(job: Job<'_>) {
+    let a = job.steps.a;
+    match (a.alu_opcode, a.imm < 0) {
+        (AluOpcode::Min, _) => either::<B, _>(job, Min),
+        (AluOpcode::Max, _) => either::<B, _>(job, Max),
+        (AluOpcode::Add, _) => either::<B, _>(job, Add),
+        (AluOpcode::Shr, true) => either::<B, _>(job, Left),
+        (AluOpcode::Shr, false) => either::<B, _>(job, Right),
+    }
+}
+
+#[inline(always)]
+fn either<const B: usize, O: Op>(job: Job<'_>, op: O) {
+    let a = job.steps.a;
+    if a.use_imm {
+        all::<B, _>(job, Imm(op, a.imm.into()));
+    } else {
+        all::<B, _>(job, op);
+    }
+}
+
+#[inline(always)]
+fn all<const B: usize, O: Op>(mut job: Job<'_>, op: O) {
+    if !job.steps.reads_are_fresh() {
+        return stale::<B, O>(job, op);
+    }
+    // No index wraps, or reads would not surely be fresh.
+    let steps = job.steps;
+    let a = steps.a;
+    let [outer, inner, uops] = steps.trips;
+    let [dst_out, dst_in] = [a.dst_factor_out, a.dst_factor_in].map(u32::from);
+    let [src_out, src_in] = [a.src_factor_out, a.src_factor_in].map(u32::from);
+    let first = steps.offsets(0);
+    for o in 0..outer as u32 {
+        let mut s = Step {
+            dst: o * dst_out,
+            src: o * src_out,
+        };
+        if uops == 1 {
+            (s.dst, s.src) = (s.dst + first.dst, s.src + first.src);
+            row::<B, O>(&mut job, op, s, [dst_in, src_in], inner as u32);
+            continue;
+        }
+        for _ in 0..inner {
+            for n in 0..uops {
+                let u = steps.offsets(n);
+                let (dst, src) = (s.dst + u.dst, s.src + u.src);
+                one::<B, O>(&mut job, op, Step { dst, src });
+            }
+            (s.dst, s.src) = (s.dst + dst_in, s.src + src_in);
+        }
+    }
+}
+
+/// `count` steps at equal distances.
+#[inline(always)]
+fn row<const B: usize, O: Op>(job: &mut Job<'_>, op: O, s: Step, by: [u32; 2], count: u32) {
+    let in_place = s.dst == s.src && by == [1, 1];
+    if in_place && s.dst + count <= job.out_mask + 1 {
+        let range = s.dst as usize * B..(s.dst + count) as usize * B;
+        let cells = job.acc[range.clone()].iter_mut();
+        for (t, o) in cells.zip(&mut job.out[range]) {
+            *t = op.of(*t, *t);
+            *o = *t as i8;
+        }
+        return;
+    }
+    let Step { mut dst, mut src } = s;
+    for _ in 0..count {
+        one::<B, O>(job, op, Step { dst, src });
+        (dst, src) = (dst + by[0], src + by[1]);
+    }
+}
+
+/// One step whose source is not the destination of the one before.
+#[inline(always)]
+fn one<const B: usize, O: Op>(job: &mut Job<'_>, op: O, s: Step) {
+    let at = |i: u32| i as usize * B..(i as usize + 1) * B;
+    let mut src = [0; B];
+    src.copy_from_slice(&job.acc[at(s.src)]);
+    write(
+        &mut job.acc[at(s.dst)],
+        &mut job.out[at(s.dst & job.out_mask)],
+        op,
+        &src,
+    );
+}
+
+/// Copies in and out keep the compiler from doubting that lanes are apart.
+#[inline(always)]
+fn write<const B: usize, O: Op>(acc: &mut [i32], out: &mut [i8], op: O, src: &[i32; B]) {
+    let (mut value, mut low) = ([0; B], [0; B]);
+    value.copy_from_slice(acc);
+    for (v, x) in value.iter_mut().zip(src) {
+        *v = op.of(*v, *x);
+    }
+    for (l, v) in low.iter_mut().zip(&value) {
+        *l = *v as i8;
+    }
+    acc.copy_from_slice(&value);
+    out.copy_from_slice(&low);
+}
+
+/// All steps, where the source of one may be the destination of the one before.
+fn stale<const B: usize, O: Op>(job: Job<'_>, op: O) {
+    let (mut last, mut before) = (u32::MAX, [0i32; B]);
+    job.steps.each(|s| {
+        let (dst, src) = (s.dst & job.acc_mask, s.src & job.acc_mask);
+        let at = |i: u32| i as usize * B..(i as usize + 1) * B;
+        let mut other = [0i32; B];
+        other.copy_from_slice(if src == last {
+            &before
+        } else {
+            &job.acc[at(src)]
+        });
+        let cell = &mut job.acc[at(dst)];
+        before.copy_from_slice(cell);
+        last = dst;
+        write(cell, &mut job.out[at(s.dst & job.out_mask)], op, &other);
+        true
+    });
 }

@@ -40,8 +40,12 @@ struct Pad<'a, T> {
     lanes: usize,
 }
 
-impl<T: Element> Pad<'_, T> {
-    fn depth(&self) -> usize {
+impl<'a, T: Element> Pad<'a, T> {
+    const fn new(cells: &'a mut [T], lanes: usize) -> Self {
+        Self { cells, lanes }
+    }
+
+    const fn depth(&self) -> usize {
         self.cells.len() / self.lanes
     }
 
@@ -98,33 +102,53 @@ impl Core {
             return Ok(());
         }
         let block = self.cfg.block as usize;
-        if l.memory_type == MemoryType::Wgt {
-            let width = usize::from(l.x_pad_0) + usize::from(l.x_size) + usize::from(l.x_pad_1);
-            let rows = usize::from(l.y_pad_0) + usize::from(l.y_size) + usize::from(l.y_pad_1);
-            self.packed.forget(l.sram_base.into(), rows * width);
-        }
-        let p = &mut self.pads;
+        let (c, p) = (&self.cfg, &mut self.pads);
+        // What comes before an error is copied too.
         match l.memory_type {
-            MemoryType::Uop => Pad {
-                cells: &mut p.uop,
-                lanes: 1,
+            MemoryType::Uop => Pad::new(&mut p.uop, 1).load(l, c.uop_bytes(), dram),
+            MemoryType::Acc => Pad::new(&mut p.acc, block).load(l, c.acc_bytes(), dram),
+            MemoryType::Inp => {
+                let done = Pad::new(&mut p.inp, block).load(l, c.inp_bytes(), dram);
+                pieces(
+                    l.sram_base.into(),
+                    elements(l),
+                    c.inp_depth as usize,
+                    |at, n| {
+                        self.packed.inputs(&p.inp, at, n);
+                    },
+                );
+                done
             }
-            .load(l, self.cfg.uop_bytes(), dram),
-            MemoryType::Wgt => Pad {
-                cells: &mut p.wgt,
-                lanes: block * block,
+            MemoryType::Wgt => {
+                let done = Pad::new(&mut p.wgt, block * block).load(l, c.wgt_bytes(), dram);
+                pieces(
+                    l.sram_base.into(),
+                    elements(l),
+                    c.wgt_depth as usize,
+                    |at, n| {
+                        self.packed.weights(&p.wgt, at, n);
+                    },
+                );
+                done
             }
-            .load(l, self.cfg.wgt_bytes(), dram),
-            MemoryType::Inp => Pad {
-                cells: &mut p.inp,
-                lanes: block,
-            }
-            .load(l, self.cfg.inp_bytes(), dram),
-            MemoryType::Acc => Pad {
-                cells: &mut p.acc,
-                lanes: block,
-            }
-            .load(l, self.cfg.acc_bytes(), dram),
         }
+    }
+}
+
+/// Elements that a LOAD writes, zeros among them.
+fn elements(l: &Load) -> usize {
+    let sum = |a: u8, n: u16, b: u8| usize::from(a) + usize::from(n) + usize::from(b);
+    sum(l.x_pad_0, l.x_size, l.x_pad_1) * sum(l.y_pad_0, l.y_size, l.y_pad_1)
+}
+
+/// Calls `f` with start and length of the pieces of `count` elements from `at`,
+/// which wrap at the depth; no more than all of them once.
+fn pieces(at: usize, count: usize, depth: usize, mut f: impl FnMut(usize, usize)) {
+    let at = at % depth;
+    let count = count.min(depth);
+    let now = count.min(depth - at);
+    f(at, now);
+    if count > now {
+        f(0, count - now);
     }
 }

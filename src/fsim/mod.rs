@@ -7,15 +7,22 @@
 //! Where upstream's functional simulator and the RTL disagree, this follows
 //! the RTL (`docs/validation.md` lists the differences).
 
+mod aligned;
 mod alu;
 mod gemm;
+mod hazard;
 mod kernel;
 mod load;
+mod pack;
+mod plan;
 mod run;
+mod simd;
+mod steps;
 mod store;
 
-pub use alu::{Hazard, HazardKind};
+pub use hazard::{Hazard, HazardKind};
 pub use run::{Limits, Outcome, RunError, Stop, run};
+pub use simd::Simd;
 
 use crate::config::HwConfig;
 use crate::isa::Insn;
@@ -26,16 +33,29 @@ use crate::mem::{Dram, OutOfRange, Scratchpads};
 pub struct Core {
     cfg: HwConfig,
     pads: Scratchpads,
-    packed: kernel::Packed,
+    packed: pack::Packed,
+    plan: plan::Plan,
 }
 
 impl Core {
-    /// A core after reset.
+    /// A core after reset, with the fastest form that the processor has.
     pub fn new(cfg: &HwConfig) -> Self {
+        Self::with_form(cfg, Simd::best(cfg.block))
+    }
+
+    /// A core after reset that computes in one form, or nothing if the
+    /// processor or the block does not allow it. All forms give the same bytes.
+    pub fn with_simd(cfg: &HwConfig, simd: Simd) -> Option<Self> {
+        simd.is_available(cfg.block)
+            .then(|| Self::with_form(cfg, simd))
+    }
+
+    fn with_form(cfg: &HwConfig, simd: Simd) -> Self {
         Self {
             cfg: cfg.clone(),
             pads: Scratchpads::new(cfg),
-            packed: kernel::Packed::new(cfg.wgt_depth as usize, cfg.block as usize),
+            packed: pack::Packed::new(cfg, simd),
+            plan: plan::Plan::default(),
         }
     }
 
@@ -46,7 +66,7 @@ impl Core {
 
     /// The scratchpads, to change them.
     pub fn pads_mut(&mut self) -> &mut Scratchpads {
-        self.packed.forget_all();
+        self.packed.forget();
         &mut self.pads
     }
 

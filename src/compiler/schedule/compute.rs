@@ -231,7 +231,8 @@ impl Scheduler<'_, '_> {
                 &none,
             );
         }
-        if let Some((inp, wgt)) = l.residual {
+        if let Some(r) = l.residual {
+            let (inp, wgt) = (r.inp, r.identity);
             let mut deps = self.d.pads.inp.before_read(inp);
             join(&mut deps, &self.d.pads.wgt.before_read(wgt));
             let src = self.d.pads.inp.start(inp).unwrap_or(0);

@@ -81,7 +81,14 @@ struct Loaded {
     /// For each input block that is needed: slot and first element.
     inputs: Vec<(u32, SlotId, u32)>,
     weights: Option<SlotId>,
-    residual: Option<(SlotId, SlotId)>,
+    residual: Option<Residual>,
+}
+
+/// Slots of a residual, and of the identity that adds it.
+#[derive(Debug, Clone, Copy)]
+struct Residual {
+    inp: SlotId,
+    identity: SlotId,
 }
 
 /// The weights' order in DRAM, and what the biases' segment holds.
@@ -294,30 +301,35 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let mut wgt_pins: Vec<SlotId> = Vec::new();
         if let Some(p) = pending {
             inp_pins.extend(p.inputs.iter().map(|i| i.1));
-            inp_pins.extend(p.residual.iter().map(|r| r.0));
+            inp_pins.extend(p.residual.iter().map(|r| r.inp));
             wgt_pins.extend(p.weights);
-            wgt_pins.extend(p.residual.iter().map(|r| r.1));
+            wgt_pins.extend(p.residual.iter().map(|r| r.identity));
         }
-        let mut loaded = Loaded {
-            step,
-            inputs: Vec::new(),
-            weights: None,
-            residual: None,
+        // The identity first: it must not overwrite what is loaded for this step.
+        let identity = match self.job.residual {
+            Some(_) if step.last => Some(self.identity(&wgt_pins)?),
+            _ => None,
         };
-        if step.last && self.job.residual.is_some() {
-            let slot = self.identity(&wgt_pins)?;
-            wgt_pins.push(slot);
-            loaded.residual = Some((slot, slot));
-        }
+        wgt_pins.extend(identity);
+        let (mut inputs, mut weights) = (Vec::new(), None);
         if let Some((bucket, group)) = step.group {
             let blocks = self.needed_blocks(step.spot, bucket, group);
-            loaded.inputs = self.inputs(step.spot, &blocks, &mut inp_pins)?;
-            loaded.weights = Some(self.weights(bucket, group, &wgt_pins)?);
+            inputs = self.inputs(step.spot, &blocks, &mut inp_pins)?;
+            weights = Some(self.weights(bucket, group, &wgt_pins)?);
         }
-        if let Some(r) = &mut loaded.residual {
-            r.0 = self.residual(step, &inp_pins)?;
-        }
-        Ok(loaded)
+        let residual = match identity {
+            Some(identity) => Some(Residual {
+                inp: self.residual(step, &inp_pins)?,
+                identity,
+            }),
+            None => None,
+        };
+        Ok(Loaded {
+            step,
+            inputs,
+            weights,
+            residual,
+        })
     }
 
     /// Input blocks that a group of weights meets in a spot, in order.
