@@ -7,11 +7,11 @@ mod model;
 mod mutation;
 #[path = "graph/operators.rs"]
 mod operators;
+#[path = "graph/proto.rs"]
+mod proto;
 #[path = "graph/roundtrip.rs"]
 mod roundtrip;
 #[path = "graph/shared.rs"]
 mod shared;
 #[path = "graph/zoo.rs"]
 mod zoo;
-#[path = "graph/proto.rs"]
-mod proto;

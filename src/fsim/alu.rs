@@ -189,7 +189,12 @@ fn one<const B: usize, O: Op>(job: &mut Job<'_>, op: O, s: Step) {
     let at = |i: u32| i as usize * B..(i as usize + 1) * B;
     let mut src = [0; B];
     src.copy_from_slice(&job.acc[at(s.src)]);
-    write(&mut job.acc[at(s.dst)], &mut job.out[at(s.dst & job.out_mask)], op, &src);
+    write(
+        &mut job.acc[at(s.dst)],
+        &mut job.out[at(s.dst & job.out_mask)],
+        op,
+        &src,
+    );
 }
 
 /// Copies in and out keep the compiler from doubting that lanes are apart.

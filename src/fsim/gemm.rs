@@ -122,11 +122,7 @@ unsafe fn tiles<const B: usize, K: Kernel<B>>(plan: &mut Plan, g: &Gemm, m: &mut
     for i in 0..a.trips {
         for j in 0..b.trips {
             let at = |f: [u32; 2]| i as u32 * f[0] + j as u32 * f[1];
-            let (dst, src, wgt) = (
-                at([a.dst, b.dst]),
-                at([a.src, b.src]),
-                at([a.wgt, b.wgt]),
-            );
+            let (dst, src, wgt) = (at([a.dst, b.dst]), at([a.src, b.src]), at([a.wgt, b.wgt]));
             for run in plan.runs() {
                 let mut tile = Tile {
                     dst: dst + run.dst,
@@ -234,8 +230,7 @@ unsafe fn one_by_one<const B: usize, K: Kernel<B>>(
     each_trip(g, |sum| {
         for &word in plan.words() {
             let index = uop(word);
-            let [dst, src, wgt] =
-                std::array::from_fn(|k| index[k].wrapping_add(sum[k]) & masks[k]);
+            let [dst, src, wgt] = std::array::from_fn(|k| index[k].wrapping_add(sum[k]) & masks[k]);
             let tile = Tile {
                 dst,
                 src,

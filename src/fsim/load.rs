@@ -109,16 +109,26 @@ impl Core {
             MemoryType::Acc => Pad::new(&mut p.acc, block).load(l, c.acc_bytes(), dram),
             MemoryType::Inp => {
                 let done = Pad::new(&mut p.inp, block).load(l, c.inp_bytes(), dram);
-                pieces(l.sram_base.into(), elements(l), c.inp_depth as usize, |at, n| {
-                    self.packed.inputs(&p.inp, at, n);
-                });
+                pieces(
+                    l.sram_base.into(),
+                    elements(l),
+                    c.inp_depth as usize,
+                    |at, n| {
+                        self.packed.inputs(&p.inp, at, n);
+                    },
+                );
                 done
             }
             MemoryType::Wgt => {
                 let done = Pad::new(&mut p.wgt, block * block).load(l, c.wgt_bytes(), dram);
-                pieces(l.sram_base.into(), elements(l), c.wgt_depth as usize, |at, n| {
-                    self.packed.weights(&p.wgt, at, n);
-                });
+                pieces(
+                    l.sram_base.into(),
+                    elements(l),
+                    c.wgt_depth as usize,
+                    |at, n| {
+                        self.packed.weights(&p.wgt, at, n);
+                    },
+                );
                 done
             }
         }

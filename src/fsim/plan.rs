@@ -126,8 +126,7 @@ impl Plan {
             run.count += 1;
         }
         let factors = loops(g).map(|l| [l.dst, l.src, l.wgt].map(|f| (l.trips - 1) * u64::from(f)));
-        self.most =
-            std::array::from_fn(|k| u64::from(most[k]) + factors[0][k] + factors[1][k]);
+        self.most = std::array::from_fn(|k| u64::from(most[k]) + factors[0][k] + factors[1][k]);
     }
 
     /// Whether no index of any step wraps.

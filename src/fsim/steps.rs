@@ -103,8 +103,6 @@ impl<'a> Steps<'a> {
     /// Calls `f` for each step in order until it returns false.
     #[inline(always)]
     pub(super) fn each(&self, mut f: impl FnMut(Step) -> bool) {
-        self.each_trip(|sum| {
-            (0..self.trips[2]).all(|n| f(self.step(sum, self.offsets(n))))
-        });
+        self.each_trip(|sum| (0..self.trips[2]).all(|n| f(self.step(sum, self.offsets(n)))));
     }
 }
