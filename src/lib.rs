@@ -10,6 +10,7 @@ pub mod asm;
 pub mod cli;
 pub mod compiler;
 pub mod config;
+pub mod cost;
 pub mod fsim;
 pub mod golden;
 pub mod graph;

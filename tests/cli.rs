@@ -60,6 +60,9 @@ fn help_and_version_are_no_errors() {
         assert_ne!(ok(dir.path(), args).out, "");
     }
     for c in [
+        "compile",
+        "infer",
+        "zoo",
         "run",
         "compare",
         "info",

@@ -5,7 +5,7 @@ mod errors;
 mod model;
 #[path = "graph/mutation.rs"]
 mod mutation;
-#[path = "graph/operators.rs"]
+#[path = "graph/operators/mod.rs"]
 mod operators;
 #[path = "graph/proto.rs"]
 mod proto;

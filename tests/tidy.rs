@@ -60,6 +60,7 @@ mod layers {
         ("config", &[]),
         ("isa", &[]),
         ("report", &[]),
+        ("cost", &[]),
         ("mem", &["config"]),
         ("golden", &["config"]),
         ("host", &[]),
@@ -82,7 +83,7 @@ mod layers {
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler", "verify",
+                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
             ],
         ),
     ];

@@ -619,13 +619,9 @@ fn a_full_queue_can_be_a_deadlock() {
         None,
     );
     assert_eq!(kinds(&p), ["missing-push"]);
-    let mut body = String::from(".config de10\n.launch m\n");
-    body += ".for i = 0..600\n  load.inp\n.end for\n";
-    // The first of load waits for a token that stands behind the others.
-    let body = body.replacen("  load.inp\n", "  load.inp\n", 1);
-    let blocked = body.replace(".launch m\n", ".launch m\n  load.inp pop_next\n")
-        + "  load.uop push_prev\n  finish\n";
-    let errors = check(&program(&blocked, None)).unwrap_err();
+    // The first of load waits for a token that stands behind 600 others.
+    let blocked = ".config de10\n.launch m\n  load.inp pop_next\n.for i = 0..600\n  load.inp\n.end for\n  load.uop push_prev\n  finish\n";
+    let errors = check(&program(blocked, None)).unwrap_err();
     assert!(
         matches!(&errors[..], [VerifyError::Cycle { queue: true, .. }]),
         "{errors:?}"

@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub model: String,
     /// On which simulator.
     pub sim: Which,
+    /// How many samples, the first ones, were simulated with their time.
+    pub timed: usize,
     /// The program.
     pub program: &'a Program,
     /// For each sample.
@@ -133,6 +135,10 @@ impl Report<'_> {
             line("float error", format!("{error:.4} of the outputs' size"));
         }
         match self.cycles() {
+            Some(cycles) if self.timed < n => line(
+                "cycles",
+                format!("{} a sample, counted on the first", thousands(cycles)),
+            ),
             Some(cycles) => line("cycles", format!("{} a sample", thousands(cycles))),
             None => line("cycles", format!("not counted by {}", self.sim.name())),
         }
@@ -211,17 +217,16 @@ impl Report<'_> {
         if !self.classifies() {
             return String::new();
         }
-        let mut t = Table::new(&["sample", "class", "value", "label"]);
+        let mut head = vec!["sample", "class", "value"];
+        head.extend(self.labels.as_ref().map(|_| "label"));
+        let mut t = Table::new(&head);
         for (n, answer) in self.answers.iter().enumerate() {
             let best = top(&answer.outputs[0], 1);
             let (class, value) = best.first().copied().unwrap_or((0, f32::NAN));
-            let label = self.labels.as_ref().map(|l| u64::from(l[n]));
-            t.row([
-                (n as u64).into(),
-                (class as u64).into(),
-                Cell::Number(format!("{value:.4}")),
-                label.into(),
-            ]);
+            let label = self.labels.as_ref().map(|l| Cell::from(u64::from(l[n])));
+            let value = Cell::Number(format!("{value:.4}"));
+            let row = [(n as u64).into(), (class as u64).into(), value];
+            t.row(row.into_iter().chain(label));
         }
         t.to_string()
     }
@@ -259,6 +264,7 @@ impl Report<'_> {
             "sim": self.sim.name(),
             "samples": n,
             "cycles": self.cycles(),
+            "timed_samples": self.timed,
             "host_wall_seconds": host.as_secs_f64(),
             "correct": self.correct(|a| class(&a.outputs)),
             "accuracy": accuracy(&|a| class(&a.outputs)),

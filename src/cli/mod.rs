@@ -12,6 +12,7 @@ mod compare_network;
 mod compare_programs;
 mod compile;
 mod config;
+mod cost;
 mod disasm;
 mod error;
 mod execute;
@@ -80,6 +81,7 @@ enum Command {
     Disasm(disasm::Disasm),
     ExportImage(export_image::ExportImage),
     Golden(golden::Golden),
+    Cost(cost::Cost),
     Config(config::Config),
 }
 
@@ -184,6 +186,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Disasm(c) => c.run(),
         Command::ExportImage(c) => c.run(),
         Command::Golden(c) => c.run(paint),
+        Command::Cost(c) => c.run(),
         Command::Config(c) => c.run(),
     }
 }

@@ -22,7 +22,7 @@ const NOISE_SAMPLES: usize = 2;
 const NOISE_SEED: u64 = 1;
 
 /// What scales are chosen by.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct CalibArgs {
     /// Real samples to choose scales by, in the formats of `vta infer --input` [default: what --input gives, else noise]
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -39,6 +39,8 @@ pub struct Prepared {
     pruned: Pruned,
     calib_are: String,
     net: QNet,
+    /// The masks as the integer network's layers have them.
+    masks: Masks,
 }
 
 /// A network with its blocks dropped, before scales are chosen.
@@ -58,7 +60,7 @@ pub fn read(model: &str, zoo: &ZooArgs, mask_args: &MaskArgs) -> Result<Pruned, 
     let mut graph = model::load(model, zoo)?;
     let mut masks = mask_args.load(&graph)?.unwrap_or_default();
     sparse::apply(&mut graph, &masks)?;
-    // A mask that keeps all says nothing, and a dense layer may be compiled in another form.
+    // A mask that keeps all says nothing.
     masks.retain(|_, m| m.count_kept() < m.blocks());
     Ok(Pruned {
         name: model.into(),
@@ -95,10 +97,12 @@ impl Pruned {
             let _progress = Progress::spinner("choose scales");
             quant::quantise(&self.graph, &calibration, &QuantOptions::default())?
         };
+        let masks = quant::conv_masks(&self.graph, &self.masks)?;
         Ok(Prepared {
             pruned: self,
             calib_are,
             net,
+            masks,
         })
     }
 }
@@ -150,7 +154,7 @@ impl Prepared {
     /// # Errors
     /// A network that the compiler cannot do.
     pub fn sparse(&self, config: &HwConfig) -> Result<Program, CliError> {
-        self.compile(config, Sparsity::Sparse(&self.pruned.masks))
+        self.compile(config, Sparsity::Sparse(&self.masks))
     }
 
     fn compile(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, CliError> {

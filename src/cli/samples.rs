@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 2 << 30;
 const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
 
 /// How values of files become values of the network.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Scaling {
     /// What is subtracted from each value first: one number, or one for each channel with commas
     #[arg(

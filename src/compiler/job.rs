@@ -2,6 +2,7 @@
 
 use super::cost::{Cost, Rows};
 use crate::config::HwConfig;
+use std::ops::Range;
 
 /// A map of vectors in DRAM: `[blocks][h][w]` elements of `block` int8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,21 @@ impl FMap {
     pub(super) fn plane(&self) -> u32 {
         self.h * self.w
     }
+
+    /// Vectors.
+    pub(super) fn vectors(&self) -> u64 {
+        u64::from(self.blocks) * u64::from(self.plane())
+    }
+
+    /// All of it, as a transfer.
+    pub(super) fn rows(&self) -> Rows {
+        Rows {
+            dram: self.base,
+            y: self.blocks,
+            x: self.plane(),
+            stride: self.plane(),
+        }
+    }
 }
 
 /// One weight element: which blocks it joins, at which kernel position.
@@ -44,6 +60,28 @@ pub(super) struct Tile {
     pub mask_block: u32,
 }
 
+/// A window of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PoolWindow {
+    /// Rows, columns.
+    pub kernel: [u32; 2],
+    /// Down, right.
+    pub stride: [u32; 2],
+    /// Down, right.
+    pub dilation: [u32; 2],
+    /// Top, left.
+    pub pads: [u32; 2],
+}
+
+/// A largest-value pool in the tile of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pooled {
+    /// The window.
+    pub window: PoolWindow,
+    /// Rows and columns of the pooled map.
+    pub map: FMap,
+}
+
 /// A convolution with everything that follows it.
 #[derive(Debug, Clone)]
 pub(super) struct ConvJob {
@@ -51,8 +89,11 @@ pub(super) struct ConvJob {
     pub layer: u32,
     /// Operand.
     pub input: FMap,
-    /// Result.
+    /// Result, before a pool.
     pub output: FMap,
+    /// Pool of the sums: limits and shifts keep the order of values, so they
+    /// come after it, on fewer.
+    pub pool: Option<Pooled>,
     /// Second operand, and its left shift.
     pub residual: Option<(FMap, u8)>,
     /// Down, right.
@@ -82,14 +123,7 @@ pub(super) struct ConvJob {
 
 /// Positions `lo..hi` of an output axis of `n` for which kernel position `k`
 /// meets one of the input's `len` elements.
-pub(super) fn valid(
-    n: u32,
-    len: u32,
-    stride: u32,
-    dilation: u32,
-    pad: u32,
-    k: u32,
-) -> std::ops::Range<u32> {
+pub(super) fn valid(n: u32, len: u32, stride: u32, dilation: u32, pad: u32, k: u32) -> Range<u32> {
     let at = k * dilation;
     let lo = pad.saturating_sub(at).div_ceil(stride);
     // y * stride + at - pad < len
@@ -99,18 +133,23 @@ pub(super) fn valid(
 
 impl ConvJob {
     /// Output rows for which a kernel row meets the input.
-    pub(super) fn rows_of(&self, ky: u32) -> std::ops::Range<u32> {
+    pub(super) fn rows_of(&self, ky: u32) -> Range<u32> {
         let (o, i) = (&self.output, &self.input);
         valid(o.h, i.h, self.stride[0], self.dilation[0], self.pads[0], ky)
     }
 
     /// Output columns for which a kernel column meets the input.
-    pub(super) fn cols_of(&self, kx: u32) -> std::ops::Range<u32> {
+    pub(super) fn cols_of(&self, kx: u32) -> Range<u32> {
         let (o, i) = (&self.output, &self.input);
         valid(o.w, i.w, self.stride[1], self.dilation[1], self.pads[1], kx)
     }
 
-    /// Accumulator vectors of a tile for each output vector: scratch of the slope included.
+    /// What is stored.
+    pub(super) fn stored(&self) -> &FMap {
+        self.pool.as_ref().map_or(&self.output, |p| &p.map)
+    }
+
+    /// Accumulator vectors for each vector that is stored: scratch of the slope included.
     pub(super) fn acc_per_vector(&self) -> u32 {
         match &self.leaky {
             None => 1,
@@ -118,8 +157,9 @@ impl ConvJob {
         }
     }
 
-    /// ALU cycles of one output vector.
-    pub(super) fn alu_cycles(&self) -> u64 {
+    /// ALU cycles: those of the start of the sum for each sum, the rest for
+    /// each vector that is stored.
+    pub(super) fn alu_cycles(&self, sums: u64, stored: u64) -> u64 {
         let shift = match &self.shifts {
             Some(_) => 2,
             None => u64::from(self.shift > 0),
@@ -130,8 +170,9 @@ impl ConvJob {
             // A copy each, a sum of two cycles for all but the first, the maximum.
             Some(k) => k.len() as u64 + 2 * (k.len() as u64 - 1) + 2,
         };
-        // The start of the sum, and two limits.
-        3 + shift + leaky + u64::from(self.post_shift > 0)
+        let pool = self.pool.map_or(0, |p| p.window.cycles());
+        // Two limits.
+        sums + stored * (2 + pool + shift + leaky + u64::from(self.post_shift > 0))
     }
 
     /// GEMM steps, those on padding left out.
@@ -140,7 +181,7 @@ impl ConvJob {
             u64::from(self.rows_of(t.ky).len() as u32) * u64::from(self.cols_of(t.kx).len() as u32)
         };
         let residual = match &self.residual {
-            Some(_) => u64::from(self.output.blocks) * u64::from(self.output.plane()),
+            Some(_) => self.output.vectors(),
             None => 0,
         };
         self.tiles.iter().map(steps).sum::<u64>() + residual
@@ -148,8 +189,7 @@ impl ConvJob {
 
     /// Cycles below which compute cannot go.
     pub(super) fn compute_floor(&self) -> u64 {
-        let vectors = u64::from(self.output.blocks) * u64::from(self.output.plane());
-        self.gemm_steps() + vectors * self.alu_cycles()
+        self.gemm_steps() + self.alu_cycles(self.output.vectors(), self.stored().vectors())
     }
 
     /// Cycles below which the memory cannot go: read beats of weights and of
@@ -183,22 +223,16 @@ impl ConvJob {
             let count = |v: &[bool]| v.iter().filter(|x| **x).count() as u64;
             needed += count(&rows) * count(&cols);
         }
-        let vectors = u64::from(self.output.blocks) * u64::from(self.output.plane());
         if self.residual.is_some() {
-            needed += vectors;
+            needed += self.output.vectors();
         }
         let read = beats(needed, c.inp_bytes()) + beats(contents.len() as u64, c.wgt_bytes());
-        let rows = Rows {
-            dram: self.output.base,
-            y: self.output.blocks,
-            x: self.output.plane(),
-            stride: self.output.plane(),
-        };
+        let rows = self.stored().rows();
         read.max(cost.store(&rows, c.out_bytes()))
     }
 }
 
-fn mark(seen: &mut [bool], range: std::ops::Range<u32>, stride: u32, at: u32, pad: u32) {
+fn mark(seen: &mut [bool], range: Range<u32>, stride: u32, at: u32, pad: u32) {
     for y in range {
         seen[(y * stride + at - pad) as usize] = true;
     }
@@ -207,27 +241,65 @@ fn mark(seen: &mut [bool], range: std::ops::Range<u32>, stride: u32, at: u32, pa
 /// A largest-value pool.
 #[derive(Debug, Clone)]
 pub(super) struct PoolJob {
-    /// Index of the layer.
-    pub layer: u32,
     /// Operand.
     pub input: FMap,
     /// Result.
     pub output: FMap,
-    /// Rows, columns.
-    pub kernel: [u32; 2],
-    /// Down, right.
-    pub stride: [u32; 2],
-    /// Down, right.
-    pub dilation: [u32; 2],
-    /// Top, left.
-    pub pads: [u32; 2],
+    /// The window.
+    pub window: PoolWindow,
+}
+
+impl PoolWindow {
+    /// ALU cycles of an output when all positions are compared one by one: a
+    /// copy, then register steps of two cycles.
+    pub(super) fn at_once(&self) -> u64 {
+        let [kh, kw] = self.kernel.map(u64::from);
+        2 * kh * kw - 1
+    }
+
+    /// ALU cycles of an output when columns are compared first, in place, in
+    /// the column that kernel column `kx0` meets. None where another output's
+    /// columns are among those that are overwritten.
+    pub(super) fn by_axes(&self, kx0: u32) -> Option<u64> {
+        let [kh, kw] = self.kernel.map(u64::from);
+        let free = |kx: u32| !(kx.abs_diff(kx0) * self.dilation[1]).is_multiple_of(self.stride[1]);
+        let all = (0..self.kernel[1]).all(|kx| kx == kx0 || free(kx));
+        all.then(|| u64::from(self.stride[0]) * 2 * (kw - 1) + 2 * kh - 1)
+    }
+
+    /// ALU cycles of an output in the cheaper way.
+    pub(super) fn cycles(&self) -> u64 {
+        let by_axes = (0..self.kernel[1]).filter_map(|kx| self.by_axes(kx));
+        by_axes.min().unwrap_or(u64::MAX).min(self.at_once())
+    }
+
+    /// Rows (axis 0) or columns (axis 1) of the input that outputs of a range meet.
+    pub(super) fn needed(&self, out: &Range<u32>, axis: usize, len: u32) -> Range<u32> {
+        let last = (self.kernel[axis] - 1) * self.dilation[axis];
+        needed(out, self.stride[axis], self.pads[axis], 0, last, len)
+    }
+}
+
+/// Positions that outputs of a range meet in an input axis of `len`, where the
+/// kernel reaches from `first` to `last`.
+pub(super) fn needed(
+    out: &Range<u32>,
+    stride: u32,
+    pad: u32,
+    first: u32,
+    last: u32,
+    len: u32,
+) -> Range<u32> {
+    let lo = (out.start * stride + first).saturating_sub(pad).min(len);
+    let hi = ((out.end - 1) * stride + last + 1)
+        .saturating_sub(pad)
+        .min(len);
+    lo..hi.max(lo)
 }
 
 /// Nearest-neighbour upsampling.
 #[derive(Debug, Clone)]
 pub(super) struct ResizeJob {
-    /// Index of the layer.
-    pub layer: u32,
     /// Operand.
     pub input: FMap,
     /// Result.

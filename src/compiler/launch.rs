@@ -1,14 +1,16 @@
 //! Compiles launches one after the other, and puts the program together.
 
+use super::device::{Device, Pads};
 use super::emit::{self, Bases, Emitted};
-use super::job::ConvJob;
+use super::job::{ConvJob, PoolJob, Pooled};
 use super::layers::{self, Lowered};
 use super::lower::{self, LayerMask};
 use super::place::{ALIGN, Places, map_dims};
-use super::schedule::{Device, Pads};
+use super::schedule::Tiling;
 use super::stream::{Geometry, Stream};
-use super::work::{Work, pool_job, resize_job};
-use super::{CompileError, Options, cost::Cost, pool, resize, tiling};
+use super::tiling::{self, At};
+use super::work::{Work, pool_job, pool_window, pooled, resize_job};
+use super::{CompileError, Options, cost::Cost, pool, resize};
 use crate::config::HwConfig;
 use crate::program::{Layer, On, Program, Segment, SegmentKind, Step};
 use crate::quant::{QNet, QNode, QOp};
@@ -18,6 +20,10 @@ pub(super) struct Build<'a> {
     net: &'a QNet,
     options: &'a Options<'a>,
     works: &'a [Work],
+    /// For each convolution the pool that alone reads it.
+    pool_of: Vec<Option<usize>>,
+    /// Pools that are in the tile of their convolution.
+    fused: Vec<bool>,
     /// For each node the step that it is in.
     pub step_of: Vec<u32>,
     launches: Vec<Vec<Emitted>>,
@@ -66,6 +72,13 @@ pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32,
     spans
 }
 
+fn unfit(node: &QNode) -> CompileError {
+    CompileError::Unsupported {
+        layer: node.name.clone(),
+        what: "no tile of it fits the scratchpads".into(),
+    }
+}
+
 fn geometry(c: &HwConfig) -> Geometry {
     let burst = c.beat_bytes() << c.mem_len_bits;
     Geometry {
@@ -86,6 +99,8 @@ impl<'a> Build<'a> {
             net,
             options,
             works,
+            pool_of: pooled(net, works),
+            fused: vec![false; net.nodes.len()],
             step_of: vec![0; net.nodes.len()],
             launches: Vec::new(),
             weights: Vec::new(),
@@ -112,6 +127,7 @@ impl<'a> Build<'a> {
             match self.works[n] {
                 Work::Conv => self.conv(n, node, places, &mut pads, &mut stream)?,
                 Work::Host => {}
+                _ if self.fused[n] => {}
                 _ => self.rows(n, node, places, &mut pads, &mut stream)?,
             }
         }
@@ -144,21 +160,77 @@ impl<'a> Build<'a> {
             map(node.output),
             node.inputs.get(1).map(|&t| map(t)),
         );
-        let job = lower::conv(n as u32, conv, &mask, maps, c.block);
-        let at = self.wgt_at();
-        let biases_at = self.biases.len() as u32 / c.block;
-        let chosen = tiling::choose(&job, c, pads, stream, at, biases_at).map_err(|_| {
-            CompileError::Unsupported {
-                layer: node.name.clone(),
-                what: "no tile of it fits the scratchpads".into(),
-            }
-        })?;
-        tracing::debug!(tiling = ?chosen.tiling, "tiled");
+        let mut job = lower::conv(n as u32, conv, &mask, maps, c.block);
+        let at = At {
+            weights: self.wgt_at(),
+            biases: self.biases.len() as u32 / c.block,
+        };
+        let unfit = |_| unfit(node);
+        let mut tiling = tiling::choose(&job, c, pads, stream, at).map_err(unfit)?;
+        if let Some(pool) = self.pool_of[n]
+            && let Some((with_pool, t)) =
+                self.with_pool(&job, tiling, pool, places, (pads, stream), at)
+        {
+            (job, tiling) = (with_pool, t);
+            self.fused[pool] = true;
+        }
+        tracing::debug!(?tiling, "tiled");
+        let placed = tiling::apply(&job, tiling, c, (pads, stream), at).map_err(unfit)?;
         self.biases.extend(&job.bias);
         self.biases.extend(job.shifts.iter().flatten());
-        self.place_weights(&job, &chosen.placed.weights);
-        self.lowered[n] = Some(Lowered::conv(&job, &mask, at, &chosen.placed.weights, c));
+        self.place_weights(&job, &placed.weights);
+        self.lowered[n] = Some(Lowered::conv(&job, &mask, at.weights, &placed.weights, c));
         Ok(())
+    }
+
+    /// The convolution with the pool in its tile, if that ends earlier than
+    /// one after the other.
+    fn with_pool(
+        &self,
+        job: &ConvJob,
+        tiling: Tiling,
+        pool: usize,
+        places: &Places,
+        (pads, stream): (&Pads, &mut Stream),
+        at: At,
+    ) -> Option<(ConvJob, Tiling)> {
+        let c = &self.options.config;
+        let Work::Pool(w) = self.works[pool] else {
+            return None;
+        };
+        let map = places.map(self.net, self.net.nodes[pool].output);
+        let window = pool_window(&w);
+        let fused = ConvJob {
+            pool: Some(Pooled { window, map }),
+            ..job.clone()
+        };
+        let fused_tiling = tiling::choose(&fused, c, pads, stream, at).ok()?;
+        let mark = stream.mark();
+        let mut trial = pads.clone();
+        let done = tiling::apply(&fused, fused_tiling, c, (&mut trial, stream), at);
+        let together = tiling::end(stream);
+        stream.rollback(&mark);
+        done.ok()?;
+        let mut trial = pads.clone();
+        let first = tiling::apply(job, tiling, c, (&mut trial, stream), at);
+        let mut device = Device {
+            pads: &mut trial,
+            stream,
+            layer: job.layer,
+            weights_at: at.weights,
+            biases_at: 0,
+            uop_depth: c.uop_depth,
+        };
+        let alone = PoolJob {
+            input: job.output,
+            output: map,
+            window,
+        };
+        let second = pool::pool(&alone, &mut device);
+        let apart = tiling::end(stream);
+        stream.rollback(&mark);
+        let better = first.is_err() || second.is_err() || together < apart;
+        better.then_some((fused, fused_tiling))
     }
 
     fn place_weights(&mut self, job: &ConvJob, order: &[u32]) {
@@ -201,24 +273,21 @@ impl<'a> Build<'a> {
             stream,
             weights_at: self.wgt_at(),
             biases_at: 0,
-            max_stride: 0xffff,
+            layer: n as u32,
             uop_depth: c.uop_depth,
         };
         let (done, lowered) = match self.works[n] {
             Work::Pool(w) => {
-                let job = pool_job(n as u32, &w, maps);
+                let job = pool_job(&w, maps);
                 (pool::pool(&job, &mut device), Lowered::pool(&job, c))
             }
             Work::Resize(factor) => {
-                let job = resize_job(n as u32, factor, maps);
+                let job = resize_job(factor, maps);
                 (resize::resize(&job, &mut device), Lowered::resize(&job, c))
             }
             _ => return Ok(()),
         };
-        done.map_err(|_| CompileError::Unsupported {
-            layer: node.name.clone(),
-            what: "no tile of it fits the scratchpads".into(),
-        })?;
+        done.map_err(|_| unfit(node))?;
         self.place_identity(1);
         self.lowered[n] = Some(lowered);
         Ok(())
@@ -291,15 +360,22 @@ impl<'a> Build<'a> {
         };
         let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
         let wgt_bytes = c.wgt_bytes();
-        let layers = self.net.nodes.iter().enumerate().map(|(n, node)| {
+        let nodes = self.net.nodes.iter().enumerate();
+        let layers = nodes.map(|(n, node)| {
             let step = self.step_of[n];
             let on = match steps.get(step as usize) {
                 Some(Step::Host(_)) => On::Host,
                 _ => On::Device,
             };
+            let pool = self.pool_of[n].filter(|&p| self.fused[p]);
+            let tile_of = self
+                .pool_of
+                .iter()
+                .position(|&p| self.fused[n] && p == Some(n));
             layers::layer(
                 self.net,
                 node,
+                [pool, tile_of].map(|m| m.map(|m| &self.net.nodes[m])),
                 self.lowered[n].as_ref(),
                 places,
                 (step, on),

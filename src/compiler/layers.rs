@@ -1,6 +1,6 @@
 //! The rows of the program's table of layers.
 
-use super::cost::{Cost, Rows};
+use super::cost::Cost;
 use super::job::{ConvJob, FMap, PoolJob, ResizeJob};
 use super::launch::{macs, masked};
 use super::lower::LayerMask;
@@ -39,10 +39,9 @@ impl Lowered {
 
     /// A pool: each input is copied once, each kernel position is a register step.
     pub(super) fn pool(job: &PoolJob, c: &HwConfig) -> Self {
-        let (inputs, outputs) = (vectors(&job.input), vectors(&job.output));
-        let positions = u64::from(job.kernel[0] * job.kernel[1]);
+        let (inputs, outputs) = (job.input.vectors(), job.output.vectors());
         Self::rows(
-            2 * inputs + outputs * (2 * positions - 1),
+            2 * inputs + outputs * job.window.cycles(),
             &job.input,
             &job.output,
             c,
@@ -51,17 +50,12 @@ impl Lowered {
 
     /// Upsampling: each output is cleared and copied.
     pub(super) fn resize(job: &ResizeJob, c: &HwConfig) -> Self {
-        Self::rows(2 * vectors(&job.output), &job.input, &job.output, c)
+        Self::rows(2 * job.output.vectors(), &job.input, &job.output, c)
     }
 
     fn rows(compute_floor: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {
-        let rows = Rows {
-            dram: o.base,
-            y: o.blocks,
-            x: o.plane(),
-            stride: o.plane(),
-        };
-        let read = vectors(i) * u64::from(c.inp_bytes()) / u64::from(c.beat_bytes());
+        let rows = o.rows();
+        let read = i.vectors() * u64::from(c.inp_bytes()) / u64::from(c.beat_bytes());
         Self {
             compute_floor,
             memory_floor: read.max(Cost::new(c).store(&rows, c.out_bytes())),
@@ -70,14 +64,12 @@ impl Lowered {
     }
 }
 
-fn vectors(m: &FMap) -> u64 {
-    u64::from(m.blocks) * u64::from(m.plane())
-}
-
-/// A layer's row.
+/// A layer's row. A convolution with a pool in its tile leaves the pool's
+/// result, and the pool's row takes nothing.
 pub(super) fn layer(
     net: &QNet,
     node: &QNode,
+    [pool, tile_of]: [Option<&QNode>; 2],
     lowered: Option<&Lowered>,
     places: &Places,
     (step, on): (u32, On),
@@ -118,6 +110,8 @@ pub(super) fn layer(
     }
     let why = if places.is_virtual(net, node) {
         "by placement: nothing moves".into()
+    } else if let Some(conv) = tile_of {
+        format!("in the tile of {}", conv.name)
     } else if on == On::Device {
         String::new()
     } else {
@@ -134,7 +128,7 @@ pub(super) fn layer(
         macs: macs(net, node),
         compute_floor: lowered.map_or(0, |l| l.compute_floor),
         memory_floor: lowered.map_or(0, |l| l.memory_floor),
-        output: places.region(net, node.output),
+        output: places.region(net, pool.unwrap_or(node).output),
         weights: map,
     }
 }

@@ -4,7 +4,7 @@
 use super::job::{ConvJob, FMap, Tile};
 use super::{CompileError, Sparsity};
 use crate::quant::{QConv, Shift};
-use crate::sparse::{BLOCK, BlockMask};
+use crate::sparse::{BLOCK, BlockMask, nonzero_blocks};
 use ndarray::Array4;
 
 /// A layer's mask in the form that the layer was compiled with.
@@ -51,16 +51,8 @@ pub(super) fn mask_of(
     if given.is_none() && keep_dense {
         return Ok(full);
     }
-    let mut mask = BlockMask {
-        dims,
-        kept: bitvec::vec::BitVec::repeat(false, dims.iter().product()),
-    };
-    for ((o, i, y, x), &w) in conv.weight.indexed_iter() {
-        let block = [o / BLOCK, i / BLOCK, y, x];
-        if w != 0 && given.is_none_or(|m| m.get(block)) {
-            mask.set(block, true);
-        }
-    }
+    let mask = given.cloned();
+    let mask = mask.unwrap_or_else(|| nonzero_blocks(conv.weight.view()));
     Ok(LayerMask { mask, sparse: true })
 }
 
@@ -179,6 +171,7 @@ pub(super) fn conv(
         layer,
         input,
         output,
+        pool: None,
         residual: residual.map(|r| (r, conv.residual_shift)),
         stride: w.stride.map(|x| x as u32),
         dilation: w.dilation.map(|x| x as u32),

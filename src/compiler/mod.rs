@@ -12,9 +12,11 @@
 //! | emit | `emit` | stream | micro-op batches, words |
 
 mod cost;
+mod device;
 mod emit;
 mod error;
 mod job;
+mod loops;
 mod lower;
 mod order;
 mod pads;
@@ -43,7 +45,7 @@ pub enum Sparsity<'a> {
     /// Nothing: zero blocks are computed like all others.
     #[default]
     Dense,
-    /// What masks drop, and every other 32x32 block of zeros.
+    /// What masks drop; in layers without a mask every 32x32 block of zeros.
     Sparse(&'a Masks),
 }
 

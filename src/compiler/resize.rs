@@ -1,9 +1,10 @@
 //! Schedules nearest-neighbour upsampling: an identity GEMM whose loops step
 //! over the outputs, for each place in the enlarged element.
 
+use super::device::{Device, DoesNotFit, Pads, len};
 use super::job::ResizeJob;
+use super::loops::{map_loops, uop};
 use super::rows::{self, Loaded, RowTile, gemm, reset};
-use super::schedule::{Device, DoesNotFit, Pads, map_loops, store, uop};
 use super::stream::Kind;
 use crate::isa::{C_AIDX_BITS, Unit};
 
@@ -47,18 +48,18 @@ pub(super) fn resize(job: &ResizeJob, d: &mut Device<'_>) -> Result<(), DoesNotF
         }
     }
     let each_tile = |d: &mut Device<'_>, l: Loaded| compute(job, d, &l);
-    rows::each(d, job.layer, &i, tiles, each_tile)
+    rows::each(d, &i, tiles, each_tile)
 }
 
 fn compute(job: &ResizeJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
     let (o, i) = (job.output, job.input);
     let [fy, fx] = job.factor;
     let t = &l.tile;
-    let nb = t.blocks.len() as u32;
-    let (in_size, out_size) = (t.in_rows.len() as u32 * i.w, t.rows.len() as u32 * o.w);
+    let nb = len(&t.blocks);
+    let (in_size, out_size) = (len(&t.in_rows) * i.w, len(&t.rows) * o.w);
     let slot = d.pads.acc.alloc(out_size * nb, &[])?;
     let out = d.pads.acc.start(slot).unwrap_or(0);
-    reset(d, job.layer, slot, out, out_size * nb);
+    reset(d, slot, out, out_size * nb);
     let src = d.pads.inp.start(l.inp).unwrap_or(0);
     let wgt = d.pads.wgt.start(l.identity).unwrap_or(0);
     let mut uops = Vec::new();
@@ -70,7 +71,7 @@ fn compute(job: &ResizeJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNo
             }
         }
     }
-    let loops = map_loops(t.in_rows.len() as u32, i.w, [fy * o.w, fx], [i.w, 1]);
+    let loops = map_loops(len(&t.in_rows), i.w, [fy * o.w, fx], [i.w, 1]);
     // No more micro-ops in an instruction than the scratchpad has.
     for part in uops.chunks(d.uop_depth as usize) {
         let kind = Kind::Gemm {
@@ -78,9 +79,9 @@ fn compute(job: &ResizeJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNo
             loops,
             reset: false,
         };
-        let op = gemm(d, job.layer, l, kind);
+        let op = gemm(d, l, kind);
         d.pads.acc.write(slot, Unit::Compute as usize, op);
     }
-    store(d, job.layer, &o, slot, out, &t.rows, &(0..o.w), &t.blocks);
+    d.store(&o, &t.area(&o), slot, out);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Who does what: the device what it can, the host the rest.
 
-use super::job::{FMap, PoolJob, ResizeJob};
+use super::device::Pads;
+use super::job::{FMap, PoolJob, PoolWindow, ResizeJob};
 use super::place::map_dims;
-use super::schedule::Pads;
 use super::{pool, resize};
 use crate::config::HwConfig;
 use crate::graph::Window;
@@ -48,12 +48,9 @@ fn maps(net: &QNet, node: &QNode, block: u32) -> Option<(FMap, FMap)> {
     Some((input, map(net, node.output, block)?))
 }
 
-/// The pool of a node.
-pub(super) fn pool_job(layer: u32, w: &Window, (input, output): (FMap, FMap)) -> PoolJob {
-    PoolJob {
-        layer,
-        input,
-        output,
+/// A pool's window.
+pub(super) fn pool_window(w: &Window) -> PoolWindow {
+    PoolWindow {
         kernel: w.kernel.map(|x| x as u32),
         stride: w.stride.map(|x| x as u32),
         dilation: w.dilation.map(|x| x as u32),
@@ -61,14 +58,18 @@ pub(super) fn pool_job(layer: u32, w: &Window, (input, output): (FMap, FMap)) ->
     }
 }
 
+/// The pool of a node.
+pub(super) fn pool_job(w: &Window, (input, output): (FMap, FMap)) -> PoolJob {
+    PoolJob {
+        input,
+        output,
+        window: pool_window(w),
+    }
+}
+
 /// The upsampling of a node.
-pub(super) fn resize_job(
-    layer: u32,
-    factor: [usize; 2],
-    (input, output): (FMap, FMap),
-) -> ResizeJob {
+pub(super) fn resize_job(factor: [usize; 2], (input, output): (FMap, FMap)) -> ResizeJob {
     ResizeJob {
-        layer,
         input,
         output,
         factor: factor.map(|x| x as u32),
@@ -77,7 +78,7 @@ pub(super) fn resize_job(
 
 /// Whether the device can do a pool.
 pub(super) fn pool_fits(net: &QNet, node: &QNode, w: &Window, c: &HwConfig) -> bool {
-    let job = maps(net, node, c.block).map(|m| pool_job(0, w, m));
+    let job = maps(net, node, c.block).map(|m| pool_job(w, m));
     job.is_some_and(|j| pool::tile(&j, &Pads::new(c)).is_some())
 }
 
@@ -93,7 +94,7 @@ pub(super) fn works(net: &QNet, c: &HwConfig) -> Vec<Work> {
         QOp::MaxPool(w) => Work::Pool(*w),
         // What the device has at hand is not sent through the host.
         QOp::Host(HostOp::Resize { factor }) => {
-            let job = maps(net, node, c.block).map(|m| resize_job(0, *factor, m));
+            let job = maps(net, node, c.block).map(|m| resize_job(*factor, m));
             let fits = job.is_some_and(|j| resize::tile(&j, &Pads::new(c)).is_some());
             let near = node.inputs.iter().all(|&t| int8(t) && computed(t));
             if fits && near {
@@ -105,4 +106,21 @@ pub(super) fn works(net: &QNet, c: &HwConfig) -> Vec<Work> {
         QOp::Host(_) => Work::Host,
     };
     net.nodes.iter().map(work).collect()
+}
+
+/// For each convolution whose only reader is a pool: the pool.
+pub(super) fn pooled(net: &QNet, works: &[Work]) -> Vec<Option<usize>> {
+    let pool_of = |node: &QNode| {
+        let QOp::Conv(_) = node.op else { return None };
+        let mut readers = net.nodes.iter().enumerate();
+        let mut readers = readers
+            .by_ref()
+            .filter(|(_, n)| n.inputs.contains(&node.output));
+        let (at, _) = readers.next()?;
+        let only = readers.next().is_none() && !net.outputs.contains(&node.output);
+        // A residual is added to each value before the pool.
+        let alone = node.inputs.len() == 1;
+        (only && alone && matches!(works[at], Work::Pool(_))).then_some(at)
+    };
+    net.nodes.iter().map(pool_of).collect()
 }

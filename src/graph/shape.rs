@@ -49,7 +49,7 @@ pub enum ShapeError {
     )]
     Window {
         /// The window.
-        window: Window,
+        window: Box<Window>,
         /// Rows of the input.
         height: usize,
         /// Columns of the input.
@@ -191,7 +191,7 @@ fn windowed(
     w: usize,
 ) -> Result<Vec<usize>, ShapeError> {
     let [ho, wo] = window.output(h, w).ok_or(ShapeError::Window {
-        window: *window,
+        window: Box::new(*window),
         height: h,
         width: w,
     })?;

@@ -5,6 +5,7 @@
 
 pub mod atomic;
 mod bundle;
+mod bundle_error;
 pub mod export;
 mod fit;
 mod host_step;
@@ -15,7 +16,8 @@ mod runs;
 mod validate;
 mod validate_network;
 
-pub use bundle::{BundleError, is_bundle};
+pub use bundle::is_bundle;
+pub use bundle_error::BundleError;
 pub use fit::Misfit;
 pub use host_step::HostStepError;
 pub use network::{HostStep, Layer, Layout, On, Region, WeightMap};

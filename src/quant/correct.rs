@@ -5,18 +5,20 @@ use super::calibrate::Calibration;
 use super::check::accumulator_bound;
 use super::emit::Link;
 use super::error::QuantError;
-use super::net::{QConv, QNet, QOp, QType};
+use super::net::{QConv, QNet, QOp, QTensorId, QType};
 use super::reference::{RunError, Step, Values, finish_all, shaped};
 use crate::host::Tensor;
 use rayon::prelude::*;
 
-/// Corrects biases on the first samples; the result has the outputs for each of them.
+/// Corrects biases on the first samples, or runs them only; the result has the
+/// tensors `judged` for each of them.
 ///
 /// # Errors
 /// As those of the integer reference.
 pub(crate) fn correct(
     net: &mut QNet,
     links: &[Link],
+    judged: &[QTensorId],
     calibration: &Calibration,
     samples: usize,
 ) -> Result<Vec<Vec<Tensor>>, QuantError> {
@@ -25,6 +27,12 @@ pub(crate) fn correct(
         .iter()
         .map(|s| Values::new(net, s))
         .collect::<Result<_, _>>()?;
+    // Where each tensor is read for the last time.
+    let mut last = vec![0; net.tensors.len()];
+    for (i, node) in net.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|t| last[t.0] = i);
+    }
+    judged.iter().for_each(|t| last[t.0] = usize::MAX);
     let mut links = links.iter().peekable();
     for i in 0..net.nodes.len() {
         let link = links.next_if(|l| l.node == i);
@@ -34,7 +42,7 @@ pub(crate) fn correct(
             (Step::Conv(plan), Some(link)) => {
                 let sums = all
                     .par_iter()
-                    .map(|v| Ok(plan.sums(&*v.ints(net, node.inputs[0])?)));
+                    .map(|v| Ok(plan.sums(&v.ints(net, node.inputs[0])?)));
                 let sums: Vec<Vec<i32>> = sums.collect::<Result<_, RunError>>()?;
                 let mut conv = plan.conv.clone();
                 if let QType::Int8 { exponent } = net.tensor(node.output).ty {
@@ -56,10 +64,15 @@ pub(crate) fn correct(
         };
         for (all, value) in all.iter_mut().zip(values) {
             all.put(net, node.output, value)?;
+            let done = node.inputs.iter().filter(|t| last[t.0] == i);
+            done.for_each(|t| all.0[t.0] = None);
         }
     }
-    let outputs = all.into_iter().map(|v| v.outputs(net));
-    Ok(outputs.collect::<Result<_, _>>()?)
+    let values = |all: &Values| -> Result<Vec<Tensor>, RunError> {
+        let judged = judged.iter().map(|t| all.get(net, *t).cloned());
+        judged.collect()
+    };
+    Ok(all.iter().map(values).collect::<Result<_, _>>()?)
 }
 
 /// Moves biases by the difference of the means, in whole steps of the sums.

@@ -1,7 +1,6 @@
 //! The integer network of a plan, for given exponents.
 
-use super::calibrate::Calibration;
-use super::error::QuantError;
+use super::calibrate::{Calibration, judged};
 use super::exponents::Groups;
 use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType, Shift};
 use super::plan::{Form, Kind, Linear, Plan, Step};
@@ -32,6 +31,14 @@ pub(crate) struct Link {
     pub before: TensorId,
 }
 
+/// A network before its biases are corrected.
+pub(crate) struct Emitted {
+    pub net: QNet,
+    pub links: Vec<Link>,
+    /// The tensors by which it is judged, all float.
+    pub judged: Vec<QTensorId>,
+}
+
 /// Integer tensors of the plan's, in both forms.
 struct Ids {
     int8: Vec<Option<QTensorId>>,
@@ -41,8 +48,8 @@ struct Ids {
 }
 
 impl Emit<'_, '_> {
-    /// The network, and its convolutions.
-    pub fn net(&self, exponents: &[i32]) -> Result<(QNet, Vec<Link>), QuantError> {
+    /// The network, and how it is linked to the graph.
+    pub fn net(&self, exponents: &[i32]) -> Emitted {
         let (plan, n) = (self.plan, self.plan.tensors.len());
         let mut net = QNet {
             name: plan.graph.name.clone(),
@@ -112,7 +119,9 @@ impl Emit<'_, '_> {
             let id = self.as_float(&mut net, &mut ids, *t, exponents);
             net.outputs.push(id);
         }
-        Ok((net, links))
+        let judged = judged(plan.graph);
+        let judged = judged.iter().filter_map(|t| ids.float[t.0]).collect();
+        Emitted { net, links, judged }
     }
 
     /// The tensor of a step's own result.

@@ -18,7 +18,7 @@ mod weights;
 pub use calibrate::{Calibration, Method, Origin};
 pub use check::{NetError, check};
 pub use error::QuantError;
-pub use masks::{MaskError, Maskable, apply_masks, check_masks, conv_masks, maskable};
+pub use masks::conv_masks;
 pub use net::{QConv, QNet, QNode, QOp, QTensor, QTensorId, QType, Shift};
 pub use quantise::{QuantOptions, quantise};
 pub use weights::PerChannel;

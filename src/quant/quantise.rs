@@ -3,7 +3,7 @@
 use super::calibrate::{Calibration, Method, Origin, TRIED};
 use super::check::check;
 use super::correct::correct;
-use super::emit::{Emit, FloatWeights};
+use super::emit::{Emit, Emitted, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
 use super::net::QNet;
@@ -11,6 +11,7 @@ use super::plan::{Kind, Plan, plan};
 use super::weights::{PerChannel, needed};
 use crate::graph::Graph;
 use crate::host::Tensor;
+use ndarray::{Array4, ArrayD};
 
 /// Part of the error that may stay for a changed step to be kept.
 const WORTH: f64 = 0.99;
@@ -37,7 +38,7 @@ impl Default for QuantOptions {
             per_channel: PerChannel::Auto,
             share_residual: true,
             correct_bias: true,
-            effort: 20_000_000_000,
+            effort: 10_000_000_000,
         }
     }
 }
@@ -122,28 +123,41 @@ impl Search<'_, '_> {
         let real = matches!(self.calibration.origin, Origin::Samples { .. });
         if self.options.method != Method::Best || !real {
             let exponents = self.exponents(self.options.method)?;
-            let (mut net, links) = self.emit.net(&exponents)?;
-            if self.options.correct_bias && real {
-                correct(&mut net, &links, self.calibration, usize::MAX)?;
+            if !real {
+                return Ok(self.emit.net(&exponents).net);
             }
-            return Ok(net);
+            return Ok(self.try_out(&exponents, self.samples(1))?.net);
         }
-        let mut best: Option<(Vec<i32>, Tried)> = None;
+        let methods = TRIED.len() as u64;
+        let samples = self.samples(methods);
+        let mut best: Option<(Vec<i32>, f64)> = None;
         let mut seen: Vec<Vec<i32>> = Vec::new();
         for method in TRIED {
             let exponents = self.exponents(method)?;
             if seen.contains(&exponents) {
                 continue;
             }
-            let tried = self.try_out(&exponents, usize::MAX)?;
-            tracing::debug!(?method, error = tried.error, "steps");
-            if best.as_ref().is_none_or(|(_, b)| tried.error < b.error) {
-                best = Some((exponents.clone(), tried));
+            let error = self.try_out(&exponents, samples)?.error;
+            tracing::debug!(?method, samples, error, "steps");
+            if best.as_ref().is_none_or(|(_, least)| error < *least) {
+                best = Some((exponents.clone(), error));
             }
             seen.push(exponents);
         }
-        let (exponents, tried) = best.ok_or(QuantError::NoSamples)?;
-        self.refine(exponents, tried)
+        let (start, _) = best.ok_or(QuantError::NoSamples)?;
+        let refined = self.refine(&start)?;
+        let all = self.samples(1);
+        let best = self.try_out(&start, all)?;
+        if refined == start {
+            return Ok(best.net);
+        }
+        let changed = self.try_out(&refined, all)?;
+        tracing::debug!(before = best.error, after = changed.error, "steps changed");
+        Ok(if changed.error < best.error {
+            changed.net
+        } else {
+            best.net
+        })
     }
 
     fn exponents(&self, method: Method) -> Result<Vec<i32>, QuantError> {
@@ -153,35 +167,43 @@ impl Search<'_, '_> {
         Ok(exponents)
     }
 
+    /// Samples that the effort allows for so many tries, at least a few.
+    fn samples(&self, tries: u64) -> usize {
+        let samples = self.options.effort / tries.max(1) / self.macs().max(1);
+        (samples as usize)
+            .max(4)
+            .min(self.calibration.samples.len())
+    }
+
     fn try_out(&self, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
-        let (mut net, links) = self.emit.net(exponents)?;
-        let links = if self.options.correct_bias {
-            &links[..]
-        } else {
-            &[]
-        };
-        let outputs = correct(&mut net, links, self.calibration, samples)?;
-        let error = distance(&self.calibration.outputs, &outputs);
+        let mut emitted = self.emit.net(exponents);
+        if !self.options.correct_bias {
+            emitted.links.clear();
+        }
+        let Emitted {
+            mut net,
+            links,
+            judged,
+        } = emitted;
+        let got = correct(&mut net, &links, &judged, self.calibration, samples)?;
+        let error = distance(&self.calibration.wants, &got);
         Ok(Tried { net, error })
     }
 
     /// Changes exponents one by one while the error falls and the effort lasts.
-    fn refine(&self, mut exponents: Vec<i32>, all: Tried) -> Result<QNet, QuantError> {
+    fn refine(&self, start: &[i32]) -> Result<Vec<i32>, QuantError> {
         let (plan, groups) = (self.emit.plan, self.emit.groups);
-        let runs = self.options.effort / self.macs().max(1);
-        // Few samples are enough to compare; each exponent has two neighbours.
-        let samples = runs / (2 * exponents.len().max(1) as u64);
-        let samples = (samples as usize)
-            .clamp(8, 32)
-            .min(self.calibration.samples.len());
-        let mut left = runs / samples.max(1) as u64;
+        let mut exponents = start.to_vec();
+        // Fewer samples mislead; each exponent has two neighbours, and may have them again.
+        let samples = self.calibration.samples.len().min(32);
+        let tries = self.options.effort / self.cost(samples).max(1);
+        let mut left = tries.min(6 * exponents.len() as u64);
         if left < 2 {
-            return Ok(all.net);
+            return Ok(exponents);
         }
-        let start = exponents.clone();
         let mut error = self.try_out(&exponents, samples)?.error;
         let mut improved = true;
-        'search: while improved {
+        while improved {
             improved = false;
             for group in 0..exponents.len() {
                 for step in [-1, 1] {
@@ -192,7 +214,7 @@ impl Search<'_, '_> {
                         continue;
                     }
                     if left == 0 {
-                        break 'search;
+                        return Ok(exponents);
                     }
                     left -= 1;
                     let tried = self.try_out(&changed, samples)?;
@@ -204,23 +226,21 @@ impl Search<'_, '_> {
                 }
             }
         }
-        if exponents == start {
-            return Ok(all.net);
-        }
-        let changed = self.try_out(&exponents, usize::MAX)?;
-        tracing::debug!(before = all.error, after = changed.error, "steps changed");
-        Ok(if changed.error < all.error {
-            changed.net
-        } else {
-            all.net
-        })
+        Ok(exponents)
+    }
+
+    /// What trying costs, in multiply-accumulates: samples, and weights that are made anew.
+    fn cost(&self, samples: usize) -> u64 {
+        let weights = self.emit.weights.iter().flatten();
+        let weights: usize = weights.map(|(w, _)| w.len()).sum();
+        self.macs() * samples as u64 + 32 * weights as u64
     }
 
     /// Multiply-accumulates of the network.
     fn macs(&self) -> u64 {
         let plan = self.emit.plan;
         let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
-            let (weight, _): &(ndarray::Array4<f32>, Vec<f32>) = weights.as_ref()?;
+            let (weight, _): &(Array4<f32>, Vec<f32>) = weights.as_ref()?;
             let pixels: usize = plan.tensor(step.output).dims.iter().skip(2).product();
             Some((weight.len() * pixels) as u64)
         };
@@ -232,15 +252,13 @@ impl Search<'_, '_> {
     }
 }
 
-/// Squared distance of outputs as part of their squares, summed over the outputs.
-fn distance(wants: &[Vec<Tensor>], got: &[Vec<Tensor>]) -> f64 {
+/// Squared distance of tensors as part of their squares, summed over the tensors.
+fn distance(wants: &[Vec<ArrayD<f32>>], got: &[Vec<Tensor>]) -> f64 {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     for (wants, got) in wants.iter().zip(got) {
         sums.resize(wants.len(), (0., 0.));
         for (sums, (want, got)) in sums.iter_mut().zip(wants.iter().zip(got)) {
-            let (Some(want), Some(got)) = (want.as_f32(), got.as_f32()) else {
-                continue;
-            };
+            let Some(got) = got.as_f32() else { continue };
             for (w, g) in want.iter().zip(got) {
                 let (w, d) = (f64::from(*w), f64::from(*w) - f64::from(*g));
                 sums.0 += d * d;

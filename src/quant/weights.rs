@@ -74,9 +74,12 @@ pub(super) fn quantise(
             Some(e) if uniform => Shift::Layer((steps.coarsest() - e) as u8),
             _ => Shift::Channel(shifts.collect()),
         };
-        conv.weight = Array4::from_shape_fn(weight.dim(), |at| {
-            round(f64::from(weight[at]), exponents[at.0]) as i8
-        });
+        conv.weight = Array4::zeros(weight.dim());
+        let channels = conv.weight.outer_iter_mut().zip(weight.outer_iter());
+        for ((mut to, from), e) in channels.zip(&exponents) {
+            let scale = 2_f64.powi(-e);
+            to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
+        }
         let scaled = bias.iter().zip(&exponents);
         conv.bias = scaled.map(|(b, e)| start(*b, steps.input + e)).collect();
         // Sums that could leave int32 get larger steps, if there are any.
@@ -106,8 +109,8 @@ pub(super) fn start(bias: f32, exponent: i32) -> i32 {
         .clamp(-most, most) as i32
 }
 
-fn round(x: f64, exponent: i32) -> f64 {
-    (x / 2_f64.powi(exponent)).round().clamp(-127., 127.)
+fn round(steps: f64) -> i8 {
+    steps.round().clamp(-127., 127.) as i8
 }
 
 fn choose(
@@ -166,12 +169,15 @@ fn choose(
 fn channel_error(weights: ArrayView3<'_, f32>, exponent: i32, squares: Option<&[f64]>) -> f64 {
     let step = 2_f32.powi(exponent);
     let scale = 1. / step;
+    // Adding it leaves no bits for fractions; a call of `round` takes much longer.
+    const ROUND: f32 = 12_582_912.;
     let mut total = 0.;
     for (i, weights) in weights.outer_iter().enumerate() {
         let sum: f32 = weights
             .iter()
             .map(|w| {
-                let d = (w * scale).round().clamp(-127., 127.) * step - w;
+                let q = (w * scale).clamp(-127., 127.) + ROUND - ROUND;
+                let d = q * step - w;
                 d * d
             })
             .sum();

@@ -18,7 +18,7 @@ pub struct Load {
     /// Tokens from compute.
     pub sem: Semaphore,
     /// inp, wgt.
-    tensor: [TensorLoad; 2],
+    pub(super) tensor: [TensorLoad; 2],
     elem_bytes: [u32; 2],
 }
 

@@ -10,8 +10,10 @@
 //! within a cycle is the rule; what units wait for is in `diagnose`.
 
 mod diagnose;
+mod fast;
 mod parts;
 
+use self::fast::{Seen, StoreLeap, leaps};
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
@@ -27,6 +29,7 @@ use crate::config::HwConfig;
 use crate::fsim::Core;
 use crate::isa::{Illegal, Insn, MemoryType, Unit};
 use crate::mem::Dram;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 /// An instruction word that fetch holds.
@@ -59,7 +62,9 @@ struct Machine<'a> {
     vme: Vme,
     port: ReadPort,
     write: WriteChannel,
-    core: Core,
+    /// Scratchpads: made when the first instruction needs them.
+    core: OnceCell<Core>,
+    cfg: &'a HwConfig,
     /// Cycle in which each unit's instruction left idle.
     started: [u64; 3],
     /// Cycle in which each unit's head came to the front.
@@ -69,6 +74,8 @@ struct Machine<'a> {
     states: [Option<UnitState>; 4],
     acc_writes: u64,
     stats: Stats,
+    store_leap: Option<StoreLeap>,
+    seen_stream: Option<Seen>,
 }
 
 /// What ends a run.
@@ -107,18 +114,25 @@ pub fn run<S: Sink>(
         }
         let next = m.next_wake();
         if next == u64::MAX {
+            m.settle_store(m.cycle);
             break m.hang(HangReason::Deadlock);
         }
         if next > m.cycle && options.jump {
             m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
         }
         if m.cycle > options.max_cycles {
+            m.settle_store(m.cycle);
             break m.hang(HangReason::MaxCycles);
+        }
+        if leaps::<S>(options.jump) {
+            m.leap_stream(options.max_cycles);
+            m.land_store();
         }
         let end = m.tick(sink)?;
         match end {
             None => m.cycle += 1,
             Some(End::Finish) => {
+                m.settle_store(m.cycle + 1);
                 m.drain()?;
                 break Status::Ok;
             }
@@ -127,6 +141,7 @@ pub fn run<S: Sink>(
                 insn,
                 cause,
             }) => {
+                m.settle_store(m.cycle + 1);
                 break Status::Assert {
                     module,
                     insn,
@@ -145,7 +160,7 @@ pub fn run<S: Sink>(
 
 impl<'a> Machine<'a> {
     fn new(
-        cfg: &HwConfig,
+        cfg: &'a HwConfig,
         dram: &'a mut Dram,
         insn_addr: u32,
         insn_count: u32,
@@ -175,13 +190,16 @@ impl<'a> Machine<'a> {
             vme: Vme::new(),
             port: ReadPort::new(cfg.mem_delay),
             write: WriteChannel::default(),
-            core: Core::new(cfg),
+            core: OnceCell::new(),
+            cfg,
             started: [0; 3],
             head_since: [0; 3],
             fetch_since: 0,
             states: [None; 4],
             acc_writes: 0,
             stats,
+            store_leap: None,
+            seen_stream: None,
         }
     }
 
@@ -249,6 +267,9 @@ impl<'a> Machine<'a> {
                 [is(Client::Uop), is(Client::Acc)],
                 [self.ready(Client::Uop), self.ready(Client::Acc)],
             ),
+            Part::Store if let Some(leap) = &self.store_leap => {
+                leap.end.saturating_sub(self.cycle + 1)
+            }
             Part::Store if self.write.is_busy() => 0,
             Part::Store => self.store.quiet(self.head(Unit::Store)),
             Part::Vme => self.vme.quiet(self.port.beat()),
@@ -329,9 +350,9 @@ impl<'a> Machine<'a> {
         if awake.has(Part::Compute) {
             let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
             let head = self.queues[Unit::Compute as usize].head();
-            let core = &self.core;
+            let (core, cfg) = (&self.core, self.cfg);
             let hazard = |i: &Insn| match i {
-                Insn::Alu(a) => core.alu_hazard(a),
+                Insn::Alu(a) => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
                 _ => None,
             };
             let data = [is(Client::Uop), is(Client::Acc)];
@@ -359,6 +380,9 @@ impl<'a> Machine<'a> {
             units[Unit::Store as usize] = out;
             written = self.write.tick(store.cmd, store.data);
             asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
+            if out.start && self.store.stage == Stage::Exe && leaps::<S>(self.jump) {
+                self.leap_store();
+            }
         }
         let (mut dispatch, mut arrived) = (None, None);
         if awake.has(Part::Fetch) {
@@ -551,7 +575,14 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let insn = q.index;
-        let done = self.core.exec(&q.insn, self.dram);
+        if q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
+            return Ok(());
+        }
+        self.core.get_or_init(|| Core::new(self.cfg));
+        let Some(core) = self.core.get_mut() else {
+            unreachable!()
+        };
+        let done = core.exec(&q.insn, self.dram);
         done.map_err(|cause| RunError::Transfer { unit, insn, cause })
     }
 

@@ -26,7 +26,7 @@ impl InsnQueue {
     /// An empty queue.
     pub fn new(capacity: u32) -> Self {
         Self {
-            entries: VecDeque::with_capacity(capacity as usize),
+            entries: VecDeque::new(),
             capacity: capacity as usize,
         }
     }

@@ -1,6 +1,7 @@
 //! A launch as the checks see it: decoded, and in short words for errors.
 
-use super::error::{InsnAt, VerifyError};
+use super::error::VerifyError;
+use super::names::InsnAt;
 use crate::config::HwConfig;
 use crate::isa::{Insn, loop_trips};
 use crate::program::{Launch, On, Program};

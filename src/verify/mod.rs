@@ -8,6 +8,7 @@ mod dram;
 mod error;
 mod flow;
 mod launch;
+mod names;
 mod race;
 mod report;
 mod set;
@@ -16,7 +17,8 @@ mod tokens;
 mod transfer;
 mod weights;
 
-pub use error::{AluRule, Conflict, InsnAt, Pad, Place, Tokens, VerifyError};
+pub use error::VerifyError;
+pub use names::{AluRule, Conflict, InsnAt, Pad, Place, Tokens};
 pub use report::Report;
 
 use crate::program::{Launch, On, Program, Region, Step};

@@ -1,6 +1,6 @@
 //! Who accessed a place last, and whether that is ordered before the next access.
 
-use super::error::Conflict;
+use super::names::Conflict;
 use super::tokens::Order;
 use crate::isa::Unit;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! What was proven, in numbers.
 
-use super::error::Tokens;
+use super::names::Tokens;
 use serde::Serialize;
 
 /// Counts of what was proven of a program.

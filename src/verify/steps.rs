@@ -1,6 +1,6 @@
 //! GEMM and ALU: which elements their steps touch, without going through the steps.
 
-use super::error::{AluRule, Pad};
+use super::names::{AluRule, Pad};
 use super::set::Set;
 use crate::config::HwConfig;
 use crate::isa::{Alu, Gemm, Uop};

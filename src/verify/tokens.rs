@@ -1,8 +1,9 @@
 //! Tokens: every pop has its push, nothing waits for itself, no semaphore
 //! counts past 255, and what is known to be over when an instruction starts.
 
-use super::error::{InsnAt, Tokens, VerifyError};
+use super::error::VerifyError;
 use super::launch::Context;
+use super::names::{InsnAt, Tokens};
 use crate::isa::{Deps, Insn, Unit};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};

@@ -1,7 +1,8 @@
 //! LOAD and STORE: which elements and which bytes.
 
-use super::error::{Pad, VerifyError};
+use super::error::VerifyError;
 use super::launch::Context;
+use super::names::Pad;
 use crate::config::HwConfig;
 use crate::isa::{Insn, MemoryType};
 

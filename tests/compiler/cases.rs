@@ -20,8 +20,17 @@ pub struct Conv {
     pub leaky: Option<Vec<u8>>,
     pub by_channel: bool,
     pub post_shift: u8,
-    pub density: f64,
+    pub kept: Kept,
     pub seed: u64,
+}
+
+/// Which blocks of a layer are kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Kept {
+    /// Each with this probability.
+    Share(f64),
+    /// Just one.
+    One,
 }
 
 /// Numbers that follow from a seed.
@@ -66,8 +75,12 @@ impl Conv {
         let mut weight = Array4::from_shape_vec(shape, weight).expect("as many weights");
         let dims = BlockMask::dims_for([self.co, ci, kh, kw]);
         let blocks = dims.iter().product();
+        let one = n.below(blocks as u64) as usize;
         let kept: BitVec = (0..blocks)
-            .map(|_| (n.below(1000) as f64) < self.density * 1000.0)
+            .map(|b| match self.kept {
+                Kept::Share(density) => (n.below(1000) as f64) < density * 1000.0,
+                Kept::One => b == one,
+            })
             .collect();
         let mask = BlockMask { dims, kept };
         for ((o, i, y, x), w) in weight.indexed_iter_mut() {
@@ -164,7 +177,10 @@ prop_compose! {
         ],
         by_channel in any::<bool>(),
         post_shift in prop_oneof![3 => Just(0_u8), 1 => 1..4_u8],
-        density in prop_oneof![Just(1.0), Just(0.5), Just(0.1), Just(0.0)],
+        kept in prop_oneof![
+            prop::sample::select(vec![1.0, 0.5, 0.1, 0.0]).prop_map(Kept::Share),
+            Just(Kept::One),
+        ],
         seed in any::<u64>(),
     ) -> Conv {
         let span = |i: usize| {
@@ -187,7 +203,7 @@ prop_compose! {
             leaky,
             by_channel,
             post_shift,
-            density,
+            kept,
             seed,
         }
     }

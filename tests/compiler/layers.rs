@@ -1,6 +1,6 @@
 //! One layer, on every configuration, dense and sparse.
 
-use crate::cases::{Conv, Numbers, convs, windows};
+use crate::cases::{Conv, Kept, Numbers, convs, windows};
 use crate::support::network::{INT8, Sim, int8, node, run};
 use proptest::prelude::*;
 use vta::compiler::{Options, Sparsity, compile};
@@ -49,6 +49,27 @@ proptest! {
         check(&net, sparsity, config, conv.seed);
     }
 
+    /// The pool may be in the tile of the convolution.
+    #[test]
+    fn convolutions_with_a_pool(conv in convs(), pool in windows(), config in configs(), sparse in any::<bool>()) {
+        let conv = Conv { residual: false, ..conv };
+        let [_, c, h, w] = conv.out().expect("a result");
+        let kernel = [0, 1].map(|i| pool.kernel[i].min([h, w][i]));
+        let window = Window {
+            kernel,
+            pads: std::array::from_fn(|i| pool.pads[i].min(kernel[i % 2] - 1)),
+            dilation: [1, 1],
+            ..pool
+        };
+        let (mut net, masks) = conv.net();
+        let shape = Conv { co: c, ci: c, groups: c, size: [h, w], window, ..conv.clone() };
+        let sums = net.outputs[0];
+        let y = node(&mut net, QOp::MaxPool(window), &[sums], &shape.out().expect("a result"));
+        net.outputs = vec![y];
+        let sparsity = if sparse { Sparsity::Sparse(&masks) } else { Sparsity::Dense };
+        check(&net, sparsity, config, conv.seed);
+    }
+
     #[test]
     fn pools(window in windows(), c in 1..70_usize, extra in [0..=20_usize, 0..=20], config in configs(), seed in any::<u64>()) {
         let window = Window {
@@ -60,7 +81,7 @@ proptest! {
         let size = [0, 1].map(|i| window.kernel[i] + extra[i]);
         let shape = Conv {
             co: c, ci: c, groups: c, size, window, residual: false, leaky: None,
-            by_channel: false, post_shift: 0, density: 1.0, seed,
+            by_channel: false, post_shift: 0, kept: Kept::Share(1.0), seed,
         };
         let mut net = QNet::default();
         let x = net.add_tensor("x", &[1, c, size[0], size[1]], INT8);

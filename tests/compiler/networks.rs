@@ -1,7 +1,7 @@
 //! Networks of several layers: residuals, concatenations and slices by
 //! placement, pools, steps of the host in between.
 
-use crate::cases::{Conv, Numbers};
+use crate::cases::{Conv, Kept, Numbers};
 use crate::layers::check;
 use crate::support::network::{INT8, node};
 use proptest::prelude::*;
@@ -65,7 +65,12 @@ fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
                     leaky: None,
                     by_channel: n.below(4) == 0,
                     post_shift: 0,
-                    density: [1.0, 0.5, 0.2][n.below(3) as usize],
+                    kept: [
+                        Kept::Share(1.0),
+                        Kept::Share(0.5),
+                        Kept::Share(0.2),
+                        Kept::One,
+                    ][n.below(4) as usize],
                     seed: n.next(),
                 };
                 if n.below(5) == 0 {

@@ -220,7 +220,8 @@ fn sums_that_may_leave_int32_are_refused() {
 #[test]
 fn errors_name_the_node() {
     let conv = plain(Array4::zeros((4, 2, 3, 3)), vec![0; 4]);
-    let broken: [(&str, fn(&mut QConv)); 6] = [
+    type Change = fn(&mut QConv);
+    let broken: [(&str, Change); 6] = [
         ("3 shifts", |q| q.shift = Shift::Channel(vec![0; 3])),
         ("shifted by 32", |q| q.shift = Shift::Layer(32)),
         ("groups", |q| q.groups = 3),

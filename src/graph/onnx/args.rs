@@ -182,7 +182,7 @@ pub(super) fn split(n: &OnnxNode<'_>, dims: &[usize]) -> Res<(usize, Vec<usize>)
         }
         None => {
             let each = size.div_ceil(count);
-            let even = n.has("num_outputs") || size % count == 0;
+            let even = n.has("num_outputs") || size.is_multiple_of(count);
             let last = size.checked_sub(each * (count - 1));
             match last {
                 Some(last) if even => [vec![each; count - 1], vec![last]].concat(),

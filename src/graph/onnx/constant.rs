@@ -150,14 +150,8 @@ fn half(bits: u16) -> f32 {
 
 /// The elements of `raw`, little-endian.
 fn raw<const N: usize, T>(bytes: &[u8], f: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let exact = bytes.chunks_exact(N);
-    exact
-        .map(|c| {
-            let mut b = [0; N];
-            b.copy_from_slice(c);
-            f(b)
-        })
-        .collect()
+    let (elements, _) = bytes.as_chunks::<N>();
+    elements.iter().map(|b| f(*b)).collect()
 }
 
 /// Dimensions and number of elements, checked to be within limits.

@@ -13,7 +13,7 @@ pub struct OnnxError {
     /// Name of the tensor.
     pub tensor: Option<String>,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 impl fmt::Display for OnnxError {

@@ -159,9 +159,9 @@ impl Writer<'_> {
         dims: &[usize],
         values: impl IntoIterator<Item = &'b f32>,
     ) -> String {
-        let mut raw = Vec::with_capacity(4 * dims.iter().product::<usize>());
-        for v in values {
-            raw.extend(v.to_le_bytes());
+        let mut raw = vec![0; 4 * dims.iter().product::<usize>()];
+        for (bytes, v) in raw.chunks_exact_mut(4).zip(values) {
+            bytes.copy_from_slice(&v.to_le_bytes());
         }
         self.store(name, dims, ty::FLOAT, raw)
     }

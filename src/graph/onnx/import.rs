@@ -8,7 +8,7 @@ use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProt
 use super::{fold, ops, order, simplify};
 use crate::graph::shape::{MAX_ELEMENTS, ShapeError, elements};
 use crate::graph::{Constant, Graph, Op, TensorId};
-use ndarray::ArrayD;
+use ndarray::{Array, ArrayD, Dimension};
 use prost::Message;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
         file: file_name.to_owned(),
         node: None,
         tensor: None,
-        problem,
+        problem: Box::new(problem),
     };
     let model = ModelProto::decode(bytes).map_err(|e| whole(Problem::Decode(e.to_string())))?;
     let ours = |domain: &str| domain.is_empty() || domain == "ai.onnx";
@@ -48,7 +48,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
         file: file_name.to_owned(),
         node: place,
         tensor: fault.tensor,
-        problem: fault.problem,
+        problem: Box::new(fault.problem),
     })
 }
 
@@ -359,8 +359,13 @@ impl Importer {
 }
 
 /// Refuses NaN and infinity.
-pub(super) fn finite<'a>(name: &str, values: impl IntoIterator<Item = &'a f32>) -> Res<()> {
-    match values.into_iter().enumerate().find(|(_, v)| !v.is_finite()) {
+pub(super) fn finite<D: Dimension>(name: &str, values: &Array<f32, D>) -> Res<()> {
+    // Without a way out of the loop it takes many values at once.
+    let all = |s: &[f32]| s.iter().fold(true, |all, v| all & v.is_finite());
+    if values.as_slice_memory_order().is_some_and(all) {
+        return Ok(());
+    }
+    match values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),
         Some((index, v)) => Err(Fault::at(name, Problem::NonFinite { index, value: *v })),
     }

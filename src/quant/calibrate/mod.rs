@@ -5,7 +5,7 @@ mod stats;
 
 use super::error::QuantError;
 use super::float;
-use crate::graph::Graph;
+use crate::graph::{Graph, Op, TensorId};
 use crate::host::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +16,9 @@ pub use method::Method;
 pub(crate) use method::TRIED;
 use stats::{Extent, extent};
 pub(crate) use stats::{Stats, covering};
+
+/// Samples whose statistics are in memory at once; no result depends on it.
+const AT_ONCE: usize = 16;
 
 /// What the samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +43,8 @@ pub struct Calibration {
     /// What the samples are.
     pub origin: Origin,
     pub(crate) samples: Vec<Vec<Tensor>>,
-    /// The float network's outputs for each sample.
-    pub(crate) outputs: Vec<Vec<Tensor>>,
+    /// The float network's values of [`judged`] tensors for each sample.
+    pub(crate) wants: Vec<Vec<ArrayD<f32>>>,
     /// By tensor.
     pub(crate) tensors: Vec<Stats>,
 }
@@ -101,48 +104,61 @@ impl Calibration {
                     .enumerate()
                     .map(|(t, v)| extent(v.as_ref()).ok_or_else(|| not_finite(graph, t, i)));
                 let extents: Vec<Extent> = extents.collect::<Result<_, _>>()?;
-                let outputs = graph.outputs.iter().filter_map(|t| values[t.0].clone());
-                Ok((extents, outputs.map(Tensor::F32).collect()))
+                let wants = judged(graph).into_iter();
+                Ok((extents, wants.filter_map(|t| values[t.0].clone()).collect()))
             })
             .collect();
         let mut most = vec![Extent::default(); graph.tensors().len()];
-        let mut outputs = Vec::new();
+        let mut wants = Vec::new();
         for sample in extents {
-            let (extents, values): (Vec<Extent>, Vec<Tensor>) = sample?;
+            let (extents, values): (Vec<Extent>, Vec<ArrayD<f32>>) = sample?;
             for (most, extent) in most.iter_mut().zip(extents) {
                 most.include(extent);
             }
-            outputs.push(values);
+            wants.push(values);
         }
-        let parts: Vec<Result<Vec<Stats>, QuantError>> = samples
-            .par_iter()
-            .map(|s| {
-                let values = float::trace(graph, s)?;
-                let stats = values.iter().zip(&most);
-                Ok(stats.map(|(v, m)| Stats::new(v.as_ref(), *m)).collect())
-            })
-            .collect();
         let mut tensors: Vec<Stats> = Vec::new();
-        for part in parts {
-            let part = part?;
-            if tensors.is_empty() {
-                tensors = part;
-            } else {
-                let pairs = tensors.iter_mut().zip(part);
-                pairs.for_each(|(all, one)| all.include(one));
+        for some in samples.chunks(AT_ONCE) {
+            let parts: Vec<Result<Vec<Stats>, QuantError>> = some
+                .par_iter()
+                .map(|s| {
+                    let values = float::trace(graph, s)?;
+                    let stats = values.iter().zip(&most);
+                    Ok(stats.map(|(v, m)| Stats::new(v.as_ref(), *m)).collect())
+                })
+                .collect();
+            for part in parts {
+                let part = part?;
+                if tensors.is_empty() {
+                    tensors = part;
+                } else {
+                    let pairs = tensors.iter_mut().zip(part);
+                    pairs.for_each(|(all, one)| all.include(one));
+                }
             }
         }
         Ok(Self {
             origin,
             samples,
-            outputs,
+            wants,
             tensors,
         })
     }
 }
 
+/// The tensors by which an integer network is judged, one for each output: the
+/// output, or what goes into its softmax or sigmoid. Those make much of some
+/// errors and hide others, so few samples would decide.
+pub(crate) fn judged(graph: &Graph) -> Vec<TensorId> {
+    let judged = |t: &TensorId| match graph.producer(*t) {
+        Some(node) if matches!(node.op, Op::Softmax { .. } | Op::Sigmoid) => node.inputs[0],
+        _ => *t,
+    };
+    graph.outputs.iter().map(judged).collect()
+}
+
 fn not_finite(graph: &Graph, tensor: usize, sample: usize) -> QuantError {
-    let t = crate::graph::TensorId(tensor);
+    let t = TensorId(tensor);
     let node = graph.producer(t).map_or("input", |n| &n.name);
     QuantError::Sample {
         tensor: graph.tensor(t).name.clone(),

@@ -48,6 +48,9 @@ pub(super) struct Chain {
     pub source: Vec<&'static str>,
     /// The nodes behind the first.
     pub absorbed: Vec<usize>,
+    /// Limits behind a max pool that were taken in: the largest of limited
+    /// values is the limited largest value.
+    pub hoisted: Vec<usize>,
     /// The dimension of the result that counts its channels.
     pub axis: usize,
     /// Whether a second operand can have the result's form.
@@ -64,6 +67,7 @@ impl Chain {
             last: index,
             source: vec![node.op.name()],
             absorbed: Vec::new(),
+            hoisted: Vec::new(),
             axis,
             may_add: true,
             clipped: false,
@@ -72,17 +76,35 @@ impl Chain {
 
     /// Takes in the nodes that follow, as long as each is the only reader of the one before.
     pub fn extend(&mut self, graph: &Graph, nodes: &[&Node], readers: &Readers, taken: &[bool]) {
-        while let Some(next) = readers.only(self.end) {
+        while let Some(next) = readers.only(self.end).filter(|n| !taken[*n]) {
             let node = nodes[next];
-            if taken[next] || !self.take(graph, nodes, readers, node) {
-                break;
+            if matches!(node.op, Op::MaxPool(_)) {
+                self.hoist(nodes, readers, node);
+                return;
             }
-            if !matches!(node.op, Op::Reshape) {
+            if !self.take(graph, nodes, readers, node) {
+                return;
+            }
+            if !same_on_device(graph, node) {
                 self.source.push(node.op.name());
             }
             self.end = node.output;
             self.last = next;
             self.absorbed.push(next);
+        }
+    }
+
+    fn hoist(&mut self, nodes: &[&Node], readers: &Readers, pool: &Node) {
+        let mut end = pool.output;
+        while let Some(next) = readers.only(end) {
+            match nodes[next].op {
+                Op::Relu => self.limit(0., f32::INFINITY),
+                Op::Clip { min, max } => self.limit(min, max),
+                _ => return,
+            }
+            self.source.push(nodes[next].op.name());
+            self.hoisted.push(next);
+            end = nodes[next].output;
         }
     }
 
@@ -125,11 +147,7 @@ impl Chain {
             }
             Op::Relu => self.limit(0., f32::INFINITY),
             Op::Clip { min, max } => self.limit(*min, *max),
-            Op::Reshape => {
-                let to = &graph.tensor(node.output).dims;
-                return self.axis == 1 && Map::of(dims).is_some() && Map::of(dims) == Map::of(to);
-            }
-            _ => return false,
+            _ => return self.axis == 1 && same_on_device(graph, node),
         }
         true
     }
@@ -141,6 +159,21 @@ impl Chain {
         self.linear.clip = (within(low), within(high));
         self.clipped = true;
     }
+}
+
+/// Whether a node's result has the bytes of its operand on the device: `[1, c, 1, 1]`
+/// and `[1, c]`, or a pool over single values.
+pub(super) fn same_on_device(graph: &Graph, node: &Node) -> bool {
+    let [x] = node.inputs[..] else { return false };
+    let (from, to) = (&graph.tensor(x).dims, &graph.tensor(node.output).dims);
+    let nothing = match &node.op {
+        Op::Reshape => true,
+        Op::MaxPool(w) | Op::AveragePool { window: w, .. } => {
+            w.kernel == [1, 1] && w.stride == [1, 1] && w.pads == [0; 4]
+        }
+        _ => false,
+    };
+    nothing && Map::of(from).is_some() && Map::of(from) == Map::of(to)
 }
 
 /// Whether a tensor is a convolution's or dense layer's and has one reader, so that

@@ -3,6 +3,7 @@
 //! Independent of values: no exponent is known here.
 
 mod build;
+mod dense;
 mod fuse;
 mod leaky;
 mod weights;

@@ -152,7 +152,7 @@ impl<'a> Step<'a> {
                 pool::max_pool(&x, *input, *output, window)
             }
             Step::Conv(plan) => {
-                let sums = plan.sums(&*values.ints(net, node.inputs[0])?);
+                let sums = plan.sums(&values.ints(net, node.inputs[0])?);
                 let residual = values.residual(net, node)?;
                 finish_all(plan.conv, &sums, residual.as_deref())
             }

@@ -25,7 +25,7 @@ macro_rules! on_values {
         }
     };
 }
-pub(self) use on_values;
+use on_values;
 
 /// The results of a node, or none when it has to be computed at run time.
 pub(super) fn fold(n: &OnnxNode<'_>, draft: &Draft, room: &mut Room) -> Res<Option<Vec<Const>>> {

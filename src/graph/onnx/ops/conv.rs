@@ -45,10 +45,10 @@ pub(super) fn padded(mut window: Window, padding: &Padding, size: [usize; 2]) ->
     match padding {
         Padding::Explicit(pads) => window.pads = *pads,
         Padding::Same { upper } => {
-            for i in 0..2 {
+            for (i, size) in size.into_iter().enumerate() {
                 let reach = (window.kernel[i] - 1) * window.dilation[i] + 1;
-                let last = (size[i].div_ceil(window.stride[i]).max(1) - 1) * window.stride[i];
-                let total = (last + reach).saturating_sub(size[i]);
+                let last = (size.div_ceil(window.stride[i]).max(1) - 1) * window.stride[i];
+                let total = (last + reach).saturating_sub(size);
                 let (less, more) = (total / 2, total - total / 2);
                 let (before, after) = if *upper { (less, more) } else { (more, less) };
                 window.pads[i] = before;

@@ -19,25 +19,25 @@ fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
     let mut window = padded(open, &padding, size);
     let mut added = [0; 2];
     if n.int("ceil_mode", 0)? != 0 && matches!(padding, Padding::Explicit(_)) {
-        for i in 0..2 {
+        for (i, size) in size.into_iter().enumerate() {
             let (stride, before) = (window.stride[i], window.pads[i]);
             let reach = (window.kernel[i] - 1) * window.dilation[i] + 1;
-            let padded = size[i] + before + window.pads[i + 2];
+            let padded = size + before + window.pads[i + 2];
             if padded < reach {
                 continue; // shape inference says so
             }
             let mut count = (padded - reach).div_ceil(stride) + 1;
             // A window must start inside of the input or the padding before it.
-            if (count - 1) * stride >= size[i] + before {
+            if (count - 1) * stride >= size + before {
                 count -= 1;
             }
-            let need = ((count - 1) * stride + reach).saturating_sub(size[i] + before);
+            let need = ((count - 1) * stride + reach).saturating_sub(size + before);
             added[i] = need.saturating_sub(window.pads[i + 2]);
             window.pads[i + 2] += added[i];
         }
     }
-    for i in 0..2 {
-        check(n, &window, i, size[i])?;
+    for (i, size) in size.into_iter().enumerate() {
+        check(n, &window, i, size)?;
     }
     Ok(Pool { window, added })
 }

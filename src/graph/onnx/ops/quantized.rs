@@ -17,11 +17,8 @@ pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         Some(c) => (c.ty, one(c)),
         None => (ty::UINT8, Some(0)),
     };
-    let scale = match n.optional_scalar(1) {
-        Ok(s) => s,
-        // Scales for each channel are for weights.
-        Err(_) => None,
-    };
+    // Scales for each channel are for weights: then there is nothing merged.
+    let scale = n.optional_scalar(1).unwrap_or_default();
     let (low, high) = ty::range(to);
     let maybe_negative = matches!(
         im.draft.producer(x),
