@@ -20,6 +20,7 @@ pub(super) struct Memory<'a> {
     /// Elements of `out`, less one.
     pub(super) out_mask: usize,
     /// Bytes of an input element, divided by four.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub(super) vectors: usize,
 }
 
