@@ -34,17 +34,20 @@ fn factors() -> impl Strategy<Value = [u16; 3]> {
     (dst, src, wgt).prop_map(|(d, s, w)| [d, s, w])
 }
 
-/// Micro-ops on few accumulators, mostly inside.
+/// Micro-ops on few accumulators, mostly inside; some share an output of the
+/// smallest output scratchpad.
 fn uops() -> impl Strategy<Value = Vec<Uop>> {
-    let one = |dsts: u16| {
-        let far = prop_oneof![9 => 0..dsts, 1 => 0..2048u16];
+    let one = |(dsts, apart): (u16, u16)| {
+        let near = (0..dsts, 0..2u16).prop_map(move |(dst, k)| dst + k * apart);
+        let far = prop_oneof![9 => near.boxed(), 1 => (0..2048u16).boxed()];
         (far, 0..140u16, 0..70u16).prop_map(|(dst_idx, src_idx, wgt_idx)| Uop {
             dst_idx,
             src_idx,
             wgt_idx,
         })
     };
-    select(vec![1, 2, 3, 40]).prop_flat_map(move |dsts| prop::collection::vec(one(dsts), 1..30))
+    (select(vec![1, 2, 3, 40]), select(vec![0, 64]))
+        .prop_flat_map(move |d| prop::collection::vec(one(d), 1..30))
 }
 
 /// Small, so that most stay inside; some rows longer than any tile.
