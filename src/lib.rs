@@ -23,5 +23,7 @@ pub mod quant;
 pub mod report;
 pub mod sparse;
 pub mod trace;
+#[cfg(feature = "prune")]
+pub mod train;
 pub mod tsim;
 pub mod verify;

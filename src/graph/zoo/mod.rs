@@ -15,6 +15,8 @@ use super::{Builder, ConvSpec, Graph, TensorId};
 pub const NAMES: &[&str] = &[
     "lenet5",
     "resnet8",
+    "resnet-tiny",
+    "resnet-32-64-128",
     "resnet18",
     "mobilenetv1-0.25",
     "vgg11",
@@ -27,20 +29,53 @@ pub const NAMES: &[&str] = &[
 /// | --- | --- | --- |
 /// | `lenet5` | `[1, 1, 28, 28]` | 10 logits |
 /// | `resnet8` | `[1, 3, 32, 32]` | 10 logits; the layers of MLPerf Tiny's |
+/// | `resnet-tiny` | `[1, 3, 32, 32]` | 10 logits; channels in whole blocks of 32, quick to train |
+/// | `resnet-32-64-128` | `[1, 3, 32, 32]` | 10 logits; the same layers on maps of twice the size |
 /// | `resnet18` | `[1, 3, 224, 224]` | 1000 logits |
 /// | `mobilenetv1-0.25` | `[1, 3, 96, 96]` | 2 logits; the layers of MLPerf Tiny's visual wake words |
 /// | `vgg11` | `[1, 3, 32, 32]` | 10 logits |
 /// | `yolo-tiny` | `[1, 3, 160, 160]` | two maps of boxes: `[1, 3, 15, 10, 10]` and `[1, 3, 15, 20, 20]` |
 pub fn build(name: &str, seed: u64) -> Option<Graph> {
+    build_as(name, seed, Form::default())
+}
+
+/// Builds a network with another form; none when no network has the name, or
+/// when the form cannot be changed (`yolo-tiny`).
+///
+/// # Panics
+/// Images that are too small for the network's windows.
+pub fn build_as(name: &str, seed: u64, form: Form) -> Option<Graph> {
     Some(match name {
-        "lenet5" => plain::lenet5(seed),
-        "resnet8" => resnet::resnet8(seed),
-        "resnet18" => resnet::resnet18(seed),
-        "mobilenetv1-0.25" => mobilenet::mobilenet_v1(seed),
-        "vgg11" => plain::vgg11(seed),
-        "yolo-tiny" => detector::yolo_tiny(seed),
+        "lenet5" => plain::lenet5(seed, form),
+        "resnet8" => resnet::resnet8(seed, form),
+        "resnet-tiny" => resnet::resnet_tiny(seed, form),
+        "resnet-32-64-128" => resnet::resnet_32_64_128(seed, form),
+        "resnet18" => resnet::resnet18(seed, form),
+        "mobilenetv1-0.25" => mobilenet::mobilenet_v1(seed, form),
+        "vgg11" => plain::vgg11(seed, form),
+        "yolo-tiny" if form == Form::default() => detector::yolo_tiny(seed),
         _ => return None,
     })
+}
+
+/// Size of a network's images, and its classes; none is the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Channels, height, width.
+    pub image: Option<[usize; 3]>,
+    /// Classes.
+    pub classes: Option<usize>,
+}
+
+impl Form {
+    fn input(self, b: &mut Builder, usual: [usize; 3]) -> TensorId {
+        let [c, h, w] = self.image.unwrap_or(usual);
+        b.input("input", &[1, c, h, w])
+    }
+
+    fn classes(self, usual: usize) -> usize {
+        self.classes.unwrap_or(usual)
+    }
 }
 
 /// Convolution and ReLU.

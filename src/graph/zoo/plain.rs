@@ -1,12 +1,12 @@
 //! Chains of convolutions.
 
-use super::{Builder, ConvSpec, Graph, classifier, conv_relu};
+use super::{Builder, ConvSpec, Form, Graph, classifier, conv_relu};
 use crate::graph::Window;
 
 /// LeNet-5 with ReLU and max pooling, the first convolution padded to keep 28 x 28.
-pub(super) fn lenet5(seed: u64) -> Graph {
+pub(super) fn lenet5(seed: u64, form: Form) -> Graph {
     let mut b = Builder::new("lenet5", seed);
-    let x = b.input("input", &[1, 1, 28, 28]);
+    let x = form.input(&mut b, [1, 28, 28]);
     let x = conv_relu(&mut b, "conv1", x, ConvSpec::new(6, 5).pad(2));
     let x = b.max_pool("pool1", x, Window::square(2, 2, 0));
     let x = conv_relu(&mut b, "conv2", x, ConvSpec::new(16, 5));
@@ -16,15 +16,15 @@ pub(super) fn lenet5(seed: u64) -> Graph {
     let x = b.relu("fc1.relu", x);
     let x = b.dense("fc2", x, 84, 1.0);
     let x = b.relu("fc2.relu", x);
-    let y = b.dense("fc3", x, 10, 0.7);
+    let y = b.dense("fc3", x, form.classes(10), 0.7);
     b.output(y);
     b.finish()
 }
 
 /// VGG-11 for 32 x 32: five stages, each ended by a max pool.
-pub(super) fn vgg11(seed: u64) -> Graph {
+pub(super) fn vgg11(seed: u64, form: Form) -> Graph {
     let mut b = Builder::new("vgg11", seed);
-    let mut x = b.input("input", &[1, 3, 32, 32]);
+    let mut x = form.input(&mut b, [3, 32, 32]);
     let stages: [&[usize]; 5] = [&[64], &[128], &[256, 256], &[512, 512], &[512, 512]];
     for (s, stage) in stages.iter().enumerate() {
         for (i, co) in stage.iter().enumerate() {
@@ -33,6 +33,6 @@ pub(super) fn vgg11(seed: u64) -> Graph {
         }
         x = b.max_pool(&format!("stage{}.pool", s + 1), x, Window::square(2, 2, 0));
     }
-    classifier(&mut b, x, 10);
+    classifier(&mut b, x, form.classes(10));
     b.finish()
 }

@@ -1,6 +1,6 @@
 //! Residual networks of basic blocks.
 
-use super::{Builder, ConvSpec, Graph, TensorId, classifier, conv_relu};
+use super::{Builder, ConvSpec, Form, Graph, TensorId, classifier, conv_relu};
 use crate::graph::Window;
 
 /// Two 3x3 convolutions beside the identity, or a 1x1 convolution where dimensions change.
@@ -19,22 +19,39 @@ fn block(b: &mut Builder, name: &str, x: TensorId, co: usize, stride: usize) -> 
     b.relu(&format!("{name}.relu"), sum)
 }
 
-/// Three blocks of 16, 32 and 64 channels at 32 x 32.
-pub(super) fn resnet8(seed: u64) -> Graph {
-    let mut b = Builder::new("resnet8", seed);
-    let x = b.input("input", &[1, 3, 32, 32]);
-    let mut x = conv_relu(&mut b, "conv1", x, ConvSpec::new(16, 3).pad(1));
-    for (i, (co, stride)) in [(16, 1), (32, 2), (64, 2)].into_iter().enumerate() {
+/// Three blocks of 16, 32 and 64 channels, at 32 x 32.
+pub(super) fn resnet8(seed: u64, form: Form) -> Graph {
+    three_blocks("resnet8", seed, form, [16, 32, 64], 1)
+}
+
+/// A first convolution with a stride, and three blocks, the second and third with stride 2.
+fn three_blocks(name: &str, seed: u64, form: Form, widths: [usize; 3], stride: usize) -> Graph {
+    let mut b = Builder::new(name, seed);
+    let x = form.input(&mut b, [3, 32, 32]);
+    let first = ConvSpec::new(widths[0], 3).stride(stride).pad(1);
+    let mut x = conv_relu(&mut b, "conv1", x, first);
+    for (i, co) in widths.into_iter().enumerate() {
+        let stride = if i == 0 { 1 } else { 2 };
         x = block(&mut b, &format!("stage{}.0", i + 1), x, co, stride);
     }
-    classifier(&mut b, x, 10);
+    classifier(&mut b, x, form.classes(10));
     b.finish()
 }
 
+/// Channels in whole blocks of 32: 310,000 weights.
+pub(super) fn resnet_32_64_128(seed: u64, form: Form) -> Graph {
+    three_blocks("resnet-32-64-128", seed, form, [32, 64, 128], 1)
+}
+
+/// The same layers on maps of half the size: for a quick training.
+pub(super) fn resnet_tiny(seed: u64, form: Form) -> Graph {
+    three_blocks("resnet-tiny", seed, form, [32, 64, 128], 2)
+}
+
 /// ResNet-18 in its ImageNet layout.
-pub(super) fn resnet18(seed: u64) -> Graph {
+pub(super) fn resnet18(seed: u64, form: Form) -> Graph {
     let mut b = Builder::new("resnet18", seed);
-    let x = b.input("input", &[1, 3, 224, 224]);
+    let x = form.input(&mut b, [3, 224, 224]);
     let x = conv_relu(&mut b, "conv1", x, ConvSpec::new(64, 7).stride(2).pad(3));
     let mut x = b.max_pool("maxpool", x, Window::square(3, 2, 1));
     for (s, co) in [64, 128, 256, 512].into_iter().enumerate() {
@@ -43,6 +60,6 @@ pub(super) fn resnet18(seed: u64) -> Graph {
             x = block(&mut b, &format!("stage{}.{i}", s + 1), x, co, stride);
         }
     }
-    classifier(&mut b, x, 1000);
+    classifier(&mut b, x, form.classes(1000));
     b.finish()
 }

@@ -1,0 +1,15 @@
+//! Numeric kernels on plain slices, for the CPU: no tensors, no gradients kept.
+//!
+//! All maps are `[n, channels, height, width]`, row by row. Work is cut into
+//! parts by the sizes alone and partial sums are added in the order of the
+//! parts, so results have the same bits whatever the number of threads.
+
+pub mod conv;
+pub mod fake;
+mod gather;
+mod gradient;
+mod matrix;
+pub mod norm;
+
+pub use gradient::{input_gradient, weight_gradient};
+pub use norm::plane_sums;

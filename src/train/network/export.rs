@@ -1,0 +1,51 @@
+//! Back to a graph: what was trained is what is compiled.
+
+use super::forward::Mode;
+use super::{EPSILON, Network};
+use crate::graph::{Graph, Op};
+use crate::train::backend::Kernels;
+use ndarray::Array1;
+
+impl<B: Kernels> Network<B> {
+    /// The graph with the trained weights: masks applied as they are, normalisations folded in.
+    pub fn to_graph(&self) -> Graph {
+        let mut graph = self.graph.clone();
+        for (node, layer) in graph.nodes_mut().zip(&self.layers) {
+            let Some(layer) = layer else { continue };
+            let param = &self.params[layer.weight];
+            let mut weight = param.values();
+            if let Some(mask) = self.masks.get(&param.name) {
+                weight.iter_mut().zip(mask.factors()).for_each(|(w, f)| *w *= f);
+            }
+            let mut bias = self.params[layer.bias].values();
+            if let Some(norm) = layer.norm {
+                let r = &self.running[norm.running];
+                let gamma = self.params[norm.gamma].values();
+                let per_channel = (weight.len() / gamma.len().max(1)).max(1);
+                for (c, w) in weight.chunks_mut(per_channel).enumerate() {
+                    let scale = gamma[c] / (r.var[c] + EPSILON).sqrt();
+                    w.iter_mut().for_each(|w| *w *= scale);
+                    bias[c] -= r.mean[c] * scale;
+                }
+            }
+            let (to, to_bias): (&mut [f32], &mut Array1<f32>) = match &mut node.op {
+                Op::Conv(c) => (c.weight.as_slice_mut().unwrap_or_default(), &mut c.bias),
+                Op::Dense(d) => (d.weight.as_slice_mut().unwrap_or_default(), &mut d.bias),
+                _ => continue,
+            };
+            to.copy_from_slice(&weight);
+            *to_bias = Array1::from(bias);
+        }
+        graph
+    }
+}
+
+impl Mode {
+    /// Batch statistics in training, folded otherwise.
+    pub const fn training(on: bool) -> Self {
+        match on {
+            true => Self::Batch,
+            false => Self::Folded,
+        }
+    }
+}
