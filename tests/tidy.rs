@@ -71,6 +71,7 @@ mod layers {
         ("asm", &["config", "isa", "mem", "program"]),
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
+        ("train", &["data", "graph"]),
         (
             "compiler",
             &[
@@ -85,6 +86,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
+                "train",
             ],
         ),
     ];

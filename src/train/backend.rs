@@ -101,10 +101,7 @@ pub trait Kernels: Backend {
 /// The values of a tensor, in order.
 pub fn floats<B: Backend, const D: usize>(t: Tensor<B, D>) -> Vec<f32> {
     // f32 is asked for, so the conversion to a Vec<f32> cannot fail.
-    t.into_data()
-        .convert::<f32>()
-        .to_vec()
-        .unwrap_or_default()
+    t.into_data().convert::<f32>().to_vec().unwrap_or_default()
 }
 
 impl Kernels for Cpu {

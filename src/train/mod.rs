@@ -7,6 +7,4 @@ mod network;
 mod ops;
 
 pub use error::TrainError;
-pub use network::{
-    EPSILON, Exponents, Kind, Mask, Mode, Network, Param, Pass, Running, Value,
-};
+pub use network::{EPSILON, Exponents, Kind, Mask, Mode, Network, Param, Pass, Running, Value};

@@ -36,7 +36,9 @@ fn outputs(network: &Network<Cpu>, x: Value<Cpu>, n: usize) -> Vec<Vec<f32>> {
     let pass = network.predict(x).expect("the images fit");
     let rows: Vec<Vec<f32>> = pass.outputs().iter().map(|v| floats(v.flat())).collect();
     let sample = |i: usize| {
-        let parts = rows.iter().map(|r| &r[i * r.len() / n..(i + 1) * r.len() / n]);
+        let parts = rows
+            .iter()
+            .map(|r| &r[i * r.len() / n..(i + 1) * r.len() / n]);
         parts.flatten().copied().collect()
     };
     (0..n).map(sample).collect()
@@ -50,7 +52,11 @@ fn network(graph: &Graph) -> Network<Cpu> {
 fn zoo_networks_equal_the_reference() {
     for name in zoo::NAMES {
         let graph = zoo::build(name, 3).expect("it is of the zoo");
-        let n = if graph.tensor(graph.inputs[0]).dims[2] > 100 { 1 } else { 2 };
+        let n = if graph.tensor(graph.inputs[0]).dims[2] > 100 {
+            1
+        } else {
+            2
+        };
         let (x, want) = reference(&graph, n);
         let network = network(&graph);
         assert_eq!(network.to_graph(), graph, "{name}");

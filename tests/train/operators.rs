@@ -46,7 +46,12 @@ fn cases() -> Vec<Case> {
         case([3, 6, 7, 5], [8, 6, 1, 1], Window::square(1, 1, 0), 1),
         case([2, 6, 40, 20], [8, 6, 1, 1], Window::square(1, 1, 0), 1),
         case([3, 6, 7, 7], [8, 6, 1, 1], Window::square(1, 2, 0), 1),
-        case([2, 4, 11, 9], [4, 4, 3, 3], wide(Window::square(3, 1, 2), [2, 2]), 1),
+        case(
+            [2, 4, 11, 9],
+            [4, 4, 3, 3],
+            wide(Window::square(3, 1, 2), [2, 2]),
+            1,
+        ),
         case([2, 6, 9, 9], [4, 3, 3, 3], Window::square(3, 1, 1), 2),
         case([2, 6, 9, 9], [6, 1, 3, 3], Window::square(3, 2, 1), 6),
         case([2, 4, 9, 9], [8, 1, 3, 3], Window::square(3, 1, 1), 4),
@@ -70,12 +75,8 @@ fn burns(
     module::conv2d(x, weight, Some(bias), options)
 }
 
-type Conv = fn(
-    Tensor<CpuGrad, 4>,
-    Tensor<CpuGrad, 4>,
-    Tensor<CpuGrad, 1>,
-    &Case,
-) -> Tensor<CpuGrad, 4>;
+type Conv =
+    fn(Tensor<CpuGrad, 4>, Tensor<CpuGrad, 4>, Tensor<CpuGrad, 1>, &Case) -> Tensor<CpuGrad, 4>;
 
 /// Result and gradients of `x`, weight and bias, for a loss that weighs each result differently.
 fn run(c: &Case, conv: Conv) -> [Vec<f32>; 4] {
@@ -112,7 +113,10 @@ fn convolutions_agree_with_burns() {
 /// `<conv(x, w), r>` in double precision from single precision results.
 fn loss(g: &Geometry, x: &[f32], w: &[f32], r: &[f32]) -> f64 {
     let y = forward(g, x, w, None);
-    y.iter().zip(r).map(|(y, r)| f64::from(*y) * f64::from(*r)).sum()
+    y.iter()
+        .zip(r)
+        .map(|(y, r)| f64::from(*y) * f64::from(*r))
+        .sum()
 }
 
 #[test]
@@ -131,7 +135,11 @@ fn gradients_of_convolutions_are_finite_differences() {
             x[at] = old - 0.5;
             let slope = up - loss(&g, &x, &w, &r);
             x[at] = old;
-            assert!((slope - f64::from(dx[at])).abs() < 1e-3, "case {i}, x[{at}]: {slope} {}", dx[at]);
+            assert!(
+                (slope - f64::from(dx[at])).abs() < 1e-3,
+                "case {i}, x[{at}]: {slope} {}",
+                dx[at]
+            );
         }
         for at in (0..w.len()).step_by(w.len() / 7 + 1) {
             let old = w[at];
@@ -141,7 +149,11 @@ fn gradients_of_convolutions_are_finite_differences() {
             let slope = up - loss(&g, &x, &w, &r);
             w[at] = old;
             let bound = 1e-4 * (1.0 + f64::from(dw[at]).abs()) * (r.len() as f64).sqrt();
-            assert!((slope - f64::from(dw[at])).abs() < bound, "case {i}, w[{at}]: {slope} {}", dw[at]);
+            assert!(
+                (slope - f64::from(dw[at])).abs() < bound,
+                "case {i}, w[{at}]: {slope} {}",
+                dw[at]
+            );
         }
     }
 }
@@ -181,7 +193,8 @@ fn norm_by_burn(
     let mean_of = |t: Tensor<CpuGrad, 4>| t.mean_dim(0).mean_dim(2).mean_dim(3);
     let centred = x.clone() - mean_of(x);
     let var = mean_of(centred.clone().square());
-    let y = centred / (var + 1e-5).sqrt() * gamma.reshape([1, c, 1, 1]) + beta.reshape([1, c, 1, 1]);
+    let y =
+        centred / (var + 1e-5).sqrt() * gamma.reshape([1, c, 1, 1]) + beta.reshape([1, c, 1, 1]);
     let y = match residual {
         Some(r) => y + r,
         None => y,
@@ -232,13 +245,25 @@ fn gradients_of_normalisations_are_finite_differences() {
     let dims = [3, 2, 4, 4];
     let n: usize = dims.iter().product();
     let (mut x, r) = (random(n, 1), random(n, 2));
-    let affine = || (tensor([1.5, -0.7].into(), [2]), tensor([0.1, 0.2].into(), [2]));
+    let affine = || {
+        (
+            tensor([1.5, -0.7].into(), [2]),
+            tensor([0.1, 0.2].into(), [2]),
+        )
+    };
     let value = |x: &[f32]| -> f64 {
         let y = Cpu::batch_norm(tensor(x.to_vec(), dims), affine(), None, true, 1e-5).y;
-        floats(y).iter().zip(&r).map(|(y, r)| f64::from(y * r)).sum()
+        floats(y)
+            .iter()
+            .zip(&r)
+            .map(|(y, r)| f64::from(y * r))
+            .sum()
     };
     let leaf = tensor::<CpuGrad, 4>(x.clone(), dims).require_grad();
-    let affine_ = (tensor([1.5, -0.7].into(), [2]), tensor([0.1, 0.2].into(), [2]));
+    let affine_ = (
+        tensor([1.5, -0.7].into(), [2]),
+        tensor([0.1, 0.2].into(), [2]),
+    );
     let y = CpuGrad::batch_norm(leaf.clone(), affine_, None, true, 1e-5).y;
     let grads = (y * tensor(r.clone(), dims)).sum().backward();
     let dx = floats(leaf.grad(&grads).expect("a gradient"));
@@ -250,18 +275,26 @@ fn gradients_of_normalisations_are_finite_differences() {
         x[at] = old - h;
         let slope = (up - value(&x)) / f64::from(2.0 * h);
         x[at] = old;
-        assert!((slope - f64::from(dx[at])).abs() < 2e-2, "{at}: {slope} {}", dx[at]);
+        assert!(
+            (slope - f64::from(dx[at])).abs() < 2e-2,
+            "{at}: {slope} {}",
+            dx[at]
+        );
     }
 }
 
 #[test]
 fn rounding_passes_gradients_inside_the_grid() {
-    let x = [-3.0f32, -1.125, -0.375, -0.125, 0.1, 0.124, 0.125, 0.374, 0.375, 31.7, 32.0, 40.0];
+    let x = [
+        -3.0f32, -1.125, -0.375, -0.125, 0.1, 0.124, 0.125, 0.374, 0.375, 31.7, 32.0, 40.0,
+    ];
     let grids = [Grid::result(-2)];
     let leaf = tensor::<CpuGrad, 1>(x.to_vec(), [x.len()]).require_grad();
     let y = CpuGrad::fake_quantise(leaf.clone(), &grids);
     // Halves go up.
-    let want = [-3.0, -1.0, -0.25, 0.0, 0.0, 0.0, 0.25, 0.25, 0.5, 31.75, 31.75, 31.75];
+    let want = [
+        -3.0, -1.0, -0.25, 0.0, 0.0, 0.0, 0.25, 0.25, 0.5, 31.75, 31.75, 31.75,
+    ];
     assert_eq!(floats(y.clone()), want);
     let dx = floats(leaf.grad(&y.sum().backward()).expect("a gradient"));
     let inside = x.map(|x| if x <= 31.75 { 1.0 } else { 0.0 });

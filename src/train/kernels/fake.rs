@@ -66,12 +66,15 @@ fn each(values: &mut [f32], grids: &[Grid], f: impl Fn(usize, &mut f32, &Grid) +
         return;
     };
     let part = values.len().div_ceil(count.get()).max(1);
-    values.par_chunks_mut(CHUNK).enumerate().for_each(|(c, chunk)| {
-        for (i, v) in chunk.iter_mut().enumerate() {
-            let at = c * CHUNK + i;
-            f(at, v, &grids[at / part]);
-        }
-    });
+    values
+        .par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(c, chunk)| {
+            for (i, v) in chunk.iter_mut().enumerate() {
+                let at = c * CHUNK + i;
+                f(at, v, &grids[at / part]);
+            }
+        });
 }
 
 /// Values that a thread takes at once.

@@ -27,7 +27,9 @@ fn inside(g: &Geometry, axis: usize, position: usize) -> Range<usize> {
     let shift = position * w.dilation[axis];
     let before = w.pads[axis];
     let first = before.saturating_sub(shift).div_ceil(stride);
-    let end = (g.input[axis] + before).saturating_sub(shift).div_ceil(stride);
+    let end = (g.input[axis] + before)
+        .saturating_sub(shift)
+        .div_ceil(stride);
     let end = end.min(out);
     first.min(end)..end
 }

@@ -103,7 +103,10 @@ pub fn statistics(p: Planes, x: &[f32]) -> Statistics {
         let planes = (0..p.n).map(|i| planes[i * p.channels + c]);
         let mean = planes.clone().map(|s| f64::from(s.0)).sum::<f64>() / p.n as f64;
         let squares = planes.map(|(m, s)| f64::from(s) + pixels * (f64::from(m) - mean).powi(2));
-        (mean as f32, (squares.sum::<f64>() / p.count() as f64) as f32)
+        (
+            mean as f32,
+            (squares.sum::<f64>() / p.count() as f64) as f32,
+        )
     };
     let (mean, var) = (0..p.channels).map(of).unzip();
     Statistics { mean, var }
@@ -184,10 +187,7 @@ pub fn backward(
             }
             let mean = scaling.mean[i % p.channels];
             let x = &x[at];
-            (
-                sum(dy, dy, |d, _| d),
-                sum(dy, x, |d, x| d * (x - mean)),
-            )
+            (sum(dy, dy, |d, _| d), sum(dy, x, |d, x| d * (x - mean)))
         })
         .collect();
     let total = |c: usize, f: fn(&(f32, f32)) -> f32| {

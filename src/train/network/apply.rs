@@ -34,9 +34,7 @@ pub(super) fn apply<K: Kernels>(
         }
         Op::Relu => elementwise(activation::relu(x.flat())),
         Op::Clip { min, max } => elementwise(x.flat().clamp(*min, *max)),
-        Op::LeakyRelu { alpha } => {
-            elementwise(activation::leaky_relu(x.flat(), f64::from(*alpha)))
-        }
+        Op::LeakyRelu { alpha } => elementwise(activation::leaky_relu(x.flat(), f64::from(*alpha))),
         Op::Sigmoid => elementwise(activation::sigmoid(x.flat())),
         Op::Softmax { axis } => Value::from(activation::softmax(x.around(*axis), 1)).reshaped(dims),
         Op::MaxPool(w) => Value::from(max_pool(x.map(), w)),

@@ -15,7 +15,10 @@ impl<B: Kernels> Network<B> {
             let param = &self.params[layer.weight];
             let mut weight = param.values();
             if let Some(mask) = self.masks.get(&param.name) {
-                weight.iter_mut().zip(mask.factors()).for_each(|(w, f)| *w *= f);
+                weight
+                    .iter_mut()
+                    .zip(mask.factors())
+                    .for_each(|(w, f)| *w *= f);
             }
             let mut bias = self.params[layer.bias].values();
             if let Some(norm) = layer.norm {

@@ -207,7 +207,11 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
     /// A weight with its mask.
     fn weight(&self, layer: Layer) -> Tensor<K, 1> {
         let weight = self.params[layer.weight].clone();
-        match self.network.masks.get(&self.network.params[layer.weight].name) {
+        match self
+            .network
+            .masks
+            .get(&self.network.params[layer.weight].name)
+        {
             Some(mask) => weight * row::<K>(mask.factors(), &self.device),
             None => weight,
         }

@@ -9,9 +9,9 @@ mod plan;
 mod value;
 
 pub use forward::{Mode, Pass};
+pub(crate) use params::row;
 pub use params::{Kind, Param, Running};
 pub use value::Value;
-pub(crate) use params::row;
 
 use super::TrainError;
 use super::backend::Kernels;

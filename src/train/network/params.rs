@@ -109,7 +109,13 @@ pub(super) fn parts<B: Backend>(graph: &Graph, norms: bool, device: &B::Device) 
             }
             Op::Dense(d) => {
                 let weight: Vec<f32> = d.weight.iter().copied().collect();
-                (&d.weight_name, d.weight.shape().to_vec(), weight, &d.bias, false)
+                (
+                    &d.weight_name,
+                    d.weight.shape().to_vec(),
+                    weight,
+                    &d.bias,
+                    false,
+                )
             }
             _ => {
                 p.layers.push(None);
@@ -118,7 +124,10 @@ pub(super) fn parts<B: Backend>(graph: &Graph, norms: bool, device: &B::Device) 
         };
         let channels = bias.len();
         // A weight that several nodes share is one parameter.
-        let shared = p.params.iter().position(|q| q.name == *name && q.dims == dims);
+        let shared = p
+            .params
+            .iter()
+            .position(|q| q.name == *name && q.dims == dims);
         let mut add = |name: String, kind, dims: &[usize], values| {
             p.params.push(Param::new(name, kind, dims, values, device));
             p.params.len() - 1

@@ -65,7 +65,11 @@ fn across(graph: &Graph, node: &Node) -> Option<&'static str> {
     if axis {
         return Some("it works across the samples of a batch");
     }
-    let ranks = node.inputs.iter().map(|t| rank(*t)).chain([rank(node.output)]);
+    let ranks = node
+        .inputs
+        .iter()
+        .map(|t| rank(*t))
+        .chain([rank(node.output)]);
     if ranks.clone().any(|r| r > 6) {
         return Some("tensors of more than 6 dimensions");
     }

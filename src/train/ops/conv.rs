@@ -107,7 +107,10 @@ pub(crate) fn conv(
     groups: usize,
 ) -> Tensor<CpuGrad, 4> {
     let geometry = geometry(x.dims(), weight.dims(), window, groups);
-    let (x, weight) = (x.into_primitive().tensor(), weight.into_primitive().tensor());
+    let (x, weight) = (
+        x.into_primitive().tensor(),
+        weight.into_primitive().tensor(),
+    );
     let bias = bias.map(|b| b.into_primitive().tensor());
     let state = State {
         geometry,
