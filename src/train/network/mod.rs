@@ -181,6 +181,11 @@ impl<B: Kernels> Network<B> {
         self.last_uses = plan::last_uses(&self.graph, &self.kept);
     }
 
+    /// Tensors that a pass keeps.
+    pub fn kept(&self) -> impl Iterator<Item = TensorId> + '_ {
+        self.kept.iter().copied()
+    }
+
     /// Sets or takes away the mask of a weight, `keep` in the weight's order.
     ///
     /// # Errors

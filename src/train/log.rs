@@ -1,0 +1,63 @@
+//! The log: a row for each epoch, as CSV.
+
+use std::fmt::Write;
+
+/// An epoch that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The epoch, counted from 1.
+    pub epoch: u64,
+    /// Steps so far.
+    pub step: u64,
+    /// Images seen so far.
+    pub images: u64,
+    /// The learning rate of its last step.
+    pub rate: f64,
+    /// Mean loss over its steps.
+    pub loss: f64,
+    /// Score over its steps, on images as they were changed.
+    pub score: f64,
+    /// Loss and score on the images that are held out, if any.
+    pub held_out: Option<super::Measured>,
+    /// Seconds of the run so far.
+    pub seconds: f64,
+    /// What the hooks add.
+    pub more: Vec<(String, f64)>,
+}
+
+impl Row {
+    /// Names of the columns, as a line.
+    pub fn header(&self) -> String {
+        let mut line = "epoch,step,images,rate,loss,score,val_loss,val_score,seconds".to_owned();
+        for (name, _) in &self.more {
+            let _ = write!(line, ",{name}");
+        }
+        line + "\n"
+    }
+
+    /// The row as a line.
+    pub fn line(&self) -> String {
+        let Self {
+            epoch,
+            step,
+            images,
+            rate,
+            loss,
+            score,
+            seconds,
+            ..
+        } = self;
+        let mut line = format!("{epoch},{step},{images},{rate:.6},{loss:.6},{score:.4}");
+        match self.held_out {
+            Some(m) => {
+                let _ = write!(line, ",{:.6},{:.4}", m.loss, m.score);
+            }
+            None => line += ",,",
+        }
+        let _ = write!(line, ",{seconds:.1}");
+        for (_, value) in &self.more {
+            let _ = write!(line, ",{value:.6}");
+        }
+        line + "\n"
+    }
+}
