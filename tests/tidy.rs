@@ -72,6 +72,7 @@ mod layers {
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
         ("train", &["data", "graph"]),
+        ("train", &["data", "graph"]),
         (
             "compiler",
             &[
@@ -86,7 +87,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
-                "train",
+                "train", "train",
             ],
         ),
     ];

@@ -58,24 +58,7 @@ impl DataArgs {
     }
 
     fn open(&self, name: &str) -> Result<Data, CliError> {
-        let _span = tracing::info_span!("data", name).entered();
-        let seed = self.seed;
-        let options = OpenOptions {
-            seed,
-            ..OpenOptions::default()
-        };
-        open(&Disk, name, &options).map_err(|e| {
-            let unknown = matches!(e.fault, Fault::Unknown(_));
-            let error = CliError::from(e);
-            if !unknown {
-                return error;
-            }
-            let sets = BUILT_IN.join(", ");
-            error.help(match nearest(name, BUILT_IN) {
-                Some(near) => format!("did you mean {near}? Built in are {sets}"),
-                None => format!("built in are {sets}"),
-            })
-        })
+        open_set(name, self.seed)
     }
 
     fn list(&self) -> Result<Output, CliError> {
@@ -121,6 +104,30 @@ impl DataArgs {
         let bytes = image.and_then(|i| encode_png(&i));
         bytes.map_err(|e| CliError::new("data", e))
     }
+}
+
+/// A set by its name.
+///
+/// # Errors
+/// No such set, with the name that may have been meant; what its reader says.
+pub fn open_set(name: &str, seed: u64) -> Result<Data, CliError> {
+    let _span = tracing::info_span!("data", name).entered();
+    let options = OpenOptions {
+        seed,
+        ..OpenOptions::default()
+    };
+    open(&Disk, name, &options).map_err(|e| {
+        let unknown = matches!(e.fault, Fault::Unknown(_));
+        let error = CliError::from(e);
+        if !unknown {
+            return error;
+        }
+        let sets = BUILT_IN.join(", ");
+        error.help(match nearest(name, BUILT_IN) {
+            Some(near) => format!("did you mean {near}? Built in are {sets}"),
+            None => format!("built in are {sets}"),
+        })
+    })
 }
 
 /// What is in a set.

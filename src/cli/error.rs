@@ -136,6 +136,18 @@ impl From<DataError> for CliError {
     }
 }
 
+#[cfg(feature = "prune")]
+impl From<crate::train::TrainError> for CliError {
+    fn from(e: crate::train::TrainError) -> Self {
+        use crate::train::TrainError;
+        match e {
+            TrainError::Data(e) => e.into(),
+            e @ TrainError::Diverged { .. } => Self::new("train", e).help("try a lower --lr"),
+            e => Self::new("train", e),
+        }
+    }
+}
+
 impl From<SimError> for CliError {
     fn from(e: SimError) -> Self {
         Self::new("simulator", e)

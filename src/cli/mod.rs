@@ -3,7 +3,7 @@
 //! A subcommand returns what it has to say as text and as JSON; only this
 //! module prints. Exit codes: 0 ok, 1 a difference in `golden` or a broken
 //! simulator, 2 bad input, 3 a program that hangs or asserts, or of which `check`
-//! finds something.
+//! finds something, 130 stopped from outside.
 
 mod asm;
 mod check;
@@ -35,6 +35,8 @@ mod run;
 mod samples;
 pub mod sim;
 mod text;
+#[cfg(feature = "prune")]
+mod train;
 mod zoo;
 
 pub use error::CliError;
@@ -54,12 +56,14 @@ pub const EXIT_DIFFERS: u8 = 1;
 pub const EXIT_BAD_INPUT: u8 = 2;
 /// Exit code where a program hangs or asserts, or `check` finds something.
 pub const EXIT_NOT_OK: u8 = 3;
+/// Exit code of long work that was stopped from outside and can go on later.
+pub const EXIT_STOPPED: u8 = 130;
 
 /// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.
 #[derive(Debug, Parser)]
 #[command(name = "vta", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
+    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings, 130 stopped by Ctrl-C.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -77,6 +81,8 @@ enum Command {
     Infer(infer::Infer),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
+    #[cfg(feature = "prune")]
+    Train(train::Train),
     Run(run::Run),
     Info(info::Info),
     Asm(asm::Asm),
@@ -183,6 +189,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Infer(c) => c.run(paint),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
+        #[cfg(feature = "prune")]
+        Command::Train(c) => c.run(),
         Command::Run(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),

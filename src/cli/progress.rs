@@ -33,6 +33,24 @@ impl Progress {
         Self(bar)
     }
 
+    /// A bar that starts where earlier work ended, with what is said of it last.
+    #[cfg(feature = "prune")]
+    pub fn from(what: &'static str, done: u64, n: u64) -> Self {
+        let template = "{prefix} {msg} {wide_bar} {pos}/{len}, {eta} left";
+        let progress = Self::new(what, Some(n), template);
+        progress.0.set_prefix(what);
+        progress.0.set_position(done);
+        // The time that is left follows from what is done from now on.
+        progress.0.reset_eta();
+        progress
+    }
+
+    /// Says something beside the bar.
+    #[cfg(feature = "prune")]
+    pub fn say(&self, text: String) {
+        self.0.set_message(text);
+    }
+
     /// One more piece is done.
     pub fn done(&self) {
         self.0.inc(1);
