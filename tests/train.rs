@@ -1,9 +1,15 @@
-//! Training: operators, networks, runs.
+//! Training: operators, networks, runs, the command.
 #![cfg(feature = "prune")]
 
+mod support;
+
+#[path = "train/command.rs"]
+mod command;
 #[path = "train/network.rs"]
 mod network;
 #[path = "train/operators.rs"]
 mod operators;
+#[path = "train/run.rs"]
+mod run;
 #[path = "train/values.rs"]
 mod values;

@@ -4,7 +4,7 @@ use super::kernels::fake::Grid;
 use super::ops;
 use crate::graph::Window;
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Tensor, TensorData, module};
 
@@ -12,14 +12,6 @@ use burn::tensor::{Tensor, TensorData, module};
 pub type Cpu = Flex;
 /// The CPU, with gradients.
 pub type CpuGrad = Autodiff<Flex>;
-
-/// A backend with gradients, of whose kind [`CpuGrad`] is.
-pub trait Grad: Kernels + AutodiffBackend<InnerBackend: Kernels> {}
-
-impl<A: Kernels + AutodiffBackend<InnerBackend: Kernels>> Grad for A {}
-
-/// The backend below one with gradients.
-pub type Plain<A> = <A as AutodiffBackend>::InnerBackend;
 
 /// A batch normalisation's result and what it saw.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use ndarray::ArrayD;
 use vta::graph::{Graph, zoo};
 use vta::host::Tensor as HostTensor;
 use vta::quant::float;
-use vta::train::backend::{Cpu, CpuGrad, floats};
-use vta::train::{Exponents, Mask, Mode, Network, Value};
+use vta::train::backend::{Cpu, floats};
+use vta::train::{Mask, Mode, Network, Value};
 
 /// Images within ±1 for a network, and the reference's outputs, sample by sample.
 fn reference(graph: &Graph, n: usize) -> (Vec<f32>, Vec<Vec<f32>>) {
@@ -66,4 +66,73 @@ fn zoo_networks_equal_the_reference() {
             assert!(d < 1e-4, "{name}: {d}");
         }
     }
+}
+
+/// All outputs of each sample are near.
+fn near(a: &[Vec<f32>], b: &[Vec<f32>], what: &str) {
+    for (a, b) in a.iter().zip(b) {
+        let d = distance(a, b);
+        assert!(d < 1e-3, "{what}: {d}");
+    }
+}
+
+#[test]
+fn normalisations_fold_into_what_they_did() {
+    let n = 4;
+    for name in ["resnet8", "vgg11", "mobilenetv1-0.25"] {
+        let graph = zoo::build(name, 3).expect("it is of the zoo");
+        let (x, _) = reference(&graph, n);
+        let mut network =
+            Network::<Cpu>::normalised(&graph, &Default::default()).expect("it can be trained");
+        let x = images(&graph, x, n);
+        let pass = network
+            .forward::<Cpu>(&network.plain(), x.clone(), Mode::Batch)
+            .expect("the images fit");
+        let batch: Vec<f32> = floats(pass.outputs()[0].flat());
+        let rows =
+            |v: &[f32]| -> Vec<Vec<f32>> { v.chunks(v.len() / n).map(<[f32]>::to_vec).collect() };
+        // With momentum 1 the statistics are those of this batch: the same result.
+        network.follow(&pass, 1.0);
+        let folded = outputs(&network, x.clone(), n);
+        near(&folded, &rows(&batch), name);
+        // The exported graph does the same in the reference.
+        let (_, want) = reference(&network.to_graph(), n);
+        near(&folded, &want, name);
+        // And what had its normalisations folded in gets them back.
+        let trained = network.to_graph();
+        let again = Network::<Cpu>::renormalised(&trained, &[x.clone()], &Default::default())
+            .expect("it can be trained");
+        near(&outputs(&again, x.clone(), n), &want, name);
+        let pass = again
+            .forward::<Cpu>(&again.plain(), x, Mode::Batch)
+            .expect("the images fit");
+        near(&rows(&floats(pass.outputs()[0].flat())), &want, name);
+    }
+}
+
+#[test]
+fn masks_fade_weights() {
+    let graph = zoo::build("resnet8", 3).expect("it is of the zoo");
+    let mut network = network(&graph);
+    let weight = network.params()[0].clone();
+    let keep: Vec<f32> = (0..weight.values().len()).map(|i| (i % 2) as f32).collect();
+    let mask = Mask { keep, eta: 0.25 };
+    network.set_mask(&weight.name, Some(mask)).expect("it fits");
+    let (x, want) = reference(&network.to_graph(), 2);
+    near(&outputs(&network, images(&graph, x, 2), 2), &want, "masked");
+    let faded = network.to_graph();
+    let first = Network::<Cpu>::new(&faded, &Default::default()).expect("it can be trained");
+    for (i, (a, b)) in first.params()[0]
+        .values()
+        .iter()
+        .zip(weight.values())
+        .enumerate()
+    {
+        assert_eq!(*a, b * [0.75, 1.0][i % 2]);
+    }
+    let short = Mask {
+        keep: vec![1.0; 3],
+        eta: 1.0,
+    };
+    assert!(network.set_mask(&weight.name, Some(short)).is_err());
 }
