@@ -100,8 +100,9 @@ fn normalisations_fold_into_what_they_did() {
         near(&folded, &want, name);
         // And what had its normalisations folded in gets them back.
         let trained = network.to_graph();
-        let again = Network::<Cpu>::renormalised(&trained, &[x.clone()], &Default::default())
-            .expect("it can be trained");
+        let again =
+            Network::<Cpu>::renormalised(&trained, std::slice::from_ref(&x), &Default::default())
+                .expect("it can be trained");
         near(&outputs(&again, x.clone(), n), &want, name);
         let pass = again
             .forward::<Cpu>(&again.plain(), x, Mode::Batch)
