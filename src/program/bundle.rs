@@ -78,7 +78,7 @@ impl Program {
         let mut entries = Entries::open(bytes)?;
         let sums = entries.sums()?;
         let text = entries.read(MANIFEST, MAX_TEXT_BYTES)?;
-        check_sum(MANIFEST, &text, SUMS, sums.get(MANIFEST))?;
+        check_sum(MANIFEST, &sha256(&text), SUMS, sums.get(MANIFEST))?;
         let head: Head = serde_json::from_slice(&text).map_err(json)?;
         if head.format != FORMAT {
             let found = head.format.chars().take(40).collect();
@@ -187,8 +187,9 @@ fn assemble_program(
                 expected: s.data_bytes.into(),
             });
         }
-        check_sum(&s.data_file, &data, MANIFEST, Some(&s.data_sha256))?;
-        check_sum(&s.data_file, &data, SUMS, sums.get(&s.data_file))?;
+        let found = sha256(&data);
+        check_sum(&s.data_file, &found, MANIFEST, Some(&s.data_sha256))?;
+        check_sum(&s.data_file, &found, SUMS, sums.get(&s.data_file))?;
         segment.data = data;
     }
     Ok(program)
@@ -301,13 +302,13 @@ impl<'a> Entries<'a> {
     }
 }
 
+/// Compares the checksum that was found with that of a list.
 fn check_sum(
     entry: &str,
-    bytes: &[u8],
+    found: &str,
     list: &'static str,
     expected: Option<&String>,
 ) -> Result<(), BundleError> {
-    let found = sha256(bytes);
     let expected = expected.map_or("nothing", String::as_str);
     if found.eq_ignore_ascii_case(expected) {
         return Ok(());
@@ -315,7 +316,7 @@ fn check_sum(
     Err(BundleError::Checksum {
         entry: entry.into(),
         list,
-        found,
+        found: found.into(),
         expected: expected.chars().take(64).collect(),
     })
 }

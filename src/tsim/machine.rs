@@ -15,7 +15,7 @@ mod parts;
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
-use super::event::{Event, Sink, UnitState};
+use super::event::{Event, NoSink, Sink, UnitState};
 use super::fetch::{Fetch, Head};
 use super::leap::{self, Leapt};
 use super::load::Load;
@@ -111,56 +111,67 @@ pub fn run<S: Sink>(
     if options.jump && !S::CYCLES {
         match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
             Leapt::Ended(outcome) => return Ok(outcome),
-            // Ticked once more, to see who waits for what. DRAM is final.
             Leapt::Hangs => blind = true,
             Leapt::Cannot => {}
         }
     }
     let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
     m.blind = blind;
-    let status = loop {
-        if S::ENABLED {
-            m.report_states(sink);
-        }
-        let next = m.next_wake();
-        if next == u64::MAX {
-            break m.hang(HangReason::Deadlock);
-        }
-        if next > m.cycle && options.jump {
-            m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
-        }
-        if m.cycle > options.max_cycles {
-            break m.hang(HangReason::MaxCycles);
-        }
-        let end = m.tick(sink)?;
-        match end {
-            None => m.cycle += 1,
-            Some(End::Finish) => {
-                m.drain()?;
-                break Status::Ok;
-            }
-            Some(End::Assert {
-                module,
-                insn,
-                cause,
-            }) => {
-                break Status::Assert {
-                    module,
-                    insn,
-                    cause,
-                };
-            }
-        }
-    };
-    Ok(Outcome {
-        status,
-        cycles: m.cycle,
-        acc_writes: m.acc_writes,
-        stats: m.stats,
-    })
+    if blind {
+        // Ticked once more, to see who waits for what. DRAM is final, and all
+        // events were told.
+        m.run(options, &mut NoSink)
+    } else {
+        m.run(options, sink)
+    }
 }
 
 impl<'a> Machine<'a> {
+    /// Runs from reset to the end.
+    fn run<S: Sink>(mut self, options: Options, sink: &mut S) -> Result<Outcome, RunError> {
+        let m = &mut self;
+        let status = loop {
+            if S::ENABLED {
+                m.report_states(sink);
+            }
+            let next = m.next_wake();
+            if next == u64::MAX {
+                break m.hang(HangReason::Deadlock);
+            }
+            if next > m.cycle && options.jump {
+                m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
+            }
+            if m.cycle > options.max_cycles {
+                break m.hang(HangReason::MaxCycles);
+            }
+            let end = m.tick(sink)?;
+            match end {
+                None => m.cycle += 1,
+                Some(End::Finish) => {
+                    m.drain()?;
+                    break Status::Ok;
+                }
+                Some(End::Assert {
+                    module,
+                    insn,
+                    cause,
+                }) => {
+                    break Status::Assert {
+                        module,
+                        insn,
+                        cause,
+                    };
+                }
+            }
+        };
+        Ok(Outcome {
+            status,
+            cycles: self.cycle,
+            acc_writes: self.acc_writes,
+            stats: self.stats,
+        })
+    }
+
     fn new(
         cfg: &'a HwConfig,
         dram: &'a mut Dram,

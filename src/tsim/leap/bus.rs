@@ -43,14 +43,16 @@ pub struct Bus {
     next_ar: u64,
     /// Last beats of the bursts that are out, in a ring.
     lasts: [u64; 16],
-    first: usize,
-    out: usize,
+    head: usize,
+    tail: usize,
     delay: u64,
     /// When the memory took the last command, and may take the next.
     taken: u64,
     free: u64,
     /// Free tags, and those of the bursts that are out, where events are wanted.
     available: u16,
+    /// No command goes out before this cycle.
+    due: u64,
     ids: [u8; 16],
     /// Bursts and beats by client.
     pub bursts: [u64; 5],
@@ -72,12 +74,13 @@ impl Bus {
             transfers: [idle; 5],
             next_ar: 0,
             lasts: [0; 16],
-            first: 0,
-            out: 0,
+            head: 0,
+            tail: 0,
             delay: delay as u64,
             taken: 0,
             free: 0,
             available: u16::MAX,
+            due: NEVER,
             ids: [0; 16],
             bursts: [0; 5],
             beats: [0; 5],
@@ -87,101 +90,191 @@ impl Bus {
     /// A client begins a transfer; its first command is in the engine in `ready`.
     pub fn begin(&mut self, client: usize, bursts: Bursts, ready: u64) {
         self.ready[client] = ready;
-        self.transfers[client].bursts = bursts;
-        self.transfers[client].pad = Padding::NONE;
-        self.transfers[client].lag = 0;
+        self.due = self.due.min(ready.max(self.next_ar));
+        let t = &mut self.transfers[client];
+        t.bursts = bursts;
+        (t.lag, t.pad) = (0, Padding::NONE);
     }
 
     /// The transfer that has begun is a load that writes `lag` cycles after
     /// the bus and pads from cycle `from` on.
-    pub fn writes(&mut self, client: usize, lag: u64, pad: Padding, from: u64) {
+    pub const fn writes(&mut self, client: usize, lag: u64, pad: Padding, from: u64) {
         let t = &mut self.transfers[client];
         (t.lag, t.pad, t.padded) = (lag, pad, from);
     }
 
     /// A cycle before which no command goes out.
-    pub fn next_command(&self) -> u64 {
-        let r = &self.ready;
-        let first = r[0].min(r[1]).min(r[2]).min(r[3].min(r[4]));
-        first.max(self.next_ar)
+    pub const fn due(&self) -> u64 {
+        self.due
     }
 
     /// Sends commands up to and with cycle `until`, or until the last one of a
-    /// transfer. `seen` is told of each.
-    pub fn advance(
+    /// transfer. `seen` is told of each, if `TOLD`.
+    pub fn advance<const TOLD: bool>(
         &mut self,
         until: u64,
         mut seen: impl FnMut(u64, Client, ReadCmd),
-        ids: bool,
     ) -> Option<Commanded> {
-        loop {
-            let mut cycle = self.next_command();
-            if cycle > until {
-                return None;
-            }
-            // None goes out with a last beat, nor while no tag is free.
-            while self.out > 0 {
-                let last = self.lasts[self.first];
-                if last < cycle {
-                    if ids {
-                        self.available |= 1 << self.ids[self.first];
-                    }
-                    self.first = (self.first + 1) & 15;
-                    self.out -= 1;
-                } else if last == cycle {
-                    cycle += 1;
-                } else if self.out == 16 {
-                    cycle = last + 1;
+        let done = loop {
+            // Who has a command first, and when somebody else has one too.
+            let (mut client, mut first, mut second) = (0, NEVER, NEVER);
+            for (i, &r) in self.ready.iter().enumerate() {
+                if r < first {
+                    (client, second, first) = (i, first, r);
                 } else {
-                    break;
+                    second = second.min(r);
                 }
             }
-            self.next_ar = cycle;
+            let mut cycle = first.max(self.next_ar);
             if cycle > until {
+                self.due = cycle;
                 return None;
             }
-            let Some(client) = self.ready.iter().position(|r| *r <= cycle) else {
-                return None;
+            let mut alone = second - 1;
+            if alone < cycle {
+                // Several wait: the lowest-numbered one goes.
+                cycle = self.allowed::<TOLD>(cycle);
+                self.next_ar = cycle;
+                if cycle > until {
+                    self.due = cycle;
+                    return None;
+                }
+                let waits = |r: &u64| *r <= cycle;
+                client = self.ready.iter().position(waits).unwrap_or(client);
+                alone = cycle;
+            }
+            let until = until.min(alone);
+            let done = match self.transfers[client].pad.is_done() {
+                true => self.stream::<TOLD, false>(client, until, &mut seen),
+                false => self.stream::<TOLD, true>(client, until, &mut seen),
             };
-            let t = &mut self.transfers[client];
-            let addr = t.bursts.addr;
-            let beats = t.bursts.next();
-            let n = u64::from(beats);
-            // The memory's counter starts anew when its queue was empty.
-            let mut taken = self.free;
-            if cycle > self.taken {
-                taken = taken.max(cycle + 1 + self.delay);
+            if done.is_some() {
+                break done;
             }
-            let last = taken + n;
-            (self.taken, self.free) = (taken, last);
-            let at = (self.first + self.out) & 15;
-            self.lasts[at] = last;
-            self.out += 1;
-            self.next_ar = cycle + 1;
-            self.bursts[client] += 1;
-            self.beats[client] += n;
-            if ids {
+        };
+        let r = &self.ready;
+        let first = r[0].min(r[1]).min(r[2].min(r[3])).min(r[4]);
+        self.due = first.max(self.next_ar);
+        done
+    }
+
+    /// The first cycle from this one on in which a command may go out.
+    fn allowed<const TOLD: bool>(&mut self, cycle: u64) -> u64 {
+        let mut cycle = cycle;
+        while self.head != self.tail {
+            let last = self.lasts[self.head & 15];
+            if last > cycle && self.tail - self.head < 16 {
+                break;
+            }
+            cycle = after(last, cycle);
+            if TOLD {
+                self.available |= 1 << self.ids[self.head & 15];
+            }
+            self.head += 1;
+        }
+        cycle
+    }
+
+    /// Sends commands of one client up to and with cycle `until`: nobody else
+    /// has one until then. With `PADS` it follows the padding and stops when
+    /// that is done.
+    #[inline(always)]
+    fn stream<const TOLD: bool, const PADS: bool>(
+        &mut self,
+        client: usize,
+        until: u64,
+        seen: &mut impl FnMut(u64, Client, ReadCmd),
+    ) -> Option<Commanded> {
+        let t = &mut self.transfers[client];
+        let lasts = &mut self.lasts;
+        let (mut head, mut tail) = (self.head, self.tail);
+        let (mut left, mut limit) = (t.bursts.left, t.bursts.limit);
+        let (max, delay) = (t.bursts.max, self.delay);
+        let (mut taken, mut free) = (self.taken, self.free);
+        let (mut ready, mut next_ar) = (self.ready[client], self.next_ar);
+        let mut oldest = if head == tail {
+            NEVER
+        } else {
+            lasts[head & 15]
+        };
+        let mut beats = 0;
+        let mut done = None;
+        loop {
+            let mut cycle = ready.max(next_ar);
+            if cycle > until {
+                break;
+            }
+            while oldest <= cycle || tail - head == 16 {
+                cycle = after(oldest, cycle);
+                if TOLD {
+                    self.available |= 1 << self.ids[head & 15];
+                }
+                head += 1;
+                oldest = if head == tail {
+                    NEVER
+                } else {
+                    lasts[head & 15]
+                };
+            }
+            next_ar = cycle;
+            if cycle > until {
+                break;
+            }
+            (next_ar, ready) = (cycle + 1, cycle + 2);
+            let n = left.min(limit);
+            left -= n;
+            limit = max;
+            // The memory's counter starts anew when its queue was empty.
+            let anew = free.max(cycle + 1 + delay);
+            taken = if cycle <= taken { free } else { anew };
+            free = taken + u64::from(n);
+            lasts[tail & 15] = free;
+            oldest = oldest.min(free);
+            beats += u64::from(n);
+            if TOLD {
                 let id = self.available.trailing_zeros() as u8;
                 self.available &= self.available - 1;
-                self.ids[at] = id;
-                let len = (beats - 1) as u16;
+                self.ids[tail & 15] = id;
+                let (addr, len) = (t.bursts.addr(n, left), (n - 1) as u16);
                 seen(cycle, Client::ALL[client], ReadCmd { addr, len, id });
             }
-            if !t.pad.is_done() {
+            tail += 1;
+            if PADS {
                 let from = taken + 1 + t.lag;
                 t.pad.gap(from.saturating_sub(t.padded));
-                t.pad.beats(n);
-                t.padded = from + n;
+                t.pad.beats(n.into());
+                t.padded = from + u64::from(n);
             }
-            if t.bursts.is_done() {
-                self.ready[client] = NEVER;
-                return Some(Commanded {
-                    client,
-                    last_beat: last,
-                    written: last + t.lag + 1 + t.pad.left(),
-                });
+            if left == 0 {
+                if !t.bursts.next_row() {
+                    done = Some(Commanded {
+                        client,
+                        last_beat: free,
+                        written: free + t.lag + 1 + t.pad.left(),
+                    });
+                    ready = NEVER;
+                    break;
+                }
+                (left, limit) = (t.bursts.left, t.bursts.limit);
             }
-            self.ready[client] = cycle + 2;
+            if PADS && t.pad.is_done() {
+                break;
+            }
         }
+        (t.bursts.left, t.bursts.limit) = (left, limit);
+        self.bursts[client] += (tail - self.tail) as u64;
+        self.beats[client] += beats;
+        (self.head, self.tail) = (head, tail);
+        (self.taken, self.free) = (taken, free);
+        (self.ready[client], self.next_ar) = (ready, next_ar);
+        done
     }
+}
+
+/// The cycle to look at once the oldest burst that is out was found to stand
+/// in the way, or to be over: none goes out with its last beat, and with
+/// sixteen out none before it.
+#[inline(always)]
+const fn after(last: u64, cycle: u64) -> u64 {
+    if last >= cycle { last + 1 } else { cycle }
 }

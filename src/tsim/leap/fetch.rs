@@ -83,7 +83,7 @@ impl Fetch {
             };
             Bursts::new(self.geo, &rows)
         } else {
-            Bursts::one(addr, 2 * n)
+            Bursts::one(addr, 2 * n, self.geo.beat_log)
         };
         bus.begin(Client::Fetch as usize, bursts, ready);
     }

@@ -44,12 +44,18 @@ fn tokens(insn: &Insn) -> (u8, u8) {
     let d = insn.deps();
     let bits = |a: bool, i: u8, b: bool, j: u8| (u8::from(a) << i) | (u8::from(b) << j);
     match insn.unit() {
-        Unit::Load => (bits(d.pop_next, 2, false, 0), bits(d.push_next, 0, false, 0)),
+        Unit::Load => (
+            bits(d.pop_next, 2, false, 0),
+            bits(d.push_next, 0, false, 0),
+        ),
         Unit::Compute => (
             bits(d.pop_prev, 0, d.pop_next, 1),
             bits(d.push_prev, 2, d.push_next, 3),
         ),
-        Unit::Store => (bits(d.pop_prev, 3, false, 0), bits(d.push_prev, 1, false, 0)),
+        Unit::Store => (
+            bits(d.pop_prev, 3, false, 0),
+            bits(d.push_prev, 1, false, 0),
+        ),
     }
 }
 
@@ -84,8 +90,10 @@ struct Leap<'a, S> {
     stats: Stats,
 }
 
-/// Runs a launch by leaps. Nothing if it has to be ticked: DRAM is untouched
-/// then, or, if `Ok(Err)`, as the run leaves it, which does not end.
+/// Runs a launch by leaps, if it can be.
+///
+/// # Errors
+/// An instruction reaches outside the DRAM image.
 pub(super) fn run<S: Sink>(
     cfg: &HwConfig,
     dram: &mut Dram,
@@ -153,7 +161,7 @@ impl<S: Sink> Leap<'_, S> {
                 cycle = self.fetch_at;
             }
             let until = cycle.min(self.limit);
-            if self.bus.next_command() <= until {
+            if self.bus.due() <= until {
                 self.commands(until);
                 continue;
             }
@@ -187,7 +195,11 @@ impl<S: Sink> Leap<'_, S> {
     fn commands(&mut self, until: u64) {
         let sink = &mut *self.sink;
         let seen = |cycle, client, cmd| sink.event(cycle, Event::ReadCmd { client, cmd });
-        let Some(done) = self.bus.advance(until, seen, S::ENABLED) else {
+        let done = match S::ENABLED {
+            true => self.bus.advance::<true>(until, seen),
+            false => self.bus.advance::<false>(until, seen),
+        };
+        let Some(done) = done else {
             return;
         };
         if done.client == 0 {
@@ -214,10 +226,15 @@ impl<S: Sink> Leap<'_, S> {
             true
         });
         if let Some((insn, cycle)) = stuck {
+            let u = plan.ops[insn as usize].unit as usize;
             if cycle > now {
                 self.fetch_at = cycle;
+            } else if units[u].count() < room {
+                // An entry leaves in this very cycle.
+                self.fetch.not_before(now + 1);
+                self.fetch_at = now + 1;
             } else {
-                self.fetch_waits = Some(plan.ops[insn as usize].unit as usize);
+                self.fetch_waits = Some(u);
             }
         }
         for u in 0..3 {
@@ -411,6 +428,7 @@ impl<S: Sink> Leap<'_, S> {
         self.core.get_or_insert_with(|| match data {
             true => Core::new(cfg),
             false => Core::new(&HwConfig {
+                block: 4,
                 wgt_depth: 2,
                 out_depth: 2,
                 ..cfg.clone()
@@ -436,10 +454,8 @@ impl<S: Sink> Leap<'_, S> {
 
     /// Counts what was under way at the end.
     fn finish(mut self) -> Result<Leapt, RunError> {
-        let Some(ended) = self.ended.take() else {
-            return Ok(Leapt::Hangs);
-        };
         let cycle = self.limit;
+        let finished = matches!(self.ended, Some(Ended::Finish));
         for u in 0..3 {
             let unit = &self.units[u];
             let runs = matches!(unit.phase, Phase::Runs | Phase::Asserts(_));
@@ -447,18 +463,15 @@ impl<S: Sink> Leap<'_, S> {
                 continue;
             }
             self.stats.units[u].token_cycles += unit.waited;
-            let (started, head) = (unit.started, unit.head());
-            let Some((insn, _)) = head.filter(|_| u == Unit::Store as usize) else {
-                continue;
-            };
-            if let Insn::Store(s) = &self.plan.ops[insn as usize].insn
+            let started = unit.started;
+            if let Some((insn, _)) = unit.head()
+                && let Insn::Store(s) = &self.plan.ops[insn as usize].insn
                 && s.x_size != 0
             {
                 let geo = self.plan.geo[OUT];
-                let rows = store_rows(geo, s);
-                let (beats, bursts) = store_until(geo, &rows, started, cycle);
+                let (beats, bursts) = store_until(geo, &store_rows(geo, s), started, cycle);
                 self.wrote(beats, bursts, cycle);
-                if matches!(ended, Ended::Finish) {
+                if finished {
                     // A store under way at FINISH is completed.
                     self.exec(Unit::Store, insn)?;
                 }
@@ -466,11 +479,13 @@ impl<S: Sink> Leap<'_, S> {
         }
         self.stats.read_bursts = self.bus.bursts;
         self.stats.read_beats = self.bus.beats;
+        let status = match self.ended {
+            None => return Ok(Leapt::Hangs),
+            Some(Ended::Finish) => Status::Ok,
+            Some(Ended::Assert(status)) => status,
+        };
         Ok(Leapt::Ended(Outcome {
-            status: match ended {
-                Ended::Finish => Status::Ok,
-                Ended::Assert(status) => status,
-            },
+            status,
             cycles: cycle,
             acc_writes: self.acc_writes,
             stats: self.stats,

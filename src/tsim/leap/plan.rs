@@ -1,9 +1,9 @@
 //! Which launches can be run by leaps: those in which no counter wraps and no
 //! transfer is of the kinds that never end.
 
+use super::tokens;
 use crate::config::HwConfig;
 use crate::fsim::byte_addr;
-use super::tokens;
 use crate::isa::{Insn, Load, MemoryType, Store, Unit};
 use crate::mem::Dram;
 use crate::tsim::gen_vme_cmd::Geometry;
@@ -67,6 +67,11 @@ impl Plan {
             ops: Vec::with_capacity(insn_count as usize),
             geo: elem.map(geo),
         };
+        // The wide fetch counts the beats of a batch, one more where it is not
+        // aligned, with one bit more than its buffer has beats.
+        if cfg.beat_bytes() > 8 && (2 << cfg.mem_len_bits) * 8 < 2 * cfg.beat_bytes() {
+            return None;
+        }
         // Fetch asks for nothing at address 0, which is never answered.
         if insn_addr < cfg.beat_bytes() {
             return None;
@@ -121,9 +126,7 @@ impl Plan {
         let most = (row_beats * u64::from(l.y_size)).min(IN_FLIGHT << geo.len_bits);
         let addr = byte_addr(l.dram_base, 1 << geo.elem_log);
         let stride = u64::from(l.x_stride) << geo.elem_log;
-        most < room
-            && u64::from(addr) >= beat
-            && extent(addr, x_bytes, l.y_size, stride).is_some()
+        most < room && u64::from(addr) >= beat && extent(addr, x_bytes, l.y_size, stride).is_some()
     }
 
     fn store_fits(&self, s: &Store, code: &std::ops::Range<u64>) -> bool {
@@ -154,5 +157,115 @@ pub const fn index(m: MemoryType) -> usize {
         MemoryType::Inp => 1,
         MemoryType::Wgt => 2,
         MemoryType::Acc => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Finish;
+
+    const LOAD: Load = Load {
+        pop_prev_dep: false,
+        pop_next_dep: false,
+        push_prev_dep: false,
+        push_next_dep: false,
+        memory_type: MemoryType::Inp,
+        sram_base: 0,
+        dram_base: 0x800,
+        y_size: 3,
+        x_size: 100,
+        x_stride: 100,
+        y_pad_0: 1,
+        y_pad_1: 1,
+        x_pad_0: 1,
+        x_pad_1: 1,
+    };
+    const STORE: Store = Store {
+        pop_prev_dep: false,
+        pop_next_dep: false,
+        push_prev_dep: false,
+        push_next_dep: false,
+        memory_type: 4,
+        sram_base: 0,
+        dram_base: 0x400,
+        y_size: 3,
+        x_size: 100,
+        x_stride: 100,
+        y_pad_0: 0,
+        y_pad_1: 0,
+        x_pad_0: 0,
+        x_pad_1: 0,
+    };
+    const FINISH: Finish = Finish {
+        pop_prev_dep: false,
+        pop_next_dep: false,
+        push_prev_dep: false,
+        push_next_dep: false,
+    };
+
+    /// Whether a program of this instruction at 0x1000 is leapt over.
+    fn leaps(config: &str, insn: Insn) -> bool {
+        let mut image = vec![0; 1 << 16];
+        for (i, insn) in [insn, Insn::Finish(FINISH)].iter().enumerate() {
+            let word = insn.encode().expect("every field is in range");
+            image[0x1000 + 16 * i..][..16].copy_from_slice(&word.to_le_bytes());
+        }
+        let cfg = HwConfig::built_in(config).expect("built in");
+        Plan::new(&cfg, &Dram::new(image), 0x1000, 2).is_some()
+    }
+
+    #[test]
+    fn usual_transfers_are_leapt_over() {
+        for config in HwConfig::BUILT_IN {
+            for memory_type in MemoryType::ALL {
+                let load = Load {
+                    memory_type,
+                    ..LOAD
+                };
+                assert!(leaps(config, Insn::Load(load)), "{config} {memory_type:?}");
+            }
+            assert!(leaps(config, Insn::Store(STORE)), "{config}");
+        }
+    }
+
+    #[test]
+    fn what_wraps_or_never_ends_is_ticked() {
+        let ticked = [
+            Insn::Load(Load { y_size: 0, ..LOAD }),
+            Insn::Load(Load {
+                dram_base: 0,
+                ..LOAD
+            }),
+            Insn::Load(Load {
+                x_size: 65_520,
+                ..LOAD
+            }),
+            Insn::Load(Load {
+                dram_base: u32::MAX >> 4,
+                ..LOAD
+            }),
+            Insn::Store(Store { y_size: 0, ..STORE }),
+            Insn::Store(Store {
+                x_size: 40_000,
+                ..STORE
+            }),
+            // Over the instructions.
+            Insn::Store(Store {
+                dram_base: 0xff,
+                ..STORE
+            }),
+        ];
+        for insn in ticked {
+            assert!(!leaps("de10", insn), "{insn:?}");
+        }
+        // More beats in flight than the counter holds.
+        let long = Load {
+            x_size: 2048,
+            y_size: 1,
+            ..LOAD
+        };
+        assert!(leaps("de10", Insn::Load(long)));
+        assert!(!leaps("pynq", Insn::Load(long)));
     }
 }

@@ -69,25 +69,23 @@ impl Padding {
 /// The bursts of a transfer that are still to come.
 #[derive(Debug, Clone, Copy)]
 pub struct Bursts {
-    /// Address of the next one.
-    pub addr: u32,
     /// Beats of the row after those commanded.
-    left: u32,
+    pub left: u32,
     /// Beats to the next burst boundary.
-    limit: u32,
+    pub limit: u32,
     /// Rows after this one.
     rows_left: u32,
     row_addr: u32,
     row_bytes: u32,
     stride: u32,
     beat_log: u32,
-    max: u32,
+    /// Beats of the longest burst.
+    pub max: u32,
 }
 
 impl Bursts {
     /// None left.
     pub const NONE: Self = Self {
-        addr: 0,
         left: 0,
         limit: 0,
         rows_left: 0,
@@ -98,12 +96,14 @@ impl Bursts {
         max: 1,
     };
 
-    /// One burst.
-    pub const fn one(addr: u32, beats: u32) -> Self {
+    /// One burst, wherever it starts.
+    pub const fn one(addr: u32, beats: u32, beat_log: u32) -> Self {
         Self {
-            addr,
             left: beats,
             limit: beats,
+            row_addr: addr,
+            row_bytes: beats << beat_log,
+            beat_log,
             ..Self::NONE
         }
     }
@@ -111,7 +111,6 @@ impl Bursts {
     /// All bursts of these rows.
     pub const fn new(geo: Geometry, rows: &Rows) -> Self {
         let mut b = Self {
-            addr: 0,
             left: 0,
             limit: 0,
             rows_left: rows.y_size as u32 - 1,
@@ -126,22 +125,36 @@ impl Bursts {
     }
 
     /// Goes to the row at `row_addr`.
-    #[inline(always)]
     const fn row(&mut self) {
         let beat = (1 << self.beat_log) - 1;
         self.left = ((self.row_addr & beat) + self.row_bytes + beat) >> self.beat_log;
-        self.addr = self.row_addr & !beat;
         self.limit = self.max - ((self.row_addr >> self.beat_log) & (self.max - 1));
     }
 
-    /// Whether all are out.
-    pub const fn is_done(&self) -> bool {
-        self.left == 0
+    /// Goes to the next row; says whether there is one.
+    pub const fn next_row(&mut self) -> bool {
+        if self.rows_left == 0 {
+            self.left = 0;
+            return false;
+        }
+        self.rows_left -= 1;
+        self.row_addr = self.row_addr.wrapping_add(self.stride);
+        self.row();
+        true
     }
 
-    /// Beats of the next burst, which is then out.
-    #[inline(always)]
-    pub const fn next(&mut self) -> u32 {
+    /// Address of the burst after which `left` beats of the row are not commanded.
+    pub const fn addr(&self, beats: u32, left: u32) -> u32 {
+        let beat = (1 << self.beat_log) - 1;
+        let all = ((self.row_addr & beat) + self.row_bytes + beat) >> self.beat_log;
+        (self.row_addr & !beat).wrapping_add((all - left - beats) << self.beat_log)
+    }
+
+    /// Beats of the next burst, which is then out; none after the last.
+    pub const fn next(&mut self) -> Option<u32> {
+        if self.left == 0 {
+            return None;
+        }
         let n = if self.left < self.limit {
             self.left
         } else {
@@ -149,13 +162,10 @@ impl Bursts {
         };
         self.left -= n;
         self.limit = self.max;
-        self.addr = self.addr.wrapping_add(n << self.beat_log);
-        if self.left == 0 && self.rows_left > 0 {
-            self.rows_left -= 1;
-            self.row_addr = self.row_addr.wrapping_add(self.stride);
-            self.row();
+        if self.left == 0 {
+            self.next_row();
         }
-        n
+        Some(n)
     }
 
     /// Beats and bursts of the row to come.
@@ -172,10 +182,7 @@ impl Bursts {
             return (first.0 * rows, first.1 * rows);
         }
         let (mut beats, mut bursts) = first;
-        while self.rows_left > 0 {
-            self.rows_left -= 1;
-            self.row_addr = self.row_addr.wrapping_add(self.stride);
-            self.row();
+        while self.next_row() {
             let row = self.whole_row();
             (beats, bursts) = (beats + row.0, bursts + row.1);
         }
@@ -215,9 +222,11 @@ pub fn store_until(geo: Geometry, rows: &Rows, start: u64, cycle: u64) -> (u64, 
     let mut all = Bursts::new(geo, rows);
     let (mut beats, mut bursts) = (0, 0);
     let mut command = start + 1;
-    while !all.is_done() && command + 2 <= cycle {
+    while command + 2 <= cycle
+        && let Some(n) = all.next()
+    {
         bursts += 1;
-        let n = u64::from(all.next());
+        let n = u64::from(n);
         let first = command + 3;
         // Beats come in groups of one element with a cycle between groups.
         let group = match geo.is_narrow() {

@@ -44,3 +44,43 @@ impl Tokens {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Tokens;
+    use crate::tsim::semaphore::Semaphore;
+    use rand_chacha::{
+        ChaCha8Rng,
+        rand_core::{Rng, SeedableRng},
+    };
+
+    /// Whatever the order in which a cycle's post and wait are handled.
+    #[test]
+    fn tokens_count_as_the_semaphore() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (mut tokens, mut sem) = (Tokens::default(), Semaphore::default());
+        let mut full = 0;
+        for cycle in 0..20_000 {
+            // Phases in which posts, then waits are more frequent.
+            let bias = if cycle / 2000 % 2 == 0 { 200 } else { 60 };
+            let ready = tokens.from().is_some_and(|from| from <= cycle);
+            assert_eq!(ready, sem.sready(), "cycle {cycle}");
+            let post = rng.next_u32() % 256 < bias;
+            let wait = ready && rng.next_u32() % 256 < 256 - bias;
+            full += u32::from(sem.count() == u8::MAX && post);
+            sem.tick(post, wait);
+            let wait_first = rng.next_u32() % 2 == 0;
+            if wait && wait_first {
+                tokens.wait(cycle);
+            }
+            if post {
+                tokens.post(cycle);
+            }
+            if wait && !wait_first {
+                tokens.wait(cycle);
+            }
+            assert_eq!(tokens.count, sem.count(), "cycle {cycle}");
+        }
+        assert!(full > 100, "it was full");
+    }
+}

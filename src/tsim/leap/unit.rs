@@ -49,13 +49,20 @@ impl UnitQueue {
 
     /// The instruction at the head, and since when it is.
     pub fn head(&self) -> Option<(u32, u64)> {
-        self.entries.front().map(|(i, at)| (*i, (*at).max(self.free)))
+        self.entries
+            .front()
+            .map(|(i, at)| (*i, (*at).max(self.free)))
     }
 
     /// Entries in a cycle, as its enqueue side sees them: one that leaves in
     /// this cycle is still there.
     pub fn count_in(&self, cycle: u64) -> usize {
         self.entries.len() + usize::from(self.free == cycle + 1)
+    }
+
+    /// Entries.
+    pub fn count(&self) -> usize {
+        self.entries.len()
     }
 
     /// Puts an instruction in that is there from a cycle on; says whether it
