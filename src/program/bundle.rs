@@ -9,6 +9,7 @@ use super::manifest::{
 };
 use super::{Layer, MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
 use crate::config::HwConfig;
+use flate2::{Compression, write::DeflateEncoder};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -19,6 +20,9 @@ pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// Largest manifest and list of checksums.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// How much of an entry is tried.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Largest bundle file: DRAM's largest size, and room for the rest.
 const MAX_FILE_BYTES: u64 = MAX_DRAM_BYTES as u64 + (256 << 20);
@@ -56,12 +60,12 @@ impl Program {
         entries.push((SUMS.to_owned(), sums.as_bytes()));
 
         let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::DEFAULT)
             .system(System::Unix)
             .unix_permissions(0o644);
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in entries {
+            let options = options.compression_method(method(bytes)?);
             archive.start_file(name, options).map_err(archive_error)?;
             archive.write_all(bytes)?;
         }
@@ -126,6 +130,19 @@ impl Program {
         }
         Self::from_bytes(&bytes)
     }
+}
+
+/// How an entry is kept: as it is, if its beginning deflates by less than an
+/// eighth. So trained weights are read at the speed of a copy.
+fn method(bytes: &[u8]) -> Result<CompressionMethod, BundleError> {
+    let probe = &bytes[..bytes.len().min(PROBE_BYTES)];
+    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflated.write_all(probe)?;
+    let deflated = deflated.finish()?;
+    Ok(match deflated.len() <= probe.len() / 8 * 7 {
+        true => CompressionMethod::Deflated,
+        false => CompressionMethod::Stored,
+    })
 }
 
 /// The program of a manifest, with the data read and compared.
