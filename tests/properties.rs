@@ -10,6 +10,8 @@ mod support;
 mod bytes;
 #[path = "properties/data.rs"]
 mod data;
+#[path = "properties/forms.rs"]
+mod forms;
 #[path = "properties/jump.rs"]
 mod jump;
 #[path = "properties/limits.rs"]

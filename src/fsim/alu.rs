@@ -1,7 +1,7 @@
 //! ALU: vector operations on the accumulators, with the pipeline's stale reads.
 
+use super::Core;
 use super::steps::{Step, Steps};
-use super::{Core, Simd};
 use crate::isa::{Alu, AluOpcode};
 use crate::mem::Scratchpads;
 
@@ -53,10 +53,10 @@ impl Core {
         match self.packed.simd {
             // SAFETY: the form was chosen among those that are available.
             #[cfg(target_arch = "x86_64")]
-            Simd::Avx512Vnni => unsafe { avx512::<B>(job) },
+            super::Simd::Avx512Vnni => unsafe { avx512::<B>(job) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Simd::Avx2 | Simd::AvxVnni => unsafe { avx2::<B>(job) },
+            super::Simd::Avx2 | super::Simd::AvxVnni => unsafe { avx2::<B>(job) },
             _ => lanes::<B>(job),
         }
     }

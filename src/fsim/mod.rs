@@ -96,3 +96,6 @@ impl Core {
 pub(crate) const fn byte_addr(dram_base: u32, elem_bytes: u32) -> u32 {
     dram_base.wrapping_mul(elem_bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,12 @@ use super::programs::{Style, alu, config, fill, gemm, load, store};
 use crate::cases;
 use crate::support::GEMM;
 use proptest::prelude::*;
-use vta::fsim::Core;
+use vta::fsim::{Core, Simd};
 use vta::isa::{Gemm, Insn};
 use vta::mem::Dram;
 
-fn fill_pads(core: &mut Core, seed: u64) {
+/// Random scratchpads.
+pub fn fill_pads(core: &mut Core, seed: u64) {
     let pads = core.pads_mut();
     let mut bytes = vec![0; 4 * pads.acc.len()];
     fill(&mut bytes, seed);
@@ -65,19 +66,23 @@ proptest! {
     ) {
         let mut image = vec![0; 1 << 20];
         fill(&mut image, seed);
-        let mut core = Core::new(&cfg);
-        fill_pads(&mut core, seed.rotate_left(17));
-        let mut naive = State::new(&cfg, core.pads(), &image);
-        let mut dram = Dram::new(image);
-        for insn in &insns {
-            if matches!(insn, Insn::Alu(a) if naive.conflicts(a)) {
+        for simd in Simd::ALL {
+            let Some(mut core) = Core::with_simd(&cfg, simd) else {
                 continue;
+            };
+            fill_pads(&mut core, seed.rotate_left(17));
+            let mut naive = State::new(&cfg, core.pads(), &image);
+            let mut dram = Dram::new(image.clone());
+            for insn in &insns {
+                if matches!(insn, Insn::Alu(a) if naive.conflicts(a)) {
+                    continue;
+                }
+                core.exec(insn, &mut dram).expect("it stays inside DRAM");
+                naive.exec(insn);
+                let same = *core.pads() == naive.pads();
+                prop_assert!(same, "scratchpads after {insn:?}, {simd:?}");
+                prop_assert!(dram.bytes() == naive.dram, "DRAM after {insn:?}, {simd:?}");
             }
-            core.exec(insn, &mut dram).expect("it stays inside DRAM");
-            naive.exec(insn);
-            let same = *core.pads() == naive.pads();
-            prop_assert!(same, "scratchpads after {insn:?}");
-            prop_assert!(dram.bytes() == naive.dram, "DRAM after {insn:?}");
         }
     }
 }

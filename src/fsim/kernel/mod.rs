@@ -1,7 +1,7 @@
 //! The inner products of GEMM: several vectors times a list of matrices, the
 //! sums kept in registers.
 //!
-//! The portable form is the definition; a test compares the others with it.
+//! `tests/properties/forms.rs` compares all forms with plain loops.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +20,7 @@ pub(super) struct Memory<'a> {
     /// Elements of `out`, less one.
     pub(super) out_mask: usize,
     /// Bytes of an input element, divided by four.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     pub(super) vectors: usize,
 }
 
@@ -67,6 +68,3 @@ pub(super) trait Kernel<const B: usize> {
     /// `tile.pixels` has `P` elements, at least one for a row.
     unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>);
 }
-
-#[cfg(test)]
-mod tests;
