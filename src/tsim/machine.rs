@@ -110,7 +110,7 @@ pub fn run<S: Sink>(
     let mut blind = false;
     if options.jump && !S::CYCLES {
         match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
-            Leapt::Ended(outcome) => return Ok(outcome),
+            Leapt::Ended(outcome) => return Ok(*outcome),
             Leapt::Hangs => blind = true,
             Leapt::Cannot => {}
         }

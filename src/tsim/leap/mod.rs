@@ -136,7 +136,7 @@ pub(super) fn run<S: Sink>(
 /// What came of it.
 pub(super) enum Leapt {
     /// The run.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// It does not end in time. DRAM is as it leaves it.
     Hangs,
     /// Not a launch to be leapt over.
@@ -237,10 +237,8 @@ impl<S: Sink> Leap<'_, S> {
                 self.fetch_waits = Some(u);
             }
         }
-        for u in 0..3 {
-            if fresh[u] {
-                self.schedule(u, now);
-            }
+        for (u, _) in fresh.into_iter().enumerate().filter(|f| f.1) {
+            self.schedule(u, now);
         }
     }
 
@@ -379,10 +377,10 @@ impl<S: Sink> Leap<'_, S> {
             _ => {}
         }
         self.exec(unit, index_)?;
-        for i in 0..4 {
+        for (i, taker) in TAKER.into_iter().enumerate() {
             if op.gives >> i & 1 != 0 {
                 self.tokens[i].post(cycle);
-                self.schedule(TAKER[i] as usize, cycle);
+                self.schedule(taker as usize, cycle);
             }
         }
         if self.fetch_waits == Some(u) {
@@ -484,12 +482,12 @@ impl<S: Sink> Leap<'_, S> {
             Some(Ended::Finish) => Status::Ok,
             Some(Ended::Assert(status)) => status,
         };
-        Ok(Leapt::Ended(Outcome {
+        Ok(Leapt::Ended(Box::new(Outcome {
             status,
             cycles: cycle,
             acc_writes: self.acc_writes,
             stats: self.stats,
-        }))
+        })))
     }
 }
 
