@@ -23,6 +23,9 @@ pub struct Run {
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
+    /// Count cycles and move no data: the same cycles, sooner. DRAM stays as it is, host steps are left out
+    #[arg(long, conflicts_with = "image_out")]
+    timing_only: bool,
     /// Let transfers go past the end of a scratchpad, where indices wrap; images always may
     #[arg(long)]
     wrap: bool,
@@ -42,6 +45,10 @@ pub struct Run {
 
 impl Run {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        if self.timing_only && self.sim == Which::Fsim {
+            return Err(CliError::new("usage", "fsim counts no cycles")
+                .help("leave out --timing-only, or run with --sim tsim"));
+        }
         let program = self.program.load()?;
         if self.program.image.is_none() && !self.wrap {
             input::check_fit(&program)?;
@@ -54,7 +61,7 @@ impl Run {
             }
             None => None,
         };
-        let mut sim = Sim::new(self.sim, &program.config);
+        let mut sim = Sim::new(self.sim, &program.config).timing_only(self.timing_only);
         let image = program.dram_image();
         let mut dram = Dram::new(image.clone());
         let mut first: Option<Execution> = None;

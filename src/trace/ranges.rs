@@ -95,6 +95,8 @@ impl Ranges {
 }
 
 impl Sink for Ranges {
+    const CYCLES: bool = false;
+
     fn event(&mut self, cycle: u64, event: Event) {
         match event {
             Event::InsnStart { unit, insn } => self.at[unit as usize] = insn,

@@ -114,6 +114,11 @@ pub trait Sink {
     /// Whether events are wanted.
     const ENABLED: bool = true;
 
+    /// Whether everything is wanted, in its cycle. Without, there are
+    /// `InsnStart`, `InsnEnd`, `ReadCmd` and, when its store ends, `WriteBeat`;
+    /// other events may be missing, and the run is faster.
+    const CYCLES: bool = Self::ENABLED;
+
     /// An event of a cycle; cycles never go back. Within a cycle: instruction
     /// ends (load, compute, store), bus events, dispatches, then the rest.
     fn event(&mut self, cycle: u64, event: Event);
@@ -132,6 +137,7 @@ impl Sink for NoSink {
 
 impl<S: Sink> Sink for &mut S {
     const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
 
     #[inline(always)]
     fn event(&mut self, cycle: u64, event: Event) {

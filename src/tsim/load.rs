@@ -18,7 +18,7 @@ pub struct Load {
     /// Tokens from compute.
     pub sem: Semaphore,
     /// inp, wgt.
-    pub(super) tensor: [TensorLoad; 2],
+    tensor: [TensorLoad; 2],
     elem_bytes: [u32; 2],
 }
 

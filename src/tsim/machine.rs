@@ -10,15 +10,14 @@
 //! within a cycle is the rule; what units wait for is in `diagnose`.
 
 mod diagnose;
-mod fast;
 mod parts;
 
-use self::fast::{Seen, StoreLeap, leaps};
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
-use super::event::{Event, Sink, UnitState};
+use super::event::{Event, NoSink, Sink, UnitState};
 use super::fetch::{Fetch, Head};
+use super::leap::{self, Leapt};
 use super::load::Load;
 use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status};
 use super::queue::{InsnQueue, Queued};
@@ -52,6 +51,9 @@ struct Machine<'a> {
     insn_addr: u32,
     insn_count: u32,
     data: bool,
+    /// The run was made by leaps and did not end: all data are moved, and no
+    /// assertion fires before the end.
+    blind: bool,
     cycle: u64,
     fetch: Fetch,
     fetched: VecDeque<Fetched>,
@@ -74,8 +76,6 @@ struct Machine<'a> {
     states: [Option<UnitState>; 4],
     acc_writes: u64,
     stats: Stats,
-    store_leap: Option<StoreLeap>,
-    seen_stream: Option<Seen>,
 }
 
 /// What ends a run.
@@ -107,58 +107,71 @@ pub fn run<S: Sink>(
     if !insn_addr.is_multiple_of(8) {
         return Err(RunError::Misaligned(insn_addr));
     }
+    let mut blind = false;
+    if options.jump && !S::CYCLES {
+        match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
+            Leapt::Ended(outcome) => return Ok(*outcome),
+            Leapt::Hangs => blind = true,
+            Leapt::Cannot => {}
+        }
+    }
     let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
-    let status = loop {
-        if S::ENABLED {
-            m.report_states(sink);
-        }
-        let next = m.next_wake();
-        if next == u64::MAX {
-            m.settle_store(m.cycle);
-            break m.hang(HangReason::Deadlock);
-        }
-        if next > m.cycle && options.jump {
-            m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
-        }
-        if m.cycle > options.max_cycles {
-            m.settle_store(m.cycle);
-            break m.hang(HangReason::MaxCycles);
-        }
-        if leaps::<S>(options.jump) {
-            m.leap_stream(options.max_cycles);
-            m.land_store();
-        }
-        let end = m.tick(sink)?;
-        match end {
-            None => m.cycle += 1,
-            Some(End::Finish) => {
-                m.settle_store(m.cycle + 1);
-                m.drain()?;
-                break Status::Ok;
-            }
-            Some(End::Assert {
-                module,
-                insn,
-                cause,
-            }) => {
-                m.settle_store(m.cycle + 1);
-                break Status::Assert {
-                    module,
-                    insn,
-                    cause,
-                };
-            }
-        }
-    };
-    Ok(Outcome {
-        status,
-        cycles: m.cycle,
-        acc_writes: m.acc_writes,
-        stats: m.stats,
-    })
+    m.blind = blind;
+    if blind {
+        // Ticked once more, to see who waits for what. DRAM is final, and all
+        // events were told.
+        m.run(options, &mut NoSink)
+    } else {
+        m.run(options, sink)
+    }
 }
 
 impl<'a> Machine<'a> {
+    /// Runs from reset to the end.
+    fn run<S: Sink>(mut self, options: Options, sink: &mut S) -> Result<Outcome, RunError> {
+        let m = &mut self;
+        let status = loop {
+            if S::ENABLED {
+                m.report_states(sink);
+            }
+            let next = m.next_wake();
+            if next == u64::MAX {
+                break m.hang(HangReason::Deadlock);
+            }
+            if next > m.cycle && options.jump {
+                m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
+            }
+            if m.cycle > options.max_cycles {
+                break m.hang(HangReason::MaxCycles);
+            }
+            let end = m.tick(sink)?;
+            match end {
+                None => m.cycle += 1,
+                Some(End::Finish) => {
+                    m.drain()?;
+                    break Status::Ok;
+                }
+                Some(End::Assert {
+                    module,
+                    insn,
+                    cause,
+                }) => {
+                    break Status::Assert {
+                        module,
+                        insn,
+                        cause,
+                    };
+                }
+            }
+        };
+        Ok(Outcome {
+            status,
+            cycles: self.cycle,
+            acc_writes: self.acc_writes,
+            stats: self.stats,
+        })
+    }
+
     fn new(
         cfg: &'a HwConfig,
         dram: &'a mut Dram,
@@ -180,6 +193,7 @@ impl<'a> Machine<'a> {
             insn_addr,
             insn_count,
             data: options.data,
+            blind: false,
             cycle: 0,
             fetch: Fetch::new(cfg.beat_bytes(), cfg.mem_len_bits, insn_addr, insn_count),
             fetched: VecDeque::with_capacity(1 << cfg.mem_len_bits),
@@ -198,8 +212,6 @@ impl<'a> Machine<'a> {
             states: [None; 4],
             acc_writes: 0,
             stats,
-            store_leap: None,
-            seen_stream: None,
         }
     }
 
@@ -267,9 +279,6 @@ impl<'a> Machine<'a> {
                 [is(Client::Uop), is(Client::Acc)],
                 [self.ready(Client::Uop), self.ready(Client::Acc)],
             ),
-            Part::Store if let Some(leap) = &self.store_leap => {
-                leap.end.saturating_sub(self.cycle + 1)
-            }
             Part::Store if self.write.is_busy() => 0,
             Part::Store => self.store.quiet(self.head(Unit::Store)),
             Part::Vme => self.vme.quiet(self.port.beat()),
@@ -350,9 +359,9 @@ impl<'a> Machine<'a> {
         if awake.has(Part::Compute) {
             let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
             let head = self.queues[Unit::Compute as usize].head();
-            let (core, cfg) = (&self.core, self.cfg);
+            let (core, cfg, blind) = (&self.core, self.cfg, self.blind);
             let hazard = |i: &Insn| match i {
-                Insn::Alu(a) => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
+                Insn::Alu(a) if !blind => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
                 _ => None,
             };
             let data = [is(Client::Uop), is(Client::Acc)];
@@ -380,9 +389,6 @@ impl<'a> Machine<'a> {
             units[Unit::Store as usize] = out;
             written = self.write.tick(store.cmd, store.data);
             asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
-            if out.start && self.store.stage == Stage::Exe && leaps::<S>(self.jump) {
-                self.leap_store();
-            }
         }
         let (mut dispatch, mut arrived) = (None, None);
         if awake.has(Part::Fetch) {
@@ -575,7 +581,7 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let insn = q.index;
-        if q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
+        if self.blind || q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
             return Ok(());
         }
         self.core.get_or_init(|| Core::new(self.cfg));

@@ -13,6 +13,7 @@ mod event;
 mod fetch;
 mod gen_vme_cmd;
 mod hang;
+mod leap;
 mod load;
 mod machine;
 mod outcome;

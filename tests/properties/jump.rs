@@ -5,7 +5,8 @@ use super::programs::{racy, serial};
 use crate::cases;
 use crate::support::{Log, Program};
 use proptest::prelude::*;
-use vta::tsim::{NoSink, Options, Status};
+use vta::config::HwConfig;
+use vta::tsim::{Event, NoSink, Options, Sink, Status};
 
 fn any_program() -> impl Strategy<Value = Program> {
     prop_oneof![
@@ -59,6 +60,111 @@ proptest! {
         let silent = p.tsim(p.options, &mut NoSink);
         let heard = p.tsim(p.options, &mut Log::default());
         prop_assert_eq!(silent, heard);
+    }
+}
+
+/// Another bus, memory and queue, as far as the hardware can be built so.
+fn altered(mut c: HwConfig, (bits, len, delay, entries): (u32, u32, u32, u32)) -> HwConfig {
+    let mut change = |f: &dyn Fn(&mut HwConfig)| {
+        let mut other = c.clone();
+        f(&mut other);
+        if other.check().is_ok() {
+            c = other;
+        }
+    };
+    change(&|c| c.mem_data_bits = bits);
+    change(&|c| c.mem_len_bits = len);
+    change(&|c| c.mem_delay = delay);
+    change(&|c| c.insn_queue_entries = entries);
+    c
+}
+
+/// What a sink that does not want every cycle sees, in the order of cycles.
+#[derive(Default)]
+struct Coarse(Vec<(u64, String)>, u64);
+
+impl Coarse {
+    fn sorted(mut self) -> (Vec<(u64, String)>, u64) {
+        self.0.sort();
+        (self.0, self.1)
+    }
+}
+
+impl Sink for Coarse {
+    const CYCLES: bool = false;
+
+    fn event(&mut self, cycle: u64, event: Event) {
+        match event {
+            Event::InsnStart { .. } | Event::InsnEnd { .. } | Event::ReadCmd { .. } => {
+                self.0.push((cycle, format!("{event:?}")));
+            }
+            Event::WriteBeat => self.1 += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Tokens given and taken around the 255 that a semaphore holds.
+fn many_tokens() -> impl Strategy<Value = Program> {
+    use crate::support::{COMPUTE, FINISH, LOAD};
+    use vta::isa::{Insn, Load};
+    let groups = prop::collection::vec((0..300_usize, 0..300_usize), 1..4);
+    groups.prop_map(|groups| {
+        let mut p = Program::new("de10");
+        for (push, pop) in groups {
+            let give = Load {
+                push_prev_dep: true,
+                ..COMPUTE
+            };
+            let take = Load {
+                pop_next_dep: true,
+                ..LOAD
+            };
+            p.repeat(push, Insn::Load(give))
+                .repeat(pop, Insn::Load(take));
+        }
+        p.push(FINISH);
+        p.options.max_cycles = 20_000;
+        p
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// Whatever the bus, the memory and the queues: leaping equals ticking.
+    #[test]
+    fn leaping_equals_ticking(
+        p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()],
+        alter in (
+            prop::sample::select(vec![64, 128, 256, 512]),
+            1..=8_u32,
+            prop_oneof![0..4_u32, Just(16), 0..60_u32],
+            prop_oneof![2..12_u32, Just(512)],
+        ),
+        cut in prop_oneof![2 => Just(u64::MAX), 1 => 0..3000_u64],
+    ) {
+        let mut p = p;
+        p.cfg = altered(p.cfg, alter);
+        p.options.max_cycles = p.options.max_cycles.min(cut);
+        let run = |jump| {
+            let done = p.tsim(Options { jump, ..p.options }, &mut NoSink);
+            format!("{:?}", done.map(|(o, d)| (o, fnv(d.bytes()))))
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
+
+    /// A sink that wants no cycles is told the same of instructions and reads.
+    #[test]
+    fn a_coarse_sink_sees_the_same(p in any_program(), cut in prop_oneof![Just(u64::MAX), 0..3000_u64]) {
+        let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
+        let (mut few, mut all) = (Coarse::default(), Log::default());
+        let leap = p.tsim(options, &mut few);
+        let jump = p.tsim(options, &mut all);
+        prop_assert_eq!(leap, jump);
+        let mut of_all = Coarse::default();
+        all.0.into_iter().for_each(|(c, e)| of_all.event(c, e));
+        prop_assert_eq!(few.sorted(), of_all.sorted());
     }
 }
 
