@@ -11,6 +11,7 @@ pub mod cli;
 pub mod compiler;
 pub mod config;
 pub mod cost;
+pub mod data;
 pub mod fsim;
 pub mod golden;
 pub mod graph;

@@ -63,6 +63,7 @@ fn help_and_version_are_no_errors() {
         "compile",
         "infer",
         "zoo",
+        "data",
         "run",
         "compare",
         "info",
@@ -538,4 +539,31 @@ fn a_program_that_does_not_fit_the_scratchpads_is_refused() {
     );
     assert_eq!(compared.code, 2, "{compared:?}");
     ok(d, &["run", "long.vtasm", "--config", "small", "--wrap"]);
+}
+
+#[test]
+fn data_sets() {
+    let dir = folder();
+    let shown = ok(
+        dir.path(),
+        &["data", "shapes-det", "--json", "--png", "a.png"],
+    )
+    .json();
+    assert_eq!(shown["label"], "boxes");
+    assert_eq!(shown["dims"], json!([3, 96, 96]));
+    assert_eq!(shown["splits"]["val"]["images"], 250);
+    let png = fs::read(dir.path().join("a.png")).unwrap();
+    let sheet = vta::data::decode(&png).unwrap();
+    assert_eq!(sheet.dims(), [3, 2 + 10 * 98, 2 + 10 * 98]);
+
+    fs::create_dir_all(dir.path().join("set/cat")).unwrap();
+    fs::write(dir.path().join("set/cat/1.png"), &png[..100]).unwrap();
+    refused(dir.path(), &["data", "set"], "set/cat/1.png: damaged PNG: ");
+    refused(dir.path(), &["data", "nowhere"], "nowhere: no data set");
+    refused(dir.path(), &["data", "--png", "b.png"], "required");
+    fs::write(dir.path().join("set/cat/1.png"), &png).unwrap();
+    let shown = ok(dir.path(), &["data", "set", "--json"]).json();
+    assert_eq!(shown["splits"]["train"]["counts"], json!([1]));
+    let empty = ["data", "set", "--split", "test", "--png", "c.png"];
+    refused(dir.path(), &empty, "no images in it");
 }

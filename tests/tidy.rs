@@ -61,6 +61,7 @@ mod layers {
         ("isa", &[]),
         ("report", &[]),
         ("cost", &[]),
+        ("data", &[]),
         ("mem", &["config"]),
         ("golden", &["config"]),
         ("host", &[]),
@@ -83,7 +84,7 @@ mod layers {
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
+                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
             ],
         ),
     ];

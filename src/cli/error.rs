@@ -2,6 +2,7 @@
 
 use super::sim::SimError;
 use crate::config::ConfigError;
+use crate::data::DataError;
 use crate::golden::GoldenError;
 use crate::program::{BundleError, ProgramError};
 use crate::quant::QuantError;
@@ -120,6 +121,17 @@ impl From<MaskError> for CliError {
         Self {
             help,
             ..Self::new("mask", e)
+        }
+    }
+}
+
+impl From<DataError> for CliError {
+    fn from(e: DataError) -> Self {
+        let not_found = e.not_found();
+        let error = Self::new("data", e);
+        match not_found {
+            true => error.help("check the path"),
+            false => error,
         }
     }
 }

@@ -13,6 +13,7 @@ mod compare_programs;
 mod compile;
 mod config;
 mod cost;
+mod data;
 mod disasm;
 mod error;
 mod execute;
@@ -75,6 +76,7 @@ enum Command {
     Check(check::Check),
     Infer(infer::Infer),
     Zoo(zoo::Zoo),
+    Data(data::DataArgs),
     Run(run::Run),
     Info(info::Info),
     Asm(asm::Asm),
@@ -180,6 +182,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
         Command::Zoo(c) => c.run(),
+        Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
