@@ -98,9 +98,18 @@ fn check(name: &str) {
             s.name
         );
         // Each dropped 32x32 block is up to four 16x16 tiles, and each tile a
-        // step for each pixel of the output.
-        let dims = &net.tensor(node.output).dims;
-        let pixels: usize = dims.iter().skip(2).product();
+        // step for each pixel of the output, but those whose input is padding.
+        let dims = |t: vta::quant::QTensorId| match net.tensor(t).dims[..] {
+            [_, _, h, w] => [h, w],
+            _ => [1, 1],
+        };
+        let (from, to) = (dims(node.inputs[0]), dims(node.output));
+        let w = &conv.window;
+        let inside = |axis: usize, k: usize| {
+            let at = move |o: usize| o * w.stride[axis] + k * w.dilation[axis];
+            let real = w.pads[axis]..w.pads[axis] + from[axis];
+            (0..to[axis]).filter(|o| real.contains(&at(*o))).count()
+        };
         let (co, ci, kh, kw) = conv.weight.dim();
         let blocks = Blocks::new([co, ci, kh, kw], false, Ranking::Energy);
         assert_eq!(conv.groups, 1, "{name} has plain convolutions only");
@@ -110,6 +119,7 @@ fn check(name: &str) {
             let (row, column) = (unit / (kh * kw) / n_ci, unit / (kh * kw) % n_ci);
             if !mask.kept[unit] {
                 dropped += 1;
+                let pixels = inside(0, unit / kw % kh) * inside(1, unit % kw);
                 saved += (tiles(co, row) * tiles(ci, column) * pixels) as u64;
             }
         }
