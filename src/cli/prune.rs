@@ -18,7 +18,7 @@ use crate::prune::{
     Rates, layers, read_rates, summary, weight,
 };
 use crate::sparse::{self, Masks};
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,9 @@ pub struct Prune {
     /// The same part of each layer, instead of rates chosen by what blocks are worth
     #[arg(long, conflicts_with = "rates")]
     uniform: bool,
+    /// Weigh blocks against what they cost in these units [default: those of the budget]
+    #[arg(long, value_name = "UNIT", conflicts_with_all = ["uniform", "rates"])]
+    weigh_by: Option<Unit>,
     /// Put channels in an order that gathers strong weights in few blocks
     #[arg(long)]
     permute: bool,
@@ -80,6 +83,17 @@ pub struct Prune {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
     threads: Option<u32>,
+}
+
+/// Units in which blocks cost.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Unit {
+    /// Each block the same
+    Blocks,
+    /// Weights
+    Weights,
+    /// Multiply-accumulates
+    Macs,
 }
 
 /// Cycles of the pruned network: by the table, and by the simulator.
@@ -239,7 +253,14 @@ impl Prune {
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
-        let path = Removal::new(&work.layers, &work.profiles, costs, rates, self.floor);
+        let weighed = match self.weigh_by {
+            None => costs,
+            Some(Unit::Blocks) => &Costs::Blocks,
+            Some(Unit::Weights) => &Costs::Weights,
+            Some(Unit::Macs) => &Costs::Macs,
+        };
+        let (layers, profiles) = (&work.layers, &work.profiles);
+        let path = Removal::ordered(layers, profiles, weighed, costs, rates, self.floor);
         path.map_err(CliError::from)
     }
 

@@ -22,6 +22,7 @@ pub struct Pruner {
     layers: Vec<PruneLayer>,
     plan: Plan,
     costs: Costs,
+    weighed: Costs,
     rates: Rates,
     budget: Budget,
     floor: f64,
@@ -68,6 +69,7 @@ impl Pruner {
             smoothing: Smoothing::new(SMOOTHING),
             layers,
             plan,
+            weighed: costs.clone(),
             costs,
             rates,
             budget,
@@ -116,9 +118,10 @@ impl Pruner {
     fn allocate(&mut self, tau: f64, weights: &[&[f32]]) -> Result<(), PruneError> {
         let profiles = Profile::all(&self.layers, weights)?;
         let profiles = self.smoothing.update(profiles);
-        let path = Path::new(
+        let path = Path::ordered(
             &self.layers,
             &profiles,
+            &self.weighed,
             &self.costs,
             &self.rates,
             self.floor,
@@ -150,7 +153,20 @@ impl Pruner {
     /// Another table of cycles, after the network was simulated; rates follow
     /// at the next update.
     pub fn set_costs(&mut self, costs: Costs) {
+        self.weighed = costs.clone();
         self.costs = costs;
+    }
+
+    /// Blocks are weighed against these costs instead of those that the budget
+    /// counts: see [`Path::ordered`].
+    ///
+    /// # Errors
+    /// A table of another network.
+    pub fn weigh_by(&mut self, weighed: Costs, weights: &[&[f32]]) -> Result<(), PruneError> {
+        let profiles = Profile::all(&self.layers, weights)?;
+        Path::new(&self.layers, &profiles, &weighed, &self.rates, self.floor)?;
+        self.weighed = weighed;
+        Ok(())
     }
 
     /// The state of a layer.

@@ -254,6 +254,22 @@ fn what_costs_more_goes_first() {
     assert_eq!(weights, [18, 18]);
 }
 
+/// The same number of blocks, kept where they need fewer multiply-accumulates.
+#[test]
+fn blocks_can_be_weighed_by_other_costs_than_the_budget_counts() {
+    let layers = layers();
+    let profiles = profiles(&layers, 8);
+    let of = |weighed: &Costs| {
+        let costs = Costs::Blocks;
+        let path = Path::ordered(&layers, &profiles, weighed, &costs, &Rates::Lamp, 0.1).unwrap();
+        path.allocate(&Budget::Part(0.4), 1.0).unwrap()
+    };
+    let (blocks, macs) = (of(&Costs::Blocks), of(&Costs::Macs));
+    assert_eq!(blocks.cost, macs.cost);
+    let count = |kept: &[usize]| cost_of(&layers, &profiles, &Costs::Macs, kept);
+    assert!(count(&macs.kept) < 0.9 * count(&blocks.kept));
+}
+
 #[test]
 fn smoothing_is_a_moving_mean_of_shares() {
     let of = |energy: [f64; 2]| {

@@ -15,7 +15,7 @@ const LEAST: f64 = 1e-9;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Effort {
-    /// Units that may be looked at in each pool and round: about 1e9 a second.
+    /// Units that may be looked at in each pool and round: some 1e8 take a second.
     pub units: u64,
     /// Rounds over all pools.
     pub rounds: u32,
@@ -26,7 +26,7 @@ pub struct Effort {
 impl Default for Effort {
     fn default() -> Self {
         Self {
-            units: 1_000_000_000,
+            units: 200_000_000,
             rounds: 4,
             seed: 1,
         }

@@ -40,9 +40,29 @@ impl Path {
         rates: &Rates,
         floor: f64,
     ) -> Result<Self, RateError> {
-        let pairs = layers.iter().zip(profiles);
-        let curves: Result<Vec<_>, _> = pairs.map(|(l, p)| costs.curve(l, p)).collect();
-        let curves = curves?;
+        Self::ordered(layers, profiles, costs, costs, rates, floor)
+    }
+
+    /// As [`Path::new`], but a block's worth is weighed against what it costs
+    /// in `weighed`, and the budget counts `costs`: so a given number of
+    /// blocks can be kept where they need few multiply-accumulates.
+    ///
+    /// # Errors
+    /// As [`Path::new`].
+    pub fn ordered(
+        layers: &[PruneLayer],
+        profiles: &[Profile],
+        weighed: &Costs,
+        costs: &Costs,
+        rates: &Rates,
+        floor: f64,
+    ) -> Result<Self, RateError> {
+        let curves = |costs: &Costs| -> Result<Vec<_>, RateError> {
+            let pairs = layers.iter().zip(profiles);
+            pairs.map(|(l, p)| costs.curve(l, p)).collect()
+        };
+        let weights = curves(weighed)?;
+        let curves = curves(costs)?;
         // When each unit leaves: (key, layer, rank); smaller keys first.
         let mut order: Vec<(f64, usize, usize)> = Vec::new();
         for (at, (layer, profile)) in layers.iter().zip(profiles).enumerate() {
@@ -52,7 +72,7 @@ impl Path {
             let n = layer.blocks.units();
             let least = ((floor * n as f64).ceil() as usize).max(1).min(n);
             let (least, keys) = match rates {
-                Rates::Lamp => (least, thresholds(&profile.energy, &curves[at], least)),
+                Rates::Lamp => (least, thresholds(&profile.energy, &weights[at], least)),
                 Rates::Uniform => (least, even(n, least, n)),
                 Rates::Given(given) => {
                     let rate = given.get(&layer.weight_name).copied().unwrap_or(0.0);
