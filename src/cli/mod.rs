@@ -29,6 +29,10 @@ mod model;
 mod network;
 mod number;
 mod progress;
+#[cfg(feature = "prune")]
+mod prune;
+#[cfg(feature = "prune")]
+mod prune_report;
 mod reference;
 mod road;
 mod run;
@@ -75,6 +79,8 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    #[cfg(feature = "prune")]
+    Prune(prune::Prune),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     Run(run::Run),
@@ -181,6 +187,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        #[cfg(feature = "prune")]
+        Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),
