@@ -21,6 +21,7 @@ pub mod mem;
 pub mod program;
 pub mod quant;
 pub mod report;
+pub mod sight;
 pub mod sparse;
 pub mod trace;
 pub mod tsim;

@@ -17,6 +17,7 @@ mod data;
 mod disasm;
 mod error;
 mod execute;
+mod explain;
 mod export_image;
 mod golden;
 mod infer;
@@ -28,11 +29,13 @@ mod layers;
 mod model;
 mod network;
 mod number;
+mod profile;
 mod progress;
 mod reference;
 mod road;
 mod run;
 mod samples;
+mod sight;
 pub mod sim;
 mod text;
 mod zoo;
@@ -78,6 +81,8 @@ enum Command {
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     Run(run::Run),
+    Profile(profile::ProfileArgs),
+    Explain(explain::Explain),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -184,6 +189,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),
+        Command::Profile(c) => c.run(paint),
+        Command::Explain(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),
