@@ -23,6 +23,7 @@ pub mod program;
 pub mod prune;
 pub mod quant;
 pub mod report;
+pub mod sight;
 pub mod sparse;
 pub mod trace;
 pub mod tsim;

@@ -82,11 +82,15 @@ mod layers {
         ("tsim", &["config", "isa", "mem", "fsim"]),
         ("trace", &["isa", "tsim"]),
         (
+            "sight",
+            &["config", "isa", "mem", "program", "tsim", "trace", "report"],
+        ),
+        (
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
-                "prune",
+                "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
+                "data", "prune",
             ],
         ),
     ];

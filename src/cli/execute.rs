@@ -259,7 +259,7 @@ impl Execution {
 }
 
 /// How it ended, where that is not the finish.
-fn add_end(object: &mut Value, report: &SimReport) {
+pub(super) fn add_end(object: &mut Value, report: &SimReport) {
     if let Some(reason) = &report.reason {
         object["reason"] = json!(reason);
     }

@@ -17,6 +17,7 @@ mod data;
 mod disasm;
 mod error;
 mod execute;
+mod explain;
 mod export_image;
 mod golden;
 mod infer;
@@ -28,6 +29,7 @@ mod layers;
 mod model;
 mod network;
 mod number;
+mod profile;
 mod progress;
 #[cfg(feature = "prune")]
 mod prune;
@@ -37,6 +39,7 @@ mod reference;
 mod road;
 mod run;
 mod samples;
+mod sight;
 pub mod sim;
 mod text;
 mod zoo;
@@ -84,6 +87,8 @@ enum Command {
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     Run(run::Run),
+    Profile(profile::ProfileArgs),
+    Explain(explain::Explain),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -192,6 +197,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),
+        Command::Profile(c) => c.run(paint),
+        Command::Explain(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),

@@ -204,7 +204,7 @@ impl Sim {
     }
 }
 
-fn from_tsim(done: tsim::Outcome) -> SimReport {
+pub(super) fn from_tsim(done: tsim::Outcome) -> SimReport {
     let s = &done.stats;
     let units = Unit::ALL.iter().map(|u| UnitStats {
         unit: u.name().into(),

@@ -74,6 +74,10 @@ struct Machine<'a> {
     /// Cycle of the last dispatch or arrival.
     fetch_since: u64,
     states: [Option<UnitState>; 4],
+    /// By tag: whose burst is out and since when, where events are wanted.
+    bursts: [(Client, u64, u16); 16],
+    /// The cycle of the first beat of the write burst, and its beats.
+    writes: (u64, u32),
     acc_writes: u64,
     stats: Stats,
 }
@@ -210,6 +214,8 @@ impl<'a> Machine<'a> {
             head_since: [0; 3],
             fetch_since: 0,
             states: [None; 4],
+            bursts: [(Client::Fetch, 0, 0); 16],
+            writes: (0, 0),
             acc_writes: 0,
             stats,
         }
@@ -425,21 +431,7 @@ impl<'a> Machine<'a> {
             }
         }
         if S::ENABLED {
-            if let Some((client, cmd)) = ar {
-                sink.event(cycle, Event::ReadCmd { client, cmd });
-            }
-            if let Some(b) = beat {
-                sink.event(cycle, Event::ReadBeat(b));
-            }
-            if let Some(c) = written.aw {
-                sink.event(cycle, Event::WriteCmd(c));
-            }
-            if written.w {
-                sink.event(cycle, Event::WriteBeat);
-            }
-            if written.b {
-                sink.event(cycle, Event::WriteResp);
-            }
+            self.bus_events(ar, beat, written, sink);
         }
         self.stats.write_beats += u64::from(written.w);
         self.stats.write_bursts += u64::from(written.aw.is_some());
@@ -471,6 +463,42 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(end)
+    }
+
+    fn bus_events<S: Sink>(
+        &mut self,
+        ar: Option<(Client, ReadCmd)>,
+        beat: Option<ReadBeat>,
+        written: WriteEvents,
+        sink: &mut S,
+    ) {
+        let cycle = self.cycle;
+        if let Some((client, cmd)) = ar {
+            sink.event(cycle, Event::ReadCmd { client, cmd });
+        }
+        if let Some(b) = beat {
+            sink.event(cycle, Event::ReadBeat(b));
+            if b.last {
+                let (client, cmd, len) = self.bursts[usize::from(b.id)];
+                let first = cycle - u64::from(len);
+                sink.event(cycle, Event::ReadEnd { client, cmd, first });
+            }
+        }
+        if let Some((client, cmd)) = ar {
+            self.bursts[usize::from(cmd.id)] = (client, cycle, cmd.len);
+        }
+        if let Some(c) = written.aw {
+            self.writes = (cycle + 1, u32::from(c.len) + 1);
+            sink.event(cycle, Event::WriteCmd(c));
+        }
+        if written.w {
+            sink.event(cycle, Event::WriteBeat);
+        }
+        if written.b {
+            let (first, beats) = self.writes;
+            sink.event(cycle, Event::WriteResp);
+            sink.event(cycle, Event::WriteEnd { first, beats });
+        }
     }
 
     /// The clock edge of memory engine and memory.

@@ -102,8 +102,9 @@ impl Store {
         match (self.stage, insn(head)) {
             (_, None) => UnitState::Insn,
             (Stage::Idle, Some(s)) => self.blocked(s).unwrap_or(UnitState::Work),
-            (Stage::Exe, _) if self.tensor.is_busy() && !ch.data_ready() => UnitState::Latency,
-            _ => UnitState::Work,
+            (Stage::Exe, _) if ch.data_ready() => UnitState::Beats,
+            (Stage::Exe, _) => UnitState::Latency,
+            (Stage::Sync, _) => UnitState::Work,
         }
     }
 }

@@ -77,9 +77,9 @@ impl TensorLoad {
         self.busy && self.in_flight == 0 && self.cmd.is_done() && self.pad.is_done()
     }
 
-    /// Whether all beats have come and only padding is left.
-    pub fn only_padding(&self) -> bool {
-        self.in_flight == 0 && self.cmd.is_done()
+    /// Whether all commands have gone to the memory engine.
+    pub const fn all_commanded(&self) -> bool {
+        self.cmd.is_done()
     }
 
     /// One clock edge. `start` begins a load; `data`: a beat is valid;

@@ -109,11 +109,12 @@ impl Bus {
     }
 
     /// Sends commands up to and with cycle `until`, or until the last one of a
-    /// transfer. `seen` is told of each, if `TOLD`.
+    /// transfer. `seen` is told of each, with its cycle and that of its first
+    /// beat, if `TOLD`.
     pub fn advance<const TOLD: bool>(
         &mut self,
         until: u64,
-        mut seen: impl FnMut(u64, Client, ReadCmd),
+        mut seen: impl FnMut((u64, u64), Client, ReadCmd),
     ) -> Option<Commanded> {
         let done = loop {
             // Who has a command first, and when somebody else has one too.
@@ -183,7 +184,7 @@ impl Bus {
         &mut self,
         client: usize,
         until: u64,
-        seen: &mut impl FnMut(u64, Client, ReadCmd),
+        seen: &mut impl FnMut((u64, u64), Client, ReadCmd),
     ) -> Option<Commanded> {
         let t = &mut self.transfers[client];
         let lasts = &mut self.lasts;
@@ -236,7 +237,12 @@ impl Bus {
                 self.available &= self.available - 1;
                 self.ids[tail & 15] = id;
                 let (addr, len) = (t.bursts.addr(n, left), (n - 1) as u16);
-                seen(cycle, Client::ALL[client], ReadCmd { addr, len, id });
+                let first = taken + 1;
+                seen(
+                    (cycle, first),
+                    Client::ALL[client],
+                    ReadCmd { addr, len, id },
+                );
             }
             tail += 1;
             if PADS {

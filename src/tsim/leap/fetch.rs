@@ -30,6 +30,10 @@ pub struct Fetch {
     /// The queue of the next has had no room before this cycle.
     room_from: u64,
     geo: Geometry,
+    /// The batch asked for last: its first instruction, and when reading it begins.
+    reads: (u32, u64),
+    /// When the first of the batch that came last could be handed on.
+    came: u64,
 }
 
 impl Fetch {
@@ -60,6 +64,8 @@ impl Fetch {
                 beat_log: beat.trailing_zeros(),
                 len_bits: cfg.mem_len_bits,
             },
+            reads: (0, 1),
+            came: 0,
         };
         f.ask(bus, 2);
         f
@@ -73,6 +79,9 @@ impl Fetch {
             return;
         }
         let addr = self.addr + 16 * self.asked;
+        // A wide fetch takes a cycle to start its generator, but at launch.
+        let starts = u64::from(self.wide && self.asked > 0);
+        self.reads = (self.asked, ready - 1 - starts);
         self.asked += n;
         let bursts = if self.wide {
             let rows = Rows {
@@ -92,6 +101,32 @@ impl Fetch {
     pub const fn arrived(&mut self, last_beat: u64) {
         self.come = self.asked;
         self.from = last_beat + if self.wide { 4 } else { 2 };
+        self.came = self.from;
+    }
+
+    /// The batch asked for last: its first instruction, and when reading it begins.
+    pub const fn reads(&self) -> (u32, u64) {
+        self.reads
+    }
+
+    /// When reading the batch began of which nothing was handed on, and whether
+    /// it has come.
+    pub fn under_way(&self) -> Option<(u64, bool)> {
+        let (first, begin) = self.reads;
+        (self.next == first).then_some((begin, self.come == self.asked))
+    }
+
+    /// When fetch is done after the last was handed on in a cycle; none if
+    /// there are more.
+    pub fn done(&self, handed: u64) -> Option<u64> {
+        if self.next < self.count {
+            return None;
+        }
+        let last = self.moved[(self.count as usize + 1) & 1];
+        Some(match self.wide {
+            true => (last + 2).max(handed + 1),
+            false => handed + 2,
+        })
     }
 
     /// Nothing can be handed on before this cycle.
@@ -100,12 +135,12 @@ impl Fetch {
     }
 
     /// Hands on what can be: `push` is told each instruction with its cycle and
-    /// says whether its queue has room then. Returns the cycle in which one has
+    /// the one in which it came, and says whether its queue has room then. Returns the cycle in which one has
     /// found no room, with the instruction.
     pub fn hand_on(
         &mut self,
         bus: &mut Bus,
-        push: impl FnMut(u32, u64) -> bool,
+        push: impl FnMut(u32, u64, u64) -> bool,
     ) -> Option<(u32, u64)> {
         match self.wide {
             true => self.hand_on_wide(bus, push),
@@ -116,14 +151,14 @@ impl Fetch {
     fn hand_on_narrow(
         &mut self,
         bus: &mut Bus,
-        mut push: impl FnMut(u32, u64) -> bool,
+        mut push: impl FnMut(u32, u64, u64) -> bool,
     ) -> Option<(u32, u64)> {
         if self.next == self.come {
             return None;
         }
         self.from = self.from.max(self.room_from);
         while self.next < self.come {
-            if !push(self.next, self.from) {
+            if !push(self.next, self.from, self.came) {
                 return Some((self.next, self.from));
             }
             self.next += 1;
@@ -137,7 +172,7 @@ impl Fetch {
     fn hand_on_wide(
         &mut self,
         bus: &mut Bus,
-        mut push: impl FnMut(u32, u64) -> bool,
+        mut push: impl FnMut(u32, u64, u64) -> bool,
     ) -> Option<(u32, u64)> {
         let at = |n: u32| n as usize & 1;
         loop {
@@ -162,7 +197,7 @@ impl Fetch {
                 if self.next >= 1 {
                     cycle = cycle.max(self.handed[at(self.next + 1)] + 1);
                 }
-                if push(self.next, cycle) {
+                if push(self.next, cycle, self.moved[at(self.next)] + 1) {
                     self.handed[at(self.next)] = cycle;
                     self.next += 1;
                     moved = true;

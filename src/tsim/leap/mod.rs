@@ -15,6 +15,7 @@ mod bus;
 mod fetch;
 mod plan;
 mod rows;
+mod tell;
 mod token;
 mod unit;
 
@@ -22,12 +23,14 @@ use self::bus::{Bus, NEVER};
 use self::fetch::Fetch;
 use self::plan::{OUT, Plan, index};
 use self::rows::{Bursts, Padding, store_span, store_until};
+use self::tell::Tell;
 use self::token::Tokens;
 use self::unit::{Phase, UnitQueue};
-use super::event::{Event, Sink};
+use super::event::{Event, Sink, UnitState};
 use super::gen_vme_cmd::{Geometry, Rows};
 use super::outcome::{AssertCause, Options, Outcome, RunError, Stats, Status};
 use super::pipeline::Pipeline;
+use super::vme::Client;
 use crate::config::HwConfig;
 use crate::fsim::{Core, byte_addr};
 use crate::isa::{Insn, Load, MemoryType, Store, Unit};
@@ -38,6 +41,9 @@ const LONGEST: u64 = u64::MAX / 4;
 
 /// Semaphores: from load and from store to compute, from compute to load and to store.
 const TAKER: [Unit; 4] = [Unit::Compute, Unit::Compute, Unit::Load, Unit::Store];
+
+/// Who gives their tokens.
+const GIVER: [Unit; 4] = [Unit::Load, Unit::Store, Unit::Compute, Unit::Compute];
 
 /// Masks of the semaphores that an instruction takes from and gives to.
 fn tokens(insn: &Insn) -> (u8, u8) {
@@ -88,6 +94,8 @@ struct Leap<'a, S> {
     ended: Option<Ended>,
     acc_writes: u64,
     stats: Stats,
+    /// What is told of cycles, where somebody listens.
+    tell: Tell,
 }
 
 /// Runs a launch by leaps, if it can be.
@@ -128,6 +136,7 @@ pub(super) fn run<S: Sink>(
             beat_bytes: cfg.beat_bytes().into(),
             ..Stats::default()
         },
+        tell: Tell::default(),
     };
     leap.events()?;
     leap.finish()
@@ -193,8 +202,8 @@ impl<S: Sink> Leap<'_, S> {
 
     /// Read commands up to and with a cycle, or to the end of a transfer.
     fn commands(&mut self, until: u64) {
-        let sink = &mut *self.sink;
-        let seen = |cycle, client, cmd| sink.event(cycle, Event::ReadCmd { client, cmd });
+        let (sink, tell) = (&mut *self.sink, &mut self.tell);
+        let seen = |cycles, client, cmd| tell.read(cycles, client, cmd, sink);
         let done = match S::ENABLED {
             true => self.bus.advance::<true>(until, seen),
             false => self.bus.advance::<false>(until, seen),
@@ -204,27 +213,49 @@ impl<S: Sink> Leap<'_, S> {
         };
         if done.client == 0 {
             self.fetch.arrived(done.last_beat);
+            if S::ENABLED {
+                self.tell.arrived(done.last_beat);
+            }
             // Whatever is handed on now is handed on later than `until`.
             self.hand_on(0);
         } else {
             let unit = if matches!(done.client, 2 | 3) { 0 } else { 1 };
             self.units[unit].next = done.written;
+            if S::ENABLED {
+                self.tell.last_beat[unit] = Some(done.last_beat);
+            }
         }
     }
 
     /// Instructions go from fetch to their queues, as long as there is room.
     fn hand_on(&mut self, now: u64) {
-        let (plan, units) = (self.plan, &mut self.units);
+        let (plan, units, tell) = (self.plan, &mut self.units, &mut self.tell);
         let room = self.cfg.insn_queue_entries as usize;
         let mut fresh = [false; 3];
-        let stuck = self.fetch.hand_on(&mut self.bus, |insn, cycle| {
-            let u = plan.ops[insn as usize].unit as usize;
+        let mut handed = None;
+        let (first, reads) = self.fetch.reads();
+        let stuck = self.fetch.hand_on(&mut self.bus, |insn, cycle, there| {
+            let unit = plan.ops[insn as usize].unit;
+            let u = unit as usize;
             if units[u].count_in(cycle) >= room {
+                if S::ENABLED {
+                    tell.stuck(there, unit);
+                }
                 return false;
+            }
+            if S::ENABLED {
+                let reads = (insn == first).then_some(reads);
+                tell.dispatch((unit, insn), cycle, there, reads);
+                handed = Some(cycle);
             }
             fresh[u] |= units[u].push(insn, cycle + 1);
             true
         });
+        if S::ENABLED
+            && let Some(done) = handed.and_then(|cycle| self.fetch.done(cycle))
+        {
+            self.tell.fetch_done(done);
+        }
         if let Some((insn, cycle)) = stuck {
             let u = plan.ops[insn as usize].unit as usize;
             if cycle > now {
@@ -278,14 +309,13 @@ impl<S: Sink> Leap<'_, S> {
             unreachable!("cycle {cycle}: nothing to start")
         };
         let op = &self.plan.ops[index_ as usize];
+        if S::ENABLED {
+            self.tell_start(u, index_, cycle);
+        }
         for (i, t) in self.tokens.iter_mut().enumerate() {
             if op.takes >> i & 1 != 0 {
                 t.wait(cycle);
             }
-        }
-        if S::ENABLED {
-            let (unit, insn) = (Unit::ALL[u], index_);
-            self.sink.event(cycle, Event::InsnStart { unit, insn });
         }
         let unit = &mut self.units[u];
         unit.started = cycle;
@@ -349,6 +379,7 @@ impl<S: Sink> Leap<'_, S> {
         stats.busy_cycles += cycle - started + 1;
         stats.token_cycles += self.units[u].waited;
         if S::ENABLED {
+            self.tell_run(u, index_, cycle);
             self.tell_end(unit, before, index_, cycle);
         }
         self.units[u].phase = Phase::Waits;
@@ -379,6 +410,15 @@ impl<S: Sink> Leap<'_, S> {
         self.exec(unit, index_)?;
         for (i, taker) in TAKER.into_iter().enumerate() {
             if op.gives >> i & 1 != 0 {
+                if S::ENABLED {
+                    let (from, count) = (GIVER[i], self.tokens[i].count());
+                    let event = Event::Post {
+                        from,
+                        to: taker,
+                        count,
+                    };
+                    self.sink.event(cycle, event);
+                }
                 self.tokens[i].post(cycle);
                 self.schedule(taker as usize, cycle);
             }
@@ -401,6 +441,67 @@ impl<S: Sink> Leap<'_, S> {
                 self.sink.event(cycle, Event::WriteBeat);
             }
         }
+    }
+
+    /// The head of a unit starts: what the unit waited for until now.
+    fn tell_start(&mut self, u: usize, insn: u32, cycle: u64) {
+        let unit = Unit::ALL[u];
+        self.tell.flush(cycle, self.sink);
+        self.tell_idle(u, cycle);
+        self.tell.state(unit, cycle, UnitState::Work, self.sink);
+        self.sink.event(cycle, Event::InsnStart { unit, insn });
+        let takes = self.plan.ops[insn as usize].takes;
+        for (i, t) in self.tokens.iter().enumerate() {
+            if takes >> i & 1 != 0 {
+                let (from, count) = (GIVER[i], t.count());
+                let to = unit;
+                self.sink.event(cycle, Event::Wait { from, to, count });
+            }
+        }
+        if u < 2 {
+            self.tell.last_beat[u] = None;
+        }
+    }
+
+    /// What an idle unit waits for, up to a cycle.
+    fn tell_idle(&mut self, u: usize, to: u64) {
+        let head = self.units[u].head();
+        let takes = head.map_or(0, |h| self.plan.ops[h.0 as usize].takes);
+        let mut tokens = [None; 2];
+        for (i, t) in self.tokens.iter().enumerate() {
+            if takes >> i & 1 != 0 {
+                let there = (GIVER[i], t.since().unwrap_or(NEVER));
+                tokens[usize::from(tokens[0].is_some())] = Some(there);
+            }
+        }
+        let free = self.units[u].free();
+        let since = head.map(|h| h.1);
+        self.tell
+            .idle(Unit::ALL[u], (free, to), since, tokens, self.sink);
+    }
+
+    /// What a unit with an instruction under way waited for, up to and with a cycle.
+    fn tell_run(&mut self, u: usize, insn: u32, cycle: u64) {
+        self.tell.flush(cycle, self.sink);
+        let (start, sink) = (self.units[u].started, &mut *self.sink);
+        match &self.plan.ops[insn as usize].insn {
+            i if i.is_sync() => {}
+            Insn::Load(l) => {
+                let client = Client::ALL[1 + index(l.memory_type)];
+                self.tell.load(client, start, cycle, sink);
+            }
+            Insn::Store(s) => {
+                let geo = self.plan.geo[OUT];
+                let rows = store_rows(geo, s);
+                self.tell.store((geo, &rows), start, cycle, sink);
+            }
+            _ => {}
+        }
+        // Units that run, and fetch, may still ask for what came before.
+        let runs = |u: &UnitQueue| matches!(u.phase, Phase::Runs | Phase::Asserts(_));
+        let oldest = self.units.iter().filter(|u| runs(u)).map(|u| u.started);
+        let oldest = oldest.min().unwrap_or(cycle);
+        self.tell.forget(oldest.min(self.fetch.reads().1));
     }
 
     #[cold]
@@ -450,10 +551,27 @@ impl<S: Sink> Leap<'_, S> {
         done.map_err(|cause| RunError::Transfer { unit, insn, cause })
     }
 
+    /// What everybody was at in the last cycle.
+    fn tell_last(&mut self, cycle: u64) {
+        for u in 0..3 {
+            let unit = &self.units[u];
+            let runs = matches!(unit.phase, Phase::Runs | Phase::Asserts(_));
+            match unit.head() {
+                Some((insn, _)) if runs => self.tell_run(u, insn, cycle),
+                _ => self.tell_idle(u, cycle + 1),
+            }
+        }
+        let reads = self.fetch.under_way();
+        self.tell.finish(cycle, reads, self.sink);
+    }
+
     /// Counts what was under way at the end.
     fn finish(mut self) -> Result<Leapt, RunError> {
         let cycle = self.limit;
         let finished = matches!(self.ended, Some(Ended::Finish));
+        if S::ENABLED {
+            self.tell_last(cycle);
+        }
         for u in 0..3 {
             let unit = &self.units[u];
             let runs = matches!(unit.phase, Phase::Runs | Phase::Asserts(_));

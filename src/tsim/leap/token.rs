@@ -9,6 +9,8 @@ pub struct Tokens {
     posted: u64,
     /// The last post found 255 tokens.
     full: bool,
+    /// Since when there is one, while there is one.
+    since: u64,
 }
 
 impl Tokens {
@@ -22,6 +24,19 @@ impl Tokens {
         }
     }
 
+    /// Tokens.
+    pub const fn count(self) -> u8 {
+        self.count
+    }
+
+    /// Since when there is a token, while there is one.
+    pub const fn since(self) -> Option<u64> {
+        match self.count {
+            0 => None,
+            _ => Some(self.since),
+        }
+    }
+
     /// Whether posts of the next cycles will not find it full.
     pub const fn has_room(self) -> bool {
         self.count < 250
@@ -29,6 +44,9 @@ impl Tokens {
 
     /// A token is given in a cycle.
     pub const fn post(&mut self, cycle: u64) {
+        if self.count == 0 {
+            self.since = cycle + 1;
+        }
         self.full = self.count == u8::MAX;
         self.posted = cycle;
         self.count = self.count.saturating_add(1);

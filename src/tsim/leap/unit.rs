@@ -54,6 +54,11 @@ impl UnitQueue {
             .map(|(i, at)| (*i, (*at).max(self.free)))
     }
 
+    /// The first cycle after the last end.
+    pub const fn free(&self) -> u64 {
+        self.free
+    }
+
     /// Entries in a cycle, as its enqueue side sees them: one that leaves in
     /// this cycle is still there.
     pub fn count_in(&self, cycle: u64) -> usize {
