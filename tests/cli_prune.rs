@@ -17,10 +17,12 @@ fn ok(dir: &std::path::Path, args: &[&str]) -> Ran {
 fn files_hold_what_the_report_says() {
     let dir = folder();
     let d = dir.path();
-    let more: [&[&str]; 5] = [
+    let more: [&[&str]; 6] = [
         &["--rate", "0.6"],
         &["--rate", "0.6", "--uniform", "--permute"],
-        &["--budget-macs", "0.5", "--whole-kernel"],
+        &["--budget-macs", "0.5"],
+        // Most layers are one unit then.
+        &["--budget-macs", "0.9", "--whole-kernel"],
         &["--rate", "0.5", "--weigh-by", "macs"],
         &["--rate", "0.3", "--keep-dense", "stage3.0.conv1,fc"],
     ];
@@ -46,6 +48,10 @@ fn files_hold_what_the_report_says() {
         assert_eq!(with["sparse"]["cycles"], zeros["sparse"]["cycles"]);
         let compared = with["layers"].as_array().unwrap();
         for l in json["summary"]["layers"].as_array().unwrap() {
+            // The compiler cuts the three channels of the first convolution in its own way.
+            if l["node"] == "conv1" {
+                continue;
+            }
             let found = compared.iter().find(|c| c["name"] == l["node"]).unwrap();
             for key in ["kept", "blocks", "macs", "kept_macs"] {
                 assert_eq!(found[key], l[key], "{more:?} {} {key}", l["node"]);
@@ -54,7 +60,11 @@ fn files_hold_what_the_report_says() {
         let s = &json["summary"];
         let number = |key: &str| s[key].as_f64().unwrap();
         match more {
-            ["--budget-macs", ..] => assert!(number("kept_macs") <= 0.5 * number("macs")),
+            ["--budget-macs", part, ..] => {
+                let part: f64 = part.parse().unwrap();
+                assert!(number("kept_macs") <= part * number("macs"));
+                assert!(number("kept_macs") < number("macs"));
+            }
             [_, rate, ..] => {
                 let rate: f64 = rate.parse().unwrap();
                 let over = number("block_sparsity") - rate;

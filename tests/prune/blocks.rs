@@ -89,8 +89,8 @@ proptest! {
         }
         let ours = distance(&|u| kept[u]);
         let mut per_unit = vec![0.0; n];
-        for unit in 0..n {
-            per_unit[unit] = distance(&|u| u != unit);
+        for (unit, part) in per_unit.iter_mut().enumerate() {
+            *part = distance(&|u| u != unit);
         }
         for subset in 0u32..1 << n {
             if subset.count_ones() as usize == k {

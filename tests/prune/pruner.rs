@@ -34,7 +34,7 @@ fn drift(pruner: &Pruner, step: u64, weights: &mut [Vec<f32>]) {
     }
 }
 
-fn run(pruner: &mut Pruner, weights: &mut Vec<Vec<f32>>, steps: std::ops::Range<u64>) {
+fn run(pruner: &mut Pruner, weights: &mut [Vec<f32>], steps: std::ops::Range<u64>) {
     for step in steps {
         pruner.before(step, weights).unwrap();
         drift(pruner, step, weights);

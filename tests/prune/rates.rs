@@ -38,7 +38,7 @@ fn profiles(layers: &[PruneLayer], seed: u64) -> Profiles {
         .map(|(i, l)| {
             let mut w = crate::blocks::values(l.blocks.len(), seed ^ i as u64);
             let kept: Vec<bool> = (0..l.blocks.units())
-                .map(|u| (u * 7 + seed as usize) % 3 != 0)
+                .map(|u| !(u as u64 * 7 + seed % 3).is_multiple_of(3))
                 .collect();
             let factors = l.blocks.spread(&kept, 1.0, 0.2);
             w.iter_mut()
