@@ -2,12 +2,10 @@
 
 use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
-use super::network::Runner;
 use super::progress::Progress;
 use super::prune_report::Report;
-use super::road::{self, CalibArgs, Pruned};
-use super::sim::Which;
-use super::{CliError, Output, input, number, samples};
+use super::road;
+use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
 use crate::cost::CostTable;
 use crate::graph::{Graph, onnx};
@@ -173,7 +171,7 @@ impl Prune {
                 .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
         }
         let (rates, budget) = self.rule(&layers)?;
-        let costs = self.costs(&graph)?;
+        let costs = self.costs(&graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
         let mut outcome = None;
         if self.permute {
@@ -219,7 +217,7 @@ impl Prune {
     }
 
     /// What is counted; cycles are simulated first if no table is given.
-    fn costs(&self, graph: &Graph) -> Result<Costs, CliError> {
+    fn costs(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<Costs, CliError> {
         if self.budget_cycles.is_none() {
             return Ok(match self.budget_macs {
                 Some(_) => Costs::Macs,
@@ -232,24 +230,17 @@ impl Prune {
             return Ok(Costs::Cycles(table));
         }
         let name = self.config.as_deref();
+        let dense = || {
+            let dense = layers.iter().filter(|l| !l.prunable());
+            dense.map(|l| l.weight_name.clone()).collect()
+        };
         let measure = Measure {
             name: self.model.clone(),
             graph,
             config: road::config(name)?,
-            dense: self.dense_names(graph)?,
+            dense: self.keep_dense.is_some().then(dense),
         };
         Ok(Costs::Cycles(measure.table(cost::DENSITIES, cost::SEED)?))
-    }
-
-    /// Weights that stay dense.
-    fn dense_names(&self, graph: &Graph) -> Result<Option<Vec<String>>, CliError> {
-        let Some(names) = &self.keep_dense else {
-            return Ok(None);
-        };
-        let dense = Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect());
-        let all = layers(graph, &dense, false, Ranking::MeanSquare)?;
-        let dense = all.into_iter().filter(|l| !l.prunable());
-        Ok(Some(dense.map(|l| l.weight_name).collect()))
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
@@ -364,24 +355,16 @@ impl Prune {
         masks: &Masks,
         config: &HwConfig,
     ) -> Result<(BTreeMap<String, u64>, u64), CliError> {
-        let mut graph = work.graph.clone();
-        sparse::apply(&mut graph, masks)?;
-        let pruned = Pruned::new(&self.model, graph, masks.clone(), "pruned");
-        let inputs = pruned.inputs();
-        let prepared = pruned.quantise(&CalibArgs::default(), None)?;
-        let program = prepared.sparse(config)?;
-        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
-        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
+        let simulated = cost::simulate(&self.model, work.graph.clone(), masks, config)?;
         let mut cycles = BTreeMap::new();
         // Of a weight that layers share, the cycles of all of them.
         let with_weights = sparse::layers(&work.graph);
-        let named = program.layers.iter().zip(runner.layers(&run));
-        for (layer, used) in named {
-            if let Some(l) = with_weights.iter().find(|l| l.node == layer.name) {
-                *cycles.entry(l.weight_name.clone()).or_default() += used.cycles;
+        for (node, used) in simulated.layers {
+            if let Some(l) = with_weights.iter().find(|l| l.node == node) {
+                *cycles.entry(l.weight_name.clone()).or_default() += used;
             }
         }
-        Ok((cycles, run.execution.cycles().unwrap_or(0)))
+        Ok((cycles, simulated.total))
     }
 
     /// Writes the folder, and says what is in it.
