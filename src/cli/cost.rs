@@ -46,8 +46,10 @@ pub struct Cost {
 }
 
 /// Densities that make a table where nobody says which.
+#[cfg(feature = "prune")]
 pub const DENSITIES: &[f64] = &[1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0625, 0.0];
 /// Seed of the choice of blocks where nobody says which.
+#[cfg(feature = "prune")]
 pub const SEED: u64 = 1;
 
 /// One network that was simulated.
@@ -91,6 +93,7 @@ impl Measure<'_> {
     ///
     /// # Errors
     /// A network that cannot be compiled or run.
+    #[cfg(feature = "prune")]
     pub fn table(&self, densities: &[f64], seed: u64) -> Result<CostTable, CliError> {
         Ok(self.of_runs(&self.runs(densities, seed)?))
     }

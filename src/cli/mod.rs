@@ -35,6 +35,8 @@ mod progress;
 mod prune;
 #[cfg(feature = "prune")]
 mod prune_report;
+#[cfg(feature = "prune")]
+mod prune_work;
 mod reference;
 mod road;
 mod run;
