@@ -38,6 +38,7 @@ mod samples;
 mod sight;
 pub mod sim;
 mod text;
+mod timeline;
 mod zoo;
 
 pub use error::CliError;
@@ -83,6 +84,7 @@ enum Command {
     Run(run::Run),
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
+    Trace(timeline::Trace),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -191,6 +193,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Run(c) => c.run(paint),
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
+        Command::Trace(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),
