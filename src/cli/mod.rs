@@ -14,6 +14,7 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+mod diff;
 mod disasm;
 mod error;
 mod execute;
@@ -25,6 +26,7 @@ mod infer_report;
 mod info;
 mod info_network;
 mod input;
+mod inspect;
 mod layers;
 mod model;
 mod network;
@@ -85,6 +87,7 @@ enum Command {
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
     Trace(timeline::Trace),
+    Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -194,6 +197,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
         Command::Trace(c) => c.run(paint),
+        Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),
