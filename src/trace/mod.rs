@@ -1,10 +1,12 @@
 //! Events of a run, written down or summed up.
 
 mod csv;
+pub mod perfetto;
 mod profile;
 mod ranges;
 
 pub use csv::Csv;
+pub use perfetto::Timeline;
 pub use profile::{
     COMPUTE, Cause, Kind, KindUse, MODULES, OTHER, Part, Profile, Profiler, Traffic,
 };
