@@ -83,7 +83,9 @@ mod layers {
         ("trace", &["isa", "tsim"]),
         (
             "sight",
-            &["config", "isa", "mem", "program", "tsim", "trace", "report"],
+            &[
+                "config", "isa", "mem", "program", "fsim", "tsim", "trace", "report",
+            ],
         ),
         (
             "cli",

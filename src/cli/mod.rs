@@ -14,6 +14,7 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+mod diff;
 mod disasm;
 mod error;
 mod execute;
@@ -25,6 +26,7 @@ mod infer_report;
 mod info;
 mod info_network;
 mod input;
+mod inspect;
 mod layers;
 mod model;
 mod network;
@@ -35,6 +37,8 @@ mod progress;
 mod prune;
 #[cfg(feature = "prune")]
 mod prune_report;
+#[cfg(feature = "prune")]
+mod prune_work;
 mod reference;
 mod road;
 mod run;
@@ -42,6 +46,7 @@ mod samples;
 mod sight;
 pub mod sim;
 mod text;
+mod timeline;
 mod zoo;
 
 pub use error::CliError;
@@ -89,6 +94,8 @@ enum Command {
     Run(run::Run),
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
+    Trace(timeline::Trace),
+    Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -199,6 +206,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Run(c) => c.run(paint),
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
+        Command::Trace(c) => c.run(paint),
+        Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),

@@ -4,6 +4,7 @@ use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
 use super::progress::Progress;
 use super::prune_report::Report;
+use super::prune_work::{Cycles, Work};
 use super::road;
 use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
@@ -12,8 +13,8 @@ use crate::graph::{Graph, onnx};
 use crate::program::atomic::AtomicFolder;
 use crate::prune::permute::{Effort, Outcome, permute};
 use crate::prune::{
-    Allocation, Budget, Costs, Dense, Path as Removal, Profile, PruneError, PruneLayer, Ranking,
-    Rates, layers, read_rates, summary, weight,
+    Allocation, Budget, Costs, Dense, Path as Removal, PruneError, PruneLayer, Ranking, Rates,
+    layers, read_rates, summary,
 };
 use crate::sparse::{self, Masks};
 use clap::{ArgGroup, Args, ValueEnum};
@@ -94,64 +95,11 @@ enum Unit {
     Macs,
 }
 
-/// Cycles of the pruned network: by the table, and by the simulator.
-pub struct Cycles {
-    /// The budget.
-    pub budget: u64,
-    /// What the table says of each layer, by weight.
-    pub predicted: BTreeMap<String, f64>,
-    /// What the table says of the network.
-    pub total: f64,
-    /// What the simulator counts for each layer, by weight.
-    pub simulated: BTreeMap<String, u64>,
-    /// What the simulator counts for the network.
-    pub simulated_total: u64,
-    /// Predicted and simulated cycles of each round.
-    pub rounds: Vec<(f64, u64)>,
-}
-
 /// What was decided.
 struct Decision {
     allocation: Allocation,
     masks: Masks,
     cycles: Option<Cycles>,
-}
-
-/// A network and its layers, while it is pruned.
-struct Work {
-    graph: Graph,
-    layers: Vec<PruneLayer>,
-    weights: Vec<Vec<f32>>,
-    profiles: Vec<Profile>,
-}
-
-impl Work {
-    fn new(graph: Graph, layers: Vec<PruneLayer>) -> Result<Self, PruneError> {
-        let of = |l: &PruneLayer| weight(&graph, &l.weight_name).unwrap_or_default();
-        let weights: Vec<Vec<f32>> = layers.iter().map(of).collect();
-        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-        Ok(Self {
-            profiles: Profile::all(&layers, &views)?,
-            graph,
-            layers,
-            weights,
-        })
-    }
-
-    /// The strongest units of each layer, as many as were allocated.
-    fn masks(&self, allocation: &Allocation) -> Masks {
-        let each = self.layers.iter().zip(&self.weights).zip(&allocation.kept);
-        each.filter(|((l, _), _)| l.prunable())
-            .map(|((l, w), k)| (l.weight_name.clone(), l.blocks.mask(&l.blocks.top(w, *k))))
-            .collect()
-    }
-
-    /// Kept blocks by weight, as a cost table counts them.
-    fn kept(&self, allocation: &Allocation) -> BTreeMap<String, u64> {
-        let each = self.layers.iter().zip(&allocation.kept);
-        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
-            .collect()
-    }
 }
 
 impl Prune {
@@ -296,7 +244,7 @@ impl Prune {
             seen.push(allocation.kept.clone());
             let masks = work.masks(&allocation);
             let kept = work.kept(&allocation);
-            let (simulated, total) = self.simulate(work, &masks, &config)?;
+            let (simulated, total) = work.simulate(&self.model, &masks, &config)?;
             progress.done();
             let predicted: BTreeMap<String, f64> =
                 table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
@@ -346,25 +294,6 @@ impl Prune {
             cycles.rounds = rounds;
         }
         Ok(best)
-    }
-
-    /// Cycles of layers, by weight, and of all of the network.
-    fn simulate(
-        &self,
-        work: &Work,
-        masks: &Masks,
-        config: &HwConfig,
-    ) -> Result<(BTreeMap<String, u64>, u64), CliError> {
-        let simulated = cost::simulate(&self.model, work.graph.clone(), masks, config)?;
-        let mut cycles = BTreeMap::new();
-        // Of a weight that layers share, the cycles of all of them.
-        let with_weights = sparse::layers(&work.graph);
-        for (node, used) in simulated.layers {
-            if let Some(l) = with_weights.iter().find(|l| l.node == node) {
-                *cycles.entry(l.weight_name.clone()).or_default() += used;
-            }
-        }
-        Ok((cycles, simulated.total))
     }
 
     /// Writes the folder, and says what is in it.

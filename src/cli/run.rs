@@ -2,6 +2,7 @@
 
 use super::execute::{Execution, execute};
 use super::input::{self, ProgramArgs};
+use super::inspect::{self, Inspect, StopAt};
 use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, number};
 use crate::mem::Dram;
@@ -41,6 +42,15 @@ pub struct Run {
     /// The launch to trace, in a program with several
     #[arg(long, value_name = "NAME", requires = "trace_csv")]
     trace_launch: Option<String>,
+    /// Stop after an instruction (`12`) or a cycle (`@1200`) and say what has ended
+    #[arg(long, value_name = "INSN|@CYCLE", value_parser = inspect::stop_at, conflicts_with_all = ["timing_only", "trace_csv", "image_out", "repeat"])]
+    stop_at: Option<StopAt>,
+    /// Show elements of a scratchpad, or bytes of DRAM, where the run stops: `inp[0..16]`, `acc[3]`, `dram[0x1000..0x1040]`
+    #[arg(long, value_name = "RANGE", value_parser = inspect::range, num_args = 1.., conflicts_with_all = ["timing_only", "trace_csv", "image_out", "repeat"])]
+    dump: Vec<inspect::Range>,
+    /// The launch to stop in, in a program with several
+    #[arg(long, value_name = "NAME", conflicts_with = "trace_launch")]
+    launch: Option<String>,
 }
 
 impl Run {
@@ -52,6 +62,16 @@ impl Run {
         let program = self.program.load()?;
         if self.program.image.is_none() && !self.wrap {
             input::check_fit(&program)?;
+        }
+        if self.stop_at.is_some() || !self.dump.is_empty() {
+            let inspect = Inspect {
+                stop: self.stop_at,
+                dumps: &self.dump,
+                launch: self.launch.as_deref(),
+                sim: self.sim,
+                max_cycles: self.max_cycles,
+            };
+            return inspect.run(&program);
         }
         let traced = self.traced_launch(&program)?;
         let mut trace = match &self.trace_csv {

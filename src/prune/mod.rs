@@ -8,6 +8,7 @@
 //! | `blocks` | energies of blocks, the projection onto `k` blocks |
 //! | `rates` | how many blocks each layer keeps under a budget |
 //! | `admm` | the state of the alternating directions of one layer |
+//! | `method` | recipes, switches, lengths |
 //! | `plan` | what happens at which step of training |
 //! | `pruner` | all of it together, as a training loop calls it |
 //! | `permute` | orders of channels that gather energy in few blocks |
@@ -19,6 +20,7 @@ mod admm;
 mod blocks;
 mod error;
 mod layer;
+mod method;
 pub mod permute;
 mod plan;
 mod pruner;
@@ -29,7 +31,8 @@ pub use admm::Admm;
 pub use blocks::{Blocks, Ranking};
 pub use error::PruneError;
 pub use layer::{Dense, PruneLayer, layers, weight};
-pub use plan::{Method, Phase, Plan, Recipe, Settings, Step};
+pub use method::{Method, Recipe, Settings};
+pub use plan::{Phase, Plan, Step};
 pub use pruner::{Change, Pruner};
 pub use rates::{
     Allocation, Budget, Costs, Path, Profile, Profiles, RateError, Rates, Smoothing, read_rates,

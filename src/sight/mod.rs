@@ -6,12 +6,14 @@
 
 mod advice;
 mod json;
+mod replay;
 mod reuse;
 mod view;
 mod watch;
 
 pub use advice::{Advice, Bottleneck, advise, split};
 pub use json::{part_json, view_json};
+pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
 pub use reuse::{Needs, needs};
 pub use view::{Roof, Row, View};
 pub use watch::{Seen, profiler, symbols, watch};

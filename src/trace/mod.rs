@@ -2,10 +2,12 @@
 
 mod csv;
 mod fetched;
+pub mod perfetto;
 mod profile;
 mod ranges;
 
 pub use csv::Csv;
+pub use perfetto::Timeline;
 pub use profile::{
     COMPUTE, Cause, Kind, KindUse, MODULES, OTHER, Part, Profile, Profiler, Traffic,
 };

@@ -91,7 +91,7 @@ impl Cause {
     }
 
     /// The cause of a state of a unit that has instructions left.
-    pub(super) const fn of(state: UnitState) -> Self {
+    pub(in crate::trace) const fn of(state: UnitState) -> Self {
         match state {
             UnitState::Insn => Self::Insn,
             UnitState::Done => Self::Idle,
