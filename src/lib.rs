@@ -19,8 +19,11 @@ pub mod host;
 pub mod isa;
 pub mod mem;
 pub mod program;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod quant;
 pub mod report;
+pub mod sight;
 pub mod sparse;
 pub mod trace;
 #[cfg(feature = "prune")]

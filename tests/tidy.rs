@@ -67,11 +67,11 @@ mod layers {
         ("host", &[]),
         ("graph", &[]),
         ("sparse", &["config", "graph"]),
+        ("prune", &["graph", "sparse", "cost"]),
         ("program", &["config", "isa", "mem", "host"]),
         ("asm", &["config", "isa", "mem", "program"]),
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
-        ("train", &["data", "graph"]),
         ("train", &["data", "graph"]),
         (
             "compiler",
@@ -83,11 +83,17 @@ mod layers {
         ("tsim", &["config", "isa", "mem", "fsim"]),
         ("trace", &["isa", "tsim"]),
         (
+            "sight",
+            &[
+                "config", "isa", "mem", "program", "fsim", "tsim", "trace", "report",
+            ],
+        ),
+        (
             "cli",
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "host", "graph", "sparse", "quant", "compiler", "verify", "cost", "data",
-                "train", "train",
+                "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
+                "data", "prune", "train",
             ],
         ),
     ];

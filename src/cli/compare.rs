@@ -40,6 +40,9 @@ pub struct Compare {
     /// Let transfers of two programs go past the end of a scratchpad, where indices wrap
     #[arg(long, requires = "b")]
     wrap: bool,
+    /// Count cycles of two programs and move no data: the same cycles, sooner; outputs are not compared
+    #[arg(long, requires = "b")]
+    timing_only: bool,
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
@@ -58,6 +61,7 @@ impl Compare {
                 b,
                 config: config.as_ref(),
                 wrap: self.wrap,
+                timing_only: self.timing_only,
                 max_cycles: self.max_cycles,
             };
             return two.run(paint);

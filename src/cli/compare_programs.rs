@@ -1,10 +1,11 @@
 //! `vta compare A B`: two programs side by side.
 
 use super::execute::{Execution, execute_all};
-use super::sim::Which;
+use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, input};
 use crate::config::HwConfig;
 use crate::golden::Status;
+use crate::program::Program;
 use crate::report::{Cell, Table};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -19,6 +20,8 @@ pub struct Two<'a> {
     pub config: Option<&'a HwConfig>,
     /// Let indices wrap at the end of a scratchpad.
     pub wrap: bool,
+    /// Move no data.
+    pub timing_only: bool,
     /// Cycles after which a launch counts as hanging.
     pub max_cycles: u64,
 }
@@ -40,15 +43,20 @@ impl Two<'_> {
             input::check_fit(&programs.0).map_err(|e| e.of(self.a))?;
             input::check_fit(&programs.1).map_err(|e| e.of(self.b))?;
         }
-        let a = execute_all(Which::Tsim, &programs.0, self.max_cycles)?;
-        let b = execute_all(Which::Tsim, &programs.1, self.max_cycles)?;
+        let run = |program: &Program| {
+            let sim = Sim::new(Which::Tsim, &program.config).timing_only(self.timing_only);
+            execute_all(sim, program, self.max_cycles)
+        };
+        let (a, b) = (run(&programs.0)?, run(&programs.1)?);
         let (config_a, config_b) = (programs.0.config.name, programs.1.config.name);
         let both_ok = a.status() == Status::Ok && b.status() == Status::Ok;
         let speedup = match (a.cycles(), b.cycles()) {
             (Some(x), Some(y)) if y > 0 && both_ok => Some(x as f64 / y as f64),
             _ => None,
         };
-        let outputs = if both_ok {
+        let outputs = if self.timing_only {
+            Outputs::NotComparable("no data were moved")
+        } else if both_ok {
             outputs(&a, &b)
         } else {
             Outputs::NotComparable("not both programs end well")

@@ -1,7 +1,7 @@
 //! Running a program's launches one after the other.
 
 use super::CliError;
-use super::sim::{Sim, SimReport, Stats, Which};
+use super::sim::{Sim, SimReport, Stats};
 use crate::golden::Status;
 use crate::mem::Dram;
 use crate::program::{HostStep, Program, Step};
@@ -69,6 +69,8 @@ pub fn execute(
     for step in &program.steps[steps] {
         let launch = match step {
             Step::Launch(launch) => launch,
+            // Without data there is nothing for the host to work on.
+            Step::Host(_) if !sim.moves_data() => continue,
             Step::Host(step) => {
                 done.host.push(run_host(step, program, dram)?);
                 continue;
@@ -87,7 +89,10 @@ pub fn execute(
         };
         done.launches.push(LaunchRun {
             name: launch.name.clone(),
-            outputs: launch.outputs.iter().map(region).collect(),
+            outputs: match sim.moves_data() {
+                true => launch.outputs.iter().map(region).collect(),
+                false => Vec::new(),
+            },
             report,
         });
         if status != Status::Ok {
@@ -114,11 +119,10 @@ fn run_host(step: &HostStep, program: &Program, dram: &mut Dram) -> Result<HostR
 /// # Errors
 /// The simulator cannot run a launch at all, or a host step cannot be run.
 pub fn execute_all(
-    which: Which,
+    mut sim: Sim,
     program: &Program,
     max_cycles: u64,
 ) -> Result<Execution, CliError> {
-    let mut sim = Sim::new(which, &program.config);
     let mut dram = Dram::new(program.dram_image());
     let all = 0..program.steps.len();
     execute(&mut sim, program, &mut dram, max_cycles, all, None)
@@ -255,7 +259,7 @@ impl Execution {
 }
 
 /// How it ended, where that is not the finish.
-fn add_end(object: &mut Value, report: &SimReport) {
+pub(super) fn add_end(object: &mut Value, report: &SimReport) {
     if let Some(reason) = &report.reason {
         object["reason"] = json!(reason);
     }

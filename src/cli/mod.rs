@@ -14,9 +14,11 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+mod diff;
 mod disasm;
 mod error;
 mod execute;
+mod explain;
 mod export_image;
 mod golden;
 mod infer;
@@ -24,17 +26,27 @@ mod infer_report;
 mod info;
 mod info_network;
 mod input;
+mod inspect;
 mod layers;
 mod model;
 mod network;
 mod number;
+mod profile;
 mod progress;
+#[cfg(feature = "prune")]
+mod prune;
+#[cfg(feature = "prune")]
+mod prune_report;
+#[cfg(feature = "prune")]
+mod prune_work;
 mod reference;
 mod road;
 mod run;
 mod samples;
+mod sight;
 pub mod sim;
 mod text;
+mod timeline;
 #[cfg(feature = "prune")]
 mod train;
 mod zoo;
@@ -79,11 +91,17 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    #[cfg(feature = "prune")]
+    Prune(prune::Prune),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     #[cfg(feature = "prune")]
     Train(train::Train),
     Run(run::Run),
+    Profile(profile::ProfileArgs),
+    Explain(explain::Explain),
+    Trace(timeline::Trace),
+    Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
     Disasm(disasm::Disasm),
@@ -187,11 +205,17 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        #[cfg(feature = "prune")]
+        Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Train(c) => c.run(),
         Command::Run(c) => c.run(paint),
+        Command::Profile(c) => c.run(paint),
+        Command::Explain(c) => c.run(paint),
+        Command::Trace(c) => c.run(paint),
+        Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
         Command::Disasm(c) => c.run(),

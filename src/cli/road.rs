@@ -58,20 +58,29 @@ pub struct Pruned {
 /// A model or masks that cannot be used.
 pub fn read(model: &str, zoo: &ZooArgs, mask_args: &MaskArgs) -> Result<Pruned, CliError> {
     let mut graph = model::load(model, zoo)?;
-    let mut masks = mask_args.load(&graph)?.unwrap_or_default();
+    let masks = mask_args.load(&graph)?.unwrap_or_default();
     sparse::apply(&mut graph, &masks)?;
-    // A mask that keeps all says nothing.
-    masks.retain(|_, m| m.count_kept() < m.blocks());
     Ok(Pruned {
-        name: model.into(),
         zoo_seed: model::is_zoo(model).then_some(zoo.zoo_seed),
-        masks_are: mask_args.describe(),
-        masks,
-        graph,
+        ..Pruned::new(model, graph, masks, &mask_args.describe())
     })
 }
 
 impl Pruned {
+    /// A network that has lost its blocks already, and its masks; `masks_are`
+    /// says in words where these are from.
+    pub fn new(name: &str, graph: Graph, mut masks: Masks, masks_are: &str) -> Self {
+        // A mask that keeps all says nothing.
+        masks.retain(|_, m| m.count_kept() < m.blocks());
+        Self {
+            name: name.into(),
+            zoo_seed: None,
+            masks_are: masks_are.into(),
+            masks,
+            graph,
+        }
+    }
+
     /// The network's inputs.
     pub fn inputs(&self) -> Vec<InputShape> {
         model::input_shapes(&self.graph)

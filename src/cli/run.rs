@@ -2,6 +2,7 @@
 
 use super::execute::{Execution, execute};
 use super::input::{self, ProgramArgs};
+use super::inspect::{self, Inspect, StopAt};
 use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, number};
 use crate::mem::Dram;
@@ -23,6 +24,9 @@ pub struct Run {
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
+    /// Count cycles and move no data: the same cycles, sooner. DRAM stays as it is, host steps are left out
+    #[arg(long, conflicts_with = "image_out")]
+    timing_only: bool,
     /// Let transfers go past the end of a scratchpad, where indices wrap; images always may
     #[arg(long)]
     wrap: bool,
@@ -38,13 +42,36 @@ pub struct Run {
     /// The launch to trace, in a program with several
     #[arg(long, value_name = "NAME", requires = "trace_csv")]
     trace_launch: Option<String>,
+    /// Stop after an instruction (`12`) or a cycle (`@1200`) and say what has ended
+    #[arg(long, value_name = "INSN|@CYCLE", value_parser = inspect::stop_at, conflicts_with_all = ["timing_only", "trace_csv", "image_out", "repeat"])]
+    stop_at: Option<StopAt>,
+    /// Show elements of a scratchpad, or bytes of DRAM, where the run stops: `inp[0..16]`, `acc[3]`, `dram[0x1000..0x1040]`
+    #[arg(long, value_name = "RANGE", value_parser = inspect::range, num_args = 1.., conflicts_with_all = ["timing_only", "trace_csv", "image_out", "repeat"])]
+    dump: Vec<inspect::Range>,
+    /// The launch to stop in, in a program with several
+    #[arg(long, value_name = "NAME", conflicts_with = "trace_launch")]
+    launch: Option<String>,
 }
 
 impl Run {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        if self.timing_only && self.sim == Which::Fsim {
+            return Err(CliError::new("usage", "fsim counts no cycles")
+                .help("leave out --timing-only, or run with --sim tsim"));
+        }
         let program = self.program.load()?;
         if self.program.image.is_none() && !self.wrap {
             input::check_fit(&program)?;
+        }
+        if self.stop_at.is_some() || !self.dump.is_empty() {
+            let inspect = Inspect {
+                stop: self.stop_at,
+                dumps: &self.dump,
+                launch: self.launch.as_deref(),
+                sim: self.sim,
+                max_cycles: self.max_cycles,
+            };
+            return inspect.run(&program);
         }
         let traced = self.traced_launch(&program)?;
         let mut trace = match &self.trace_csv {
@@ -54,7 +81,7 @@ impl Run {
             }
             None => None,
         };
-        let mut sim = Sim::new(self.sim, &program.config);
+        let mut sim = Sim::new(self.sim, &program.config).timing_only(self.timing_only);
         let image = program.dram_image();
         let mut dram = Dram::new(image.clone());
         let mut first: Option<Execution> = None;

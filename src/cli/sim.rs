@@ -124,6 +124,7 @@ pub struct Sim {
     which: Which,
     config: HwConfig,
     symbols: bool,
+    data: bool,
 }
 
 impl Sim {
@@ -133,7 +134,19 @@ impl Sim {
             which,
             config: config.clone(),
             symbols: false,
+            data: true,
         }
+    }
+
+    /// Moves no data where cycles are counted: the same cycles, no bytes.
+    pub const fn timing_only(mut self, yes: bool) -> Self {
+        self.data = !yes;
+        self
+    }
+
+    /// Whether data are moved.
+    pub const fn moves_data(&self) -> bool {
+        self.data
     }
 
     /// Reports on each symbol, where cycles are counted and no trace is written.
@@ -156,6 +169,11 @@ impl Sim {
         trace: Option<&mut dyn Write>,
     ) -> Result<SimReport, SimError> {
         let (addr, count) = (launch.insn_addr, launch.insn_count);
+        let options = tsim::Options {
+            max_cycles,
+            data: self.data,
+            ..tsim::Options::default()
+        };
         match (self.which, trace) {
             (Which::Fsim, Some(_)) => Err(SimError::NoTrace),
             (Which::Fsim, None) => {
@@ -164,10 +182,6 @@ impl Sim {
                 Ok(from_fsim(&self.config, &done, limits))
             }
             (Which::Tsim, None) if self.symbols => {
-                let options = tsim::Options {
-                    max_cycles,
-                    ..tsim::Options::default()
-                };
                 let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
                 let beat = self.config.beat_bytes();
                 let mut ranges = Ranges::new((addr, count), beat, symbols);
@@ -177,18 +191,10 @@ impl Sim {
                 Ok(report)
             }
             (Which::Tsim, None) => {
-                let options = tsim::Options {
-                    max_cycles,
-                    ..tsim::Options::default()
-                };
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut NoSink)?;
                 Ok(from_tsim(done))
             }
             (Which::Tsim, Some(to)) => {
-                let options = tsim::Options {
-                    max_cycles,
-                    ..tsim::Options::default()
-                };
                 let mut csv = Csv::new(to);
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut csv)?;
                 csv.finish()?;
@@ -198,7 +204,7 @@ impl Sim {
     }
 }
 
-fn from_tsim(done: tsim::Outcome) -> SimReport {
+pub(super) fn from_tsim(done: tsim::Outcome) -> SimReport {
     let s = &done.stats;
     let units = Unit::ALL.iter().map(|u| UnitStats {
         unit: u.name().into(),

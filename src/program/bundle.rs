@@ -9,6 +9,7 @@ use super::manifest::{
 };
 use super::{Layer, MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
 use crate::config::HwConfig;
+use flate2::{Compression, write::DeflateEncoder};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -19,6 +20,9 @@ pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// Largest manifest and list of checksums.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// How much of an entry is tried.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Largest bundle file: DRAM's largest size, and room for the rest.
 const MAX_FILE_BYTES: u64 = MAX_DRAM_BYTES as u64 + (256 << 20);
@@ -56,12 +60,12 @@ impl Program {
         entries.push((SUMS.to_owned(), sums.as_bytes()));
 
         let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::DEFAULT)
             .system(System::Unix)
             .unix_permissions(0o644);
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in entries {
+            let options = options.compression_method(method(bytes)?);
             archive.start_file(name, options).map_err(archive_error)?;
             archive.write_all(bytes)?;
         }
@@ -78,7 +82,7 @@ impl Program {
         let mut entries = Entries::open(bytes)?;
         let sums = entries.sums()?;
         let text = entries.read(MANIFEST, MAX_TEXT_BYTES)?;
-        check_sum(MANIFEST, &text, SUMS, sums.get(MANIFEST))?;
+        check_sum(MANIFEST, &sha256(&text), SUMS, sums.get(MANIFEST))?;
         let head: Head = serde_json::from_slice(&text).map_err(json)?;
         if head.format != FORMAT {
             let found = head.format.chars().take(40).collect();
@@ -126,6 +130,19 @@ impl Program {
         }
         Self::from_bytes(&bytes)
     }
+}
+
+/// How an entry is kept: as it is, if its beginning deflates by less than an
+/// eighth. So trained weights are read at the speed of a copy.
+fn method(bytes: &[u8]) -> Result<CompressionMethod, BundleError> {
+    let probe = &bytes[..bytes.len().min(PROBE_BYTES)];
+    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflated.write_all(probe)?;
+    let deflated = deflated.finish()?;
+    Ok(match deflated.len() <= probe.len() / 8 * 7 {
+        true => CompressionMethod::Deflated,
+        false => CompressionMethod::Stored,
+    })
 }
 
 /// The program of a manifest, with the data read and compared.
@@ -187,8 +204,9 @@ fn assemble_program(
                 expected: s.data_bytes.into(),
             });
         }
-        check_sum(&s.data_file, &data, MANIFEST, Some(&s.data_sha256))?;
-        check_sum(&s.data_file, &data, SUMS, sums.get(&s.data_file))?;
+        let found = sha256(&data);
+        check_sum(&s.data_file, &found, MANIFEST, Some(&s.data_sha256))?;
+        check_sum(&s.data_file, &found, SUMS, sums.get(&s.data_file))?;
         segment.data = data;
     }
     Ok(program)
@@ -301,13 +319,13 @@ impl<'a> Entries<'a> {
     }
 }
 
+/// Compares the checksum that was found with that of a list.
 fn check_sum(
     entry: &str,
-    bytes: &[u8],
+    found: &str,
     list: &'static str,
     expected: Option<&String>,
 ) -> Result<(), BundleError> {
-    let found = sha256(bytes);
     let expected = expected.map_or("nothing", String::as_str);
     if found.eq_ignore_ascii_case(expected) {
         return Ok(());
@@ -315,7 +333,7 @@ fn check_sum(
     Err(BundleError::Checksum {
         entry: entry.into(),
         list,
-        found,
+        found: found.into(),
         expected: expected.chars().take(64).collect(),
     })
 }

@@ -60,6 +60,8 @@ impl<W: Write> Csv<W> {
                 writeln!(w, "dispatch,fetch,,{cycle},,{queue},")
             }
             Event::InsnStart { .. }
+            | Event::ReadEnd { .. }
+            | Event::WriteEnd { .. }
             | Event::Post { .. }
             | Event::Wait { .. }
             | Event::State { .. } => Ok(()),

@@ -162,19 +162,19 @@ impl Compute {
         }
     }
 
-    /// What it does or waits for.
+    /// What it does or waits for; `memory` as in [`super::load::Load::state`].
     pub fn state(
         &self,
         head: Option<&Queued>,
-        memory: impl Fn(MemoryType) -> UnitState,
+        memory: impl Fn(MemoryType, bool) -> UnitState,
     ) -> UnitState {
         let Some(q) = head else {
             return UnitState::Insn;
         };
         match (self.stage, &q.insn) {
             (Stage::Idle, i) => self.blocked(i.deps()).unwrap_or(UnitState::Work),
-            (Stage::Exe, Insn::Load(l)) if !self.tensor[which(l)].only_padding() => {
-                memory(l.memory_type)
+            (Stage::Exe, Insn::Load(l)) => {
+                memory(l.memory_type, self.tensor[which(l)].all_commanded())
             }
             _ => UnitState::Work,
         }

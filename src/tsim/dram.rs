@@ -23,17 +23,6 @@ pub struct ReadBeat {
     pub last: bool,
 }
 
-/// The read side of the memory while bursts repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortView {
-    queued: usize,
-    counter: u32,
-    reading: bool,
-    ar_len: u16,
-    device_left: u32,
-    valid: bool,
-}
-
 /// The read side of the memory.
 #[derive(Debug, Clone)]
 pub struct ReadPort {
@@ -103,27 +92,6 @@ impl ReadPort {
         self.device_left = self.device_left.saturating_sub(1);
         if let Some(c) = cmd {
             self.queue.push_back(c);
-        }
-    }
-
-    /// What is equal when bursts of `len` + 1 beats repeat; none if another
-    /// burst is queued.
-    pub fn view(&self, len: u16) -> Option<PortView> {
-        let same = self.queue.iter().all(|c| c.len == len && c.addr != 0);
-        same.then_some(PortView {
-            queued: self.queue.len(),
-            counter: self.counter,
-            reading: self.reading,
-            ar_len: self.ar_len,
-            device_left: self.device_left,
-            valid: self.valid,
-        })
-    }
-
-    /// Moves queued commands on by `bytes`.
-    pub fn advance(&mut self, bytes: u32) {
-        for c in &mut self.queue {
-            c.addr = c.addr.wrapping_add(bytes);
         }
     }
 

@@ -14,11 +14,12 @@ pub enum UnitState {
     Token(Unit),
     /// Works.
     Work,
-    /// Waits for the memory engine to take or send a command.
+    /// Waits for the memory engine: its command is not out yet, or the beats of
+    /// another client are on their way.
     Arbitration,
-    /// Waits for the first beat, or for the write channel.
+    /// Waits for a beat while nobody's come, or for the write channel's handshake.
     Latency,
-    /// Receives beats.
+    /// Receives beats. Store: sends them, the cycles that read elements included.
     Beats,
     /// Fetch: waits for room in this unit's queue.
     Queue(Unit),
@@ -33,6 +34,16 @@ pub enum Module {
     Fetch,
     /// Load, compute or store.
     Unit(Unit),
+}
+
+impl Module {
+    /// Its place in tables: fetch, load, compute, store.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Fetch => 0,
+            Self::Unit(u) => 1 + u as usize,
+        }
+    }
 }
 
 /// What happens in one cycle.
@@ -69,12 +80,28 @@ pub enum Event {
     },
     /// A beat returns.
     ReadBeat(ReadBeat),
+    /// The last beat of a burst returns.
+    ReadEnd {
+        /// Whose it is.
+        client: Client,
+        /// Cycle in which its command went out.
+        cmd: u64,
+        /// Cycle of its first beat; the others follow without a gap.
+        first: u64,
+    },
     /// A write command is accepted.
     WriteCmd(WriteCmd),
     /// A beat is accepted.
     WriteBeat,
     /// The response comes.
     WriteResp,
+    /// The response comes to a burst.
+    WriteEnd {
+        /// Cycle of its first beat.
+        first: u64,
+        /// Beats.
+        beats: u32,
+    },
     /// Fetch hands an instruction to a unit's queue.
     Dispatch {
         /// The unit.
@@ -114,8 +141,16 @@ pub trait Sink {
     /// Whether events are wanted.
     const ENABLED: bool = true;
 
-    /// An event of a cycle; cycles never go back. Within a cycle: instruction
-    /// ends (load, compute, store), bus events, dispatches, then the rest.
+    /// Whether everything is wanted, in its cycle. Without, single beats,
+    /// write commands and responses may be missing, and the run is faster;
+    /// `WriteBeat` and `WriteEnd` come when their store ends, and `State` of a
+    /// unit when its instruction starts or ends.
+    const CYCLES: bool = Self::ENABLED;
+
+    /// An event of a cycle. Cycles never go back, but for what comes late
+    /// without `CYCLES`; the states of a module are in order in any case.
+    /// With `CYCLES`, within a cycle: instruction ends (load, compute, store),
+    /// bus events, dispatches, then the rest.
     fn event(&mut self, cycle: u64, event: Event);
 }
 
@@ -132,6 +167,7 @@ impl Sink for NoSink {
 
 impl<S: Sink> Sink for &mut S {
     const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
 
     #[inline(always)]
     fn event(&mut self, cycle: u64, event: Event) {

@@ -70,7 +70,7 @@ impl Fetch {
     pub fn is_done(&self) -> bool {
         match self {
             Self::Narrow(f) => f.state == State64::Idle,
-            Self::Wide(f) => f.state == StateWide::Idle && f.pipe == 0,
+            Self::Wide(f) => f.state == StateWide::Idle && f.pipe == 0 && !f.launch,
         }
     }
 
@@ -82,6 +82,14 @@ impl Fetch {
                 State64::ReadLsb | State64::ReadMsb | State64::ReadCmd
             ),
             Self::Wide(f) => f.state == StateWide::Read,
+        }
+    }
+
+    /// Whether all commands of the batch have gone to the memory engine.
+    pub fn all_commanded(&self) -> bool {
+        match self {
+            Self::Narrow(f) => !matches!(f.state, State64::ReadCmd),
+            Self::Wide(f) => f.cmd.is_done() && !f.vme_start,
         }
     }
 

@@ -44,53 +44,10 @@ impl Geometry {
     }
 
     /// Beats from an address to the next burst boundary.
-    /// The bursts of a transfer: `f` is called with the beats of each, in order.
-    /// None if a counter would wrap on the way, or a burst end inside an element.
-    pub fn bursts(self, rows: &Rows, mut f: impl FnMut(u32)) -> Option<()> {
-        let beats_of_element = match self.is_narrow() {
-            true => 1u32 << (self.elem_log - self.beat_log),
-            false => 1,
-        };
-        let row_bytes = u32::from(rows.x_size) << self.elem_log;
-        let small = u32::from(rows.x_size) * beats_of_element < 1 << 15;
-        let whole = self.max_transfer().is_multiple_of(beats_of_element);
-        if rows.y_size == 0 || rows.x_size == 0 || !small || !whole {
-            return None;
-        }
-        let stride = u32::from(rows.x_stride) << self.elem_log;
-        let beat = mask(self.beat_log);
-        let mut row = rows.addr;
-        for _ in 0..rows.y_size {
-            let mut left = (row_bytes + (row & beat) + beat) >> self.beat_log;
-            let mut at = row & !beat;
-            while left > 0 {
-                let n = left.min(self.beats_to_boundary(at));
-                f(n);
-                left -= n;
-                at = at.wrapping_add(n << self.beat_log);
-            }
-            row = row.wrapping_add(stride);
-        }
-        Some(())
-    }
-
     const fn beats_to_boundary(self, addr: u32) -> u32 {
         let bytes = 1u64 << (self.len_bits + self.beat_log);
         ((bytes - (addr as u64 & (bytes - 1))) >> self.beat_log) as u32
     }
-}
-
-/// Where a generator is in the rows of its transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The row.
-    pub row: u16,
-    /// Address of its first element.
-    pub row_begin: u32,
-    /// Beats of it that are commanded.
-    pub read_nb: u32,
-    /// Beats of it that are not.
-    pub left: u32,
 }
 
 const fn mask(bits: u32) -> u32 {
@@ -195,33 +152,6 @@ impl GenVmeCmd {
             addr: self.addr,
             len: (self.read_len().wrapping_sub(1) & mask(self.geo.len_bits)) as u16,
         })
-    }
-
-    /// Marks all commands as out: the state in which a transfer ends.
-    pub fn finish(&mut self) {
-        self.commands_done = true;
-    }
-
-    /// Place in the rows, while full bursts of one row are commanded.
-    pub fn place(&self) -> Option<Place> {
-        let in_row = !self.commands_done && !self.is_new_row() && !self.counts_padding();
-        in_row.then(|| Place {
-            row: self.src_row,
-            row_begin: self.row_begin,
-            read_nb: self.read_nb,
-            left: self.row_beats().wrapping_sub(self.read_nb) & mask(self.counter_bits()),
-        })
-    }
-
-    /// Goes on by `beats` in the row, as if full bursts had been commanded.
-    pub fn advance(&mut self, beats: u32) {
-        self.read_nb += beats;
-        self.addr = self.addr.wrapping_add(beats << self.geo.beat_log);
-    }
-
-    /// Beats of a full burst, and log2 of the bytes of a beat.
-    pub const fn burst(&self) -> (u32, u32) {
-        (self.geo.max_transfer(), self.geo.beat_log)
     }
 
     /// Whether padding rows above are still being counted.

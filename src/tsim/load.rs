@@ -18,7 +18,7 @@ pub struct Load {
     /// Tokens from compute.
     pub sem: Semaphore,
     /// inp, wgt.
-    pub(super) tensor: [TensorLoad; 2],
+    tensor: [TensorLoad; 2],
     elem_bytes: [u32; 2],
 }
 
@@ -116,18 +116,18 @@ impl Load {
         }
     }
 
-    /// What it does or waits for.
+    /// What it does or waits for; `memory` says what a client waits for, of
+    /// which all commands may be with the engine.
     pub fn state(
         &self,
         head: Option<&Queued>,
-        memory: impl Fn(MemoryType) -> UnitState,
+        memory: impl Fn(MemoryType, bool) -> UnitState,
     ) -> UnitState {
         match (self.stage, insn(head)) {
             (_, None) => UnitState::Insn,
             (Stage::Idle, Some(l)) => self.blocked(l).unwrap_or(UnitState::Work),
             (Stage::Sync, _) => UnitState::Work,
-            (Stage::Exe, Some(l)) if self.tensor[which(l)].only_padding() => UnitState::Work,
-            (Stage::Exe, Some(l)) => memory(l.memory_type),
+            (Stage::Exe, Some(l)) => memory(l.memory_type, self.tensor[which(l)].all_commanded()),
         }
     }
 }

@@ -10,15 +10,14 @@
 //! within a cycle is the rule; what units wait for is in `diagnose`.
 
 mod diagnose;
-mod fast;
 mod parts;
 
-use self::fast::{Seen, StoreLeap, leaps};
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
-use super::event::{Event, Sink, UnitState};
+use super::event::{Event, NoSink, Sink, UnitState};
 use super::fetch::{Fetch, Head};
+use super::leap::{self, Leapt};
 use super::load::Load;
 use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status};
 use super::queue::{InsnQueue, Queued};
@@ -52,6 +51,9 @@ struct Machine<'a> {
     insn_addr: u32,
     insn_count: u32,
     data: bool,
+    /// The run was made by leaps and did not end: all data are moved, and no
+    /// assertion fires before the end.
+    blind: bool,
     cycle: u64,
     fetch: Fetch,
     fetched: VecDeque<Fetched>,
@@ -72,10 +74,12 @@ struct Machine<'a> {
     /// Cycle of the last dispatch or arrival.
     fetch_since: u64,
     states: [Option<UnitState>; 4],
+    /// By tag: whose burst is out and since when, where events are wanted.
+    bursts: [(Client, u64, u16); 16],
+    /// The cycle of the first beat of the write burst, and its beats.
+    writes: (u64, u32),
     acc_writes: u64,
     stats: Stats,
-    store_leap: Option<StoreLeap>,
-    seen_stream: Option<Seen>,
 }
 
 /// What ends a run.
@@ -107,58 +111,71 @@ pub fn run<S: Sink>(
     if !insn_addr.is_multiple_of(8) {
         return Err(RunError::Misaligned(insn_addr));
     }
+    let mut blind = false;
+    if options.jump && !S::CYCLES {
+        match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
+            Leapt::Ended(outcome) => return Ok(*outcome),
+            Leapt::Hangs => blind = true,
+            Leapt::Cannot => {}
+        }
+    }
     let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
-    let status = loop {
-        if S::ENABLED {
-            m.report_states(sink);
-        }
-        let next = m.next_wake();
-        if next == u64::MAX {
-            m.settle_store(m.cycle);
-            break m.hang(HangReason::Deadlock);
-        }
-        if next > m.cycle && options.jump {
-            m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
-        }
-        if m.cycle > options.max_cycles {
-            m.settle_store(m.cycle);
-            break m.hang(HangReason::MaxCycles);
-        }
-        if leaps::<S>(options.jump) {
-            m.leap_stream(options.max_cycles);
-            m.land_store();
-        }
-        let end = m.tick(sink)?;
-        match end {
-            None => m.cycle += 1,
-            Some(End::Finish) => {
-                m.settle_store(m.cycle + 1);
-                m.drain()?;
-                break Status::Ok;
-            }
-            Some(End::Assert {
-                module,
-                insn,
-                cause,
-            }) => {
-                m.settle_store(m.cycle + 1);
-                break Status::Assert {
-                    module,
-                    insn,
-                    cause,
-                };
-            }
-        }
-    };
-    Ok(Outcome {
-        status,
-        cycles: m.cycle,
-        acc_writes: m.acc_writes,
-        stats: m.stats,
-    })
+    m.blind = blind;
+    if blind {
+        // Ticked once more, to see who waits for what. DRAM is final, and all
+        // events were told.
+        m.run(options, &mut NoSink)
+    } else {
+        m.run(options, sink)
+    }
 }
 
 impl<'a> Machine<'a> {
+    /// Runs from reset to the end.
+    fn run<S: Sink>(mut self, options: Options, sink: &mut S) -> Result<Outcome, RunError> {
+        let m = &mut self;
+        let status = loop {
+            if S::ENABLED {
+                m.report_states(sink);
+            }
+            let next = m.next_wake();
+            if next == u64::MAX {
+                break m.hang(HangReason::Deadlock);
+            }
+            if next > m.cycle && options.jump {
+                m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
+            }
+            if m.cycle > options.max_cycles {
+                break m.hang(HangReason::MaxCycles);
+            }
+            let end = m.tick(sink)?;
+            match end {
+                None => m.cycle += 1,
+                Some(End::Finish) => {
+                    m.drain()?;
+                    break Status::Ok;
+                }
+                Some(End::Assert {
+                    module,
+                    insn,
+                    cause,
+                }) => {
+                    break Status::Assert {
+                        module,
+                        insn,
+                        cause,
+                    };
+                }
+            }
+        };
+        Ok(Outcome {
+            status,
+            cycles: self.cycle,
+            acc_writes: self.acc_writes,
+            stats: self.stats,
+        })
+    }
+
     fn new(
         cfg: &'a HwConfig,
         dram: &'a mut Dram,
@@ -180,6 +197,7 @@ impl<'a> Machine<'a> {
             insn_addr,
             insn_count,
             data: options.data,
+            blind: false,
             cycle: 0,
             fetch: Fetch::new(cfg.beat_bytes(), cfg.mem_len_bits, insn_addr, insn_count),
             fetched: VecDeque::with_capacity(1 << cfg.mem_len_bits),
@@ -196,10 +214,10 @@ impl<'a> Machine<'a> {
             head_since: [0; 3],
             fetch_since: 0,
             states: [None; 4],
+            bursts: [(Client::Fetch, 0, 0); 16],
+            writes: (0, 0),
             acc_writes: 0,
             stats,
-            store_leap: None,
-            seen_stream: None,
         }
     }
 
@@ -267,9 +285,6 @@ impl<'a> Machine<'a> {
                 [is(Client::Uop), is(Client::Acc)],
                 [self.ready(Client::Uop), self.ready(Client::Acc)],
             ),
-            Part::Store if let Some(leap) = &self.store_leap => {
-                leap.end.saturating_sub(self.cycle + 1)
-            }
             Part::Store if self.write.is_busy() => 0,
             Part::Store => self.store.quiet(self.head(Unit::Store)),
             Part::Vme => self.vme.quiet(self.port.beat()),
@@ -350,9 +365,9 @@ impl<'a> Machine<'a> {
         if awake.has(Part::Compute) {
             let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
             let head = self.queues[Unit::Compute as usize].head();
-            let (core, cfg) = (&self.core, self.cfg);
+            let (core, cfg, blind) = (&self.core, self.cfg, self.blind);
             let hazard = |i: &Insn| match i {
-                Insn::Alu(a) => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
+                Insn::Alu(a) if !blind => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
                 _ => None,
             };
             let data = [is(Client::Uop), is(Client::Acc)];
@@ -380,9 +395,6 @@ impl<'a> Machine<'a> {
             units[Unit::Store as usize] = out;
             written = self.write.tick(store.cmd, store.data);
             asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
-            if out.start && self.store.stage == Stage::Exe && leaps::<S>(self.jump) {
-                self.leap_store();
-            }
         }
         let (mut dispatch, mut arrived) = (None, None);
         if awake.has(Part::Fetch) {
@@ -419,21 +431,7 @@ impl<'a> Machine<'a> {
             }
         }
         if S::ENABLED {
-            if let Some((client, cmd)) = ar {
-                sink.event(cycle, Event::ReadCmd { client, cmd });
-            }
-            if let Some(b) = beat {
-                sink.event(cycle, Event::ReadBeat(b));
-            }
-            if let Some(c) = written.aw {
-                sink.event(cycle, Event::WriteCmd(c));
-            }
-            if written.w {
-                sink.event(cycle, Event::WriteBeat);
-            }
-            if written.b {
-                sink.event(cycle, Event::WriteResp);
-            }
+            self.bus_events(ar, beat, written, sink);
         }
         self.stats.write_beats += u64::from(written.w);
         self.stats.write_bursts += u64::from(written.aw.is_some());
@@ -465,6 +463,42 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(end)
+    }
+
+    fn bus_events<S: Sink>(
+        &mut self,
+        ar: Option<(Client, ReadCmd)>,
+        beat: Option<ReadBeat>,
+        written: WriteEvents,
+        sink: &mut S,
+    ) {
+        let cycle = self.cycle;
+        if let Some((client, cmd)) = ar {
+            sink.event(cycle, Event::ReadCmd { client, cmd });
+        }
+        if let Some(b) = beat {
+            sink.event(cycle, Event::ReadBeat(b));
+            if b.last {
+                let (client, cmd, len) = self.bursts[usize::from(b.id)];
+                let first = cycle - u64::from(len);
+                sink.event(cycle, Event::ReadEnd { client, cmd, first });
+            }
+        }
+        if let Some((client, cmd)) = ar {
+            self.bursts[usize::from(cmd.id)] = (client, cycle, cmd.len);
+        }
+        if let Some(c) = written.aw {
+            self.writes = (cycle + 1, u32::from(c.len) + 1);
+            sink.event(cycle, Event::WriteCmd(c));
+        }
+        if written.w {
+            sink.event(cycle, Event::WriteBeat);
+        }
+        if written.b {
+            let (first, beats) = self.writes;
+            sink.event(cycle, Event::WriteResp);
+            sink.event(cycle, Event::WriteEnd { first, beats });
+        }
     }
 
     /// The clock edge of memory engine and memory.
@@ -575,7 +609,7 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let insn = q.index;
-        if q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
+        if self.blind || q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
             return Ok(());
         }
         self.core.get_or_init(|| Core::new(self.cfg));

@@ -35,6 +35,23 @@ pub enum Tick {
 }
 
 impl Pipeline {
+    /// Cycles from leaving idle to the last of a GEMM.
+    pub const fn gemm_cycles(g: &Gemm) -> u64 {
+        g.steps() + DRAIN + 1
+    }
+
+    /// Cycles from leaving idle to the last of an ALU instruction.
+    pub const fn alu_cycles(a: &Alu) -> u64 {
+        let cycles = if a.use_imm { 1 } else { 2 };
+        a.steps() * cycles + DRAIN + 1
+    }
+
+    /// Cycles from leaving idle to the assertion on a hazard.
+    pub const fn assert_cycles(a: &Alu, hazard: &Hazard) -> u64 {
+        let cycles = if a.use_imm { 1 } else { 2 };
+        hazard.step * cycles + ASSERT + 1
+    }
+
     /// A GEMM leaves idle.
     pub const fn start_gemm(&mut self, g: &Gemm) {
         self.left = g.steps() + DRAIN;

@@ -4,7 +4,7 @@ use super::event::UnitState;
 use super::gen_vme_cmd::{Geometry, Rows};
 use super::queue::Queued;
 use super::semaphore::Semaphore;
-use super::tensor_store::{Span, StoreOut, TensorStore};
+use super::tensor_store::{StoreOut, TensorStore};
 use super::unit::{Stage, UnitOut};
 use super::vme::WriteChannel;
 use crate::config::HwConfig;
@@ -18,8 +18,7 @@ pub struct Store {
     pub stage: Stage,
     /// Tokens from compute.
     pub sem: Semaphore,
-    /// The transfer.
-    pub tensor: TensorStore,
+    tensor: TensorStore,
     elem_bytes: u32,
 }
 
@@ -64,7 +63,13 @@ impl Store {
                         self.stage = Stage::Sync;
                     } else {
                         self.stage = Stage::Exe;
-                        start = Some(self.rows(s));
+                        start = Some(Rows {
+                            addr: byte_addr(s.dram_base, self.elem_bytes),
+                            x_size: s.x_size,
+                            y_size: s.y_size,
+                            x_stride: s.x_stride,
+                            y_pad_0: 0,
+                        });
                     }
                 }
                 Stage::Idle => {}
@@ -82,21 +87,6 @@ impl Store {
         (out, offered)
     }
 
-    /// What the store at the head takes, if it begins now.
-    pub fn span(&self, head: Option<&Queued>) -> Option<Span> {
-        self.tensor.span(&self.rows(insn(head)?))
-    }
-
-    fn rows(&self, s: &StoreInsn) -> Rows {
-        Rows {
-            addr: byte_addr(s.dram_base, self.elem_bytes),
-            x_size: s.x_size,
-            y_size: s.y_size,
-            x_stride: s.x_stride,
-            y_pad_0: 0,
-        }
-    }
-
     /// Cycles for which nothing changes, while the inputs stay as they are.
     pub fn quiet(&self, head: Option<&Queued>) -> u64 {
         match (self.stage, insn(head)) {
@@ -112,8 +102,9 @@ impl Store {
         match (self.stage, insn(head)) {
             (_, None) => UnitState::Insn,
             (Stage::Idle, Some(s)) => self.blocked(s).unwrap_or(UnitState::Work),
-            (Stage::Exe, _) if self.tensor.is_busy() && !ch.data_ready() => UnitState::Latency,
-            _ => UnitState::Work,
+            (Stage::Exe, _) if ch.data_ready() => UnitState::Beats,
+            (Stage::Exe, _) => UnitState::Latency,
+            (Stage::Sync, _) => UnitState::Work,
         }
     }
 }

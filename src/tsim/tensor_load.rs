@@ -1,7 +1,7 @@
 //! `TensorLoad`: `TensorLoadNarrowVME` for elements wider than the bus,
 //! `TensorLoadWideVME` for the others.
 
-use super::gen_vme_cmd::{GenVmeCmd, Geometry, Place, Rows};
+use super::gen_vme_cmd::{GenVmeCmd, Geometry, Rows};
 use super::vme::VmeCmd;
 use super::zero_padding::ZeroPadding;
 use crate::isa::{Load, MemoryType};
@@ -41,15 +41,6 @@ const NOTHING: Load = Load {
     x_pad_1: 0,
 };
 
-/// A load while full bursts of one row repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadView {
-    in_flight: u32,
-    data_pipe: bool,
-    row: u16,
-    row_begin: u32,
-}
-
 /// What a load unit does in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LoadOut {
@@ -86,9 +77,9 @@ impl TensorLoad {
         self.busy && self.in_flight == 0 && self.cmd.is_done() && self.pad.is_done()
     }
 
-    /// Whether all beats have come and only padding is left.
-    pub fn only_padding(&self) -> bool {
-        self.in_flight == 0 && self.cmd.is_done()
+    /// Whether all commands have gone to the memory engine.
+    pub const fn all_commanded(&self) -> bool {
+        self.cmd.is_done()
     }
 
     /// One clock edge. `start` begins a load; `data`: a beat is valid;
@@ -137,29 +128,6 @@ impl TensorLoad {
         self.data_pipe = self.narrow && data;
         self.busy = start.is_some() || (self.busy && !done);
         LoadOut { cmd, assert }
-    }
-
-    /// What is equal when full bursts of one row repeat, and where it is in the row.
-    pub fn view(&self) -> Option<(LoadView, Place)> {
-        let streams = self.busy && self.pad.is_done() && !self.pad_start;
-        let place = self.cmd.place().filter(|_| streams)?;
-        let view = LoadView {
-            in_flight: self.in_flight,
-            data_pipe: self.data_pipe,
-            row: place.row,
-            row_begin: place.row_begin,
-        };
-        Some((view, place))
-    }
-
-    /// Moves on by `beats` in the row.
-    pub fn advance(&mut self, beats: u32) {
-        self.cmd.advance(beats);
-    }
-
-    /// Beats of a full burst, and log2 of the bytes of a beat.
-    pub const fn burst(&self) -> (u32, u32) {
-        self.cmd.burst()
     }
 
     /// Cycles for which only the beat counter moves, while `data` and

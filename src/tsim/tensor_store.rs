@@ -15,17 +15,6 @@ pub struct StoreOut {
     pub assert: bool,
 }
 
-/// What a whole store takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
-    /// Cycles from the start to the end.
-    pub cycles: u64,
-    /// Beats.
-    pub beats: u64,
-    /// Bursts.
-    pub bursts: u64,
-}
-
 /// Either store unit.
 #[derive(Debug, Clone)]
 pub enum TensorStore {
@@ -64,42 +53,6 @@ impl TensorStore {
         match self {
             Self::Narrow(n) => n.state != NarrowState::Idle,
             Self::Wide(w) => w.state != WideState::Idle,
-        }
-    }
-
-    /// What a whole store takes that begins now, if nothing is in its way.
-    pub fn span(&self, rows: &Rows) -> Option<Span> {
-        let (geo, narrow) = match self {
-            Self::Narrow(n) => (n.geo, true),
-            Self::Wide(w) => (w.geo, false),
-        };
-        let elements = |n: u32| match narrow {
-            true => n >> (geo.elem_log - geo.beat_log),
-            false => 1,
-        };
-        let mut span = Span::default();
-        geo.bursts(rows, |n| {
-            // The first beat comes four cycles after the start or the response
-            // before; elements after the first take a cycle to be read.
-            span.cycles += 4 + u64::from(n + elements(n) - 1);
-            span.beats += u64::from(n);
-            span.bursts += 1;
-        })?;
-        Some(span)
-    }
-
-    /// Goes to the last cycle of the store under way.
-    pub fn finish(&mut self) {
-        match self {
-            Self::Narrow(n) => {
-                n.state = NarrowState::WriteAck;
-                n.xrem = 0;
-                n.ycnt = n.rows.y_size.wrapping_sub(1);
-            }
-            Self::Wide(w) => {
-                w.state = WideState::WriteAck;
-                w.cmd.finish();
-            }
         }
     }
 

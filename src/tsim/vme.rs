@@ -4,6 +4,7 @@
 //! Writes: one client on a path of its own.
 
 use super::dram::{ReadBeat, ReadCmd};
+use crate::isa::Unit;
 
 /// A read client, in order of priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,15 @@ impl Client {
             Self::Inp => "inp",
             Self::Wgt => "wgt",
             Self::Acc => "acc",
+        }
+    }
+
+    /// The unit whose instructions read by it; none: fetch.
+    pub const fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Fetch => None,
+            Self::Uop | Self::Acc => Some(Unit::Compute),
+            Self::Inp | Self::Wgt => Some(Unit::Load),
         }
     }
 }
@@ -131,32 +141,6 @@ impl Vme {
         }
     }
 
-    /// The only client with reads in flight or a command waiting.
-    pub fn lone_client(&self) -> Option<Client> {
-        let mut busy = Client::ALL
-            .into_iter()
-            .filter(|c| self.in_flight[*c as usize] > 0 || self.slots[*c as usize].is_some());
-        let one = busy.next()?;
-        busy.next().is_none().then_some(one)
-    }
-
-    /// What is equal when bursts of one client repeat. Which tags are free does
-    /// not matter then, only how many.
-    pub fn view(&self, c: Client) -> VmeView {
-        VmeView {
-            free: self.available.count_ones(),
-            waiting: self.slots[c as usize].map(|s| s.len),
-            data: self.data,
-        }
-    }
-
-    /// Moves the waiting command on by `bytes`.
-    pub fn advance(&mut self, c: Client, bytes: u32) {
-        if let Some(s) = &mut self.slots[c as usize] {
-            s.addr = s.addr.wrapping_add(bytes);
-        }
-    }
-
     /// Cycles for which nothing changes, while the bus stays as it is.
     pub fn quiet(&self, beat: Option<ReadBeat>) -> u64 {
         let next = beat.map(|b| (self.tags[usize::from(b.id)], b.last));
@@ -164,15 +148,6 @@ impl Vme {
         let stuck = self.available == 0 || self.select().is_none();
         if steady && stuck { u64::MAX } else { 0 }
     }
-}
-
-/// The read side, for one client whose bursts repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VmeView {
-    free: u32,
-    /// Length of the command that waits.
-    pub waiting: Option<u16>,
-    data: Option<(Client, bool)>,
 }
 
 /// A write command (`VMECmd` of the write client).
@@ -231,11 +206,6 @@ impl WriteChannel {
     /// `ack` of the write client.
     pub fn ack(&self) -> bool {
         self.engine == EngineState::Resp && self.mem == MemState::Response
-    }
-
-    /// Goes to the cycle of a response.
-    pub fn respond(&mut self) {
-        (self.engine, self.mem) = (EngineState::Resp, MemState::Response);
     }
 
     /// Whether a write is under way.

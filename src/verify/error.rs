@@ -1,7 +1,7 @@
 //! What the verifier finds.
 
 use super::names::{AluRule, Conflict, InsnAt, Pad, Place, Tokens};
-use crate::isa::Illegal;
+use crate::isa::{Illegal, Unit};
 use crate::program::{Misfit, ProgramError};
 
 /// Something that does not hold of a program.
@@ -96,7 +96,7 @@ pub enum VerifyError {
     },
     /// Two accesses that no token orders.
     #[error(
-        "launch {}, {second} is not ordered behind {first}: {conflict} of {place}", first.launch
+        "launch {}, {second} is not ordered behind {first}: {conflict} of {place}; {}", first.launch, token(first, second)
     )]
     Race {
         /// The one that comes first in the program.
@@ -311,5 +311,37 @@ impl VerifyError {
             Self::OtherWeights { .. } => "other-weights",
             Self::TooLong { .. } => "too-long",
         }
+    }
+}
+
+/// The token that would order two instructions, in words.
+fn token(first: &InsnAt, second: &InsnAt) -> String {
+    let (from, to) = (first.unit, second.unit);
+    let one = |from: Unit, to: Unit, push: &str, pop: &str| {
+        let forward = (from as usize) < to as usize;
+        let (pushes, pops) = if forward {
+            ("push_next", "pop_prev")
+        } else {
+            ("push_prev", "pop_next")
+        };
+        format!("{pushes} on {push} and {pops} on {pop}")
+    };
+    let (a, b) = (
+        format!("instruction {}", first.insn),
+        format!("instruction {}", second.insn),
+    );
+    match (from, to) {
+        (Unit::Load, Unit::Store) | (Unit::Store, Unit::Load) => {
+            let by = "an instruction of compute between them";
+            format!(
+                "tokens through compute would order them: {}, {}",
+                one(from, Unit::Compute, &a, by),
+                one(Unit::Compute, to, by, &b)
+            )
+        }
+        _ => format!(
+            "a token from {from} to {to} would order them: {}",
+            one(from, to, &a, &b)
+        ),
     }
 }

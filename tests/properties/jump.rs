@@ -5,7 +5,8 @@ use super::programs::{racy, serial};
 use crate::cases;
 use crate::support::{Log, Program};
 use proptest::prelude::*;
-use vta::tsim::{NoSink, Options, Status};
+use vta::config::HwConfig;
+use vta::tsim::{Event, Module, NoSink, Options, Sink, Status, UnitState};
 
 fn any_program() -> impl Strategy<Value = Program> {
     prop_oneof![
@@ -59,6 +60,158 @@ proptest! {
         let silent = p.tsim(p.options, &mut NoSink);
         let heard = p.tsim(p.options, &mut Log::default());
         prop_assert_eq!(silent, heard);
+    }
+}
+
+/// Another bus, memory and queue, as far as the hardware can be built so.
+fn altered(mut c: HwConfig, (bits, len, delay, entries): (u32, u32, u32, u32)) -> HwConfig {
+    let mut change = |f: &dyn Fn(&mut HwConfig)| {
+        let mut other = c.clone();
+        f(&mut other);
+        if other.check().is_ok() {
+            c = other;
+        }
+    };
+    change(&|c| c.mem_data_bits = bits);
+    change(&|c| c.mem_len_bits = len);
+    change(&|c| c.mem_delay = delay);
+    change(&|c| c.insn_queue_entries = entries);
+    c
+}
+
+/// What a sink that does not want every cycle sees, in the order of cycles.
+#[derive(Default)]
+struct Coarse {
+    events: Vec<(u64, String)>,
+    beats: u64,
+    /// States of fetch, load, compute, store.
+    states: [Vec<(u64, UnitState)>; 4],
+}
+
+impl Coarse {
+    /// All up to the last cycle of a run, in order; that cycle is not counted, so
+    /// its states do not matter. A unit that waits for instructions may be done.
+    fn until(mut self, cycle: u64) -> Self {
+        self.events.retain(|e| e.0 <= cycle);
+        self.events.sort();
+        for (i, states) in self.states.iter_mut().enumerate() {
+            states.retain(|s| s.0 < cycle);
+            if i > 0 {
+                let done = |s: &mut (u64, UnitState)| {
+                    if s.1 == UnitState::Done {
+                        s.1 = UnitState::Insn;
+                    }
+                };
+                states.iter_mut().for_each(done);
+                states.dedup_by_key(|s| s.1);
+            }
+        }
+        self
+    }
+}
+
+impl Sink for Coarse {
+    const CYCLES: bool = false;
+
+    fn event(&mut self, cycle: u64, event: Event) {
+        match event {
+            Event::InsnStart { .. }
+            | Event::InsnEnd { .. }
+            | Event::ReadCmd { .. }
+            | Event::ReadEnd { .. }
+            | Event::WriteEnd { .. }
+            | Event::Dispatch { .. } => {
+                self.events.push((cycle, format!("{event:?}")));
+            }
+            // Of a cycle with both, either may be counted first.
+            Event::Post { from, to, .. } => self.events.push((cycle, format!("{from}>{to}"))),
+            Event::Wait { from, to, .. } => self.events.push((cycle, format!("{from}-{to}"))),
+            Event::WriteBeat => self.beats += 1,
+            Event::State { module, state } => {
+                let i = match module {
+                    Module::Fetch => 0,
+                    Module::Unit(u) => 1 + u as usize,
+                };
+                self.states[i].push((cycle, state));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tokens given and taken around the 255 that a semaphore holds.
+fn many_tokens() -> impl Strategy<Value = Program> {
+    use crate::support::{COMPUTE, FINISH, LOAD};
+    use vta::isa::{Insn, Load};
+    let groups = prop::collection::vec((0..300_usize, 0..300_usize), 1..4);
+    groups.prop_map(|groups| {
+        let mut p = Program::new("de10");
+        for (push, pop) in groups {
+            let give = Load {
+                push_prev_dep: true,
+                ..COMPUTE
+            };
+            let take = Load {
+                pop_next_dep: true,
+                ..LOAD
+            };
+            p.repeat(push, Insn::Load(give))
+                .repeat(pop, Insn::Load(take));
+        }
+        p.push(FINISH);
+        p.options.max_cycles = 20_000;
+        p
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// Whatever the bus, the memory and the queues: leaping equals ticking.
+    #[test]
+    fn leaping_equals_ticking(
+        p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()],
+        alter in (
+            prop::sample::select(vec![64, 128, 256, 512]),
+            1..=8_u32,
+            prop_oneof![0..4_u32, Just(16), 0..60_u32],
+            prop_oneof![2..12_u32, Just(512)],
+        ),
+        cut in prop_oneof![2 => Just(u64::MAX), 1 => 0..3000_u64],
+    ) {
+        let mut p = p;
+        p.cfg = altered(p.cfg, alter);
+        p.options.max_cycles = p.options.max_cycles.min(cut);
+        let run = |jump| {
+            let done = p.tsim(Options { jump, ..p.options }, &mut NoSink);
+            format!("{:?}", done.map(|(o, d)| (o, fnv(d.bytes()))))
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
+
+    /// A sink that wants no cycles is told the same of instructions, bursts,
+    /// tokens and states.
+    #[test]
+    fn a_coarse_sink_sees_the_same(p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()], alter in (
+            prop::sample::select(vec![64, 128, 256, 512]),
+            1..=8_u32,
+            prop_oneof![0..4_u32, Just(16), 0..60_u32],
+            prop_oneof![2..12_u32, Just(512)],
+        ), cut in prop_oneof![Just(u64::MAX), 0..3000_u64]) {
+        let mut p = p;
+        p.cfg = altered(p.cfg, alter);
+        let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
+        let (mut few, mut all) = (Coarse::default(), Log::default());
+        let leap = p.tsim(options, &mut few);
+        let jump = p.tsim(options, &mut all);
+        prop_assert_eq!(&leap, &jump);
+        let mut of_all = Coarse::default();
+        all.0.into_iter().for_each(|(c, e)| of_all.event(c, e));
+        prop_assert_eq!(few.beats, of_all.beats);
+        let until = leap.map_or(u64::MAX, |l| l.0.cycles);
+        let (few, of_all) = (few.until(until), of_all.until(until));
+        prop_assert_eq!(few.events, of_all.events);
+        prop_assert_eq!(few.states, of_all.states);
     }
 }
 

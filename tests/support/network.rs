@@ -79,3 +79,13 @@ pub fn run(program: &Program, inputs: &[Tensor], sim: Sim) -> Ran {
         cycles,
     }
 }
+
+/// A network of the zoo, compiled dense; scales from noise.
+pub fn program_of(name: &str) -> Program {
+    use vta::compiler::{Options, compile};
+    use vta::quant::{Calibration, QuantOptions, quantise};
+    let graph = vta::graph::zoo::build(name, 1).expect("a network of the zoo");
+    let calibration = Calibration::noise(&graph, 1, 1).expect("it can be observed");
+    let net = quantise(&graph, &calibration, &QuantOptions::default()).expect("int8");
+    compile(&net, &Options::default()).expect("it compiles")
+}

@@ -17,10 +17,13 @@ const MODULES: [Module; 4] = [
 ];
 
 impl Machine<'_> {
-    /// What a read client's unit waits for.
-    fn memory(&self, client: Client) -> UnitState {
+    /// What a read client's unit waits for; `commanded`: it has no command to
+    /// give any more.
+    fn memory(&self, client: Client, commanded: bool) -> UnitState {
+        let out = !self.vme.cmd_ready(client) || self.vme.is_in_flight(client);
         match self.vme.data() {
             Some(c) if c == client => UnitState::Beats,
+            _ if commanded && !out => UnitState::Work,
             Some(_) => UnitState::Arbitration,
             None if self.vme.is_in_flight(client) => UnitState::Latency,
             None => UnitState::Arbitration,
@@ -34,17 +37,20 @@ impl Machine<'_> {
             MemoryType::Inp => Client::Inp,
             MemoryType::Acc => Client::Acc,
         };
-        let memory = |m: MemoryType| self.memory(client(m));
+        let memory = |m: MemoryType, commanded| self.memory(client(m), commanded);
         let head = |u: Unit| self.queues[u as usize].head();
         let state = match module {
             Module::Fetch => match self.fetch.head() {
                 _ if self.fetch.is_done() => return UnitState::Done,
-                _ if self.fetch.is_reading() => self.memory(Client::Fetch),
                 Head::Insn(_) if self.dispatch_to().is_none() => match self.fetched.front() {
                     Some(Fetched { insn: Ok(i), .. }) => UnitState::Queue(i.unit()),
                     _ => UnitState::Work,
                 },
-                _ => UnitState::Work,
+                Head::Insn(_) => UnitState::Work,
+                Head::Nothing if self.fetch.is_reading() => {
+                    self.memory(Client::Fetch, self.fetch.all_commanded())
+                }
+                Head::Nothing => UnitState::Work,
             },
             Module::Unit(Unit::Load) => self.load.state(head(Unit::Load), memory),
             Module::Unit(Unit::Compute) => self.compute.state(head(Unit::Compute), memory),

@@ -1,0 +1,337 @@
+//! `vta diff`: the first instruction, then the first byte, that differs.
+
+use super::input::{self};
+use super::sim::{Sim, Which};
+use super::{CliError, EXIT_DIFFERS, Output, Paint, number};
+use crate::asm::insn_text;
+use crate::config::HwConfig;
+use crate::mem::Dram;
+use crate::program::{Launch, Program, Step};
+use crate::sight::{Ended, Order, Place, Replay, ReplayError, order};
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Find the first instruction, then the first byte, that differs: between two programs, between the two simulators, or against a recorded trace
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "vta diff <A> <B>\n       vta diff <A> --sims\n       vta diff <A> --trace <FILE>"
+)]
+pub struct Diff {
+    /// A program: a bundle or an assembly text
+    a: PathBuf,
+    /// Another program
+    #[arg(required_unless_present_any = ["sims", "trace"], conflicts_with_all = ["sims", "trace"])]
+    b: Option<PathBuf>,
+    /// Compare one program on fsim and on tsim
+    #[arg(long, conflicts_with = "trace")]
+    sims: bool,
+    /// Compare with a CSV trace, as `vta run --trace-csv` writes it
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// The launch of the trace, in a program with several
+    #[arg(long, value_name = "NAME", requires = "trace")]
+    launch: Option<String>,
+    /// Configuration of both: a built-in name or a vta_config.json file [default: each program's]
+    #[arg(long, value_name = "NAME|FILE")]
+    config: Option<String>,
+    /// Cycles after which a launch counts as hanging
+    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
+    max_cycles: u64,
+}
+
+/// One side of a comparison.
+struct Side<'a> {
+    name: String,
+    program: &'a Program,
+    order: Order,
+    dram: Dram,
+}
+
+/// What differs, in words and as JSON.
+struct Difference {
+    text: String,
+    json: Value,
+}
+
+impl Diff {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        let config = self.config.as_deref().map(HwConfig::load).transpose()?;
+        let a = input::load(&self.a, config.as_ref())?;
+        if let Some(trace) = &self.trace {
+            return self.against(&a, trace, paint);
+        }
+        let b = self
+            .b
+            .as_ref()
+            .map(|b| input::load(b, config.as_ref()))
+            .transpose()?;
+        let hardware = Order::Hardware(self.max_cycles);
+        let (name_a, name_b, order_a) = match &self.b {
+            Some(b) => (
+                self.a.display().to_string(),
+                b.display().to_string(),
+                hardware,
+            ),
+            None => ("fsim".into(), "tsim".into(), Order::Program),
+        };
+        let side = |name, program, order| Side {
+            name,
+            program,
+            order,
+            dram: Dram::new(program.dram_image()),
+        };
+        let mut a_side = side(name_a, &a, order_a);
+        let mut b_side = side(name_b, b.as_ref().unwrap_or(&a), hardware);
+        let found = compare(&mut a_side, &mut b_side)?;
+        Ok(said(found, paint))
+    }
+
+    /// A program's trace against a recorded one.
+    fn against(
+        &self,
+        program: &Program,
+        path: &std::path::Path,
+        paint: Paint,
+    ) -> Result<Output, CliError> {
+        let recorded = input::read(path, 1 << 32)?;
+        let recorded = String::from_utf8_lossy(&recorded);
+        let mut launches = program.launches();
+        let launch = match &self.launch {
+            Some(name) => launches.find(|l| l.name == *name),
+            None => launches.next(),
+        };
+        let launch =
+            launch.ok_or_else(|| CliError::new("usage", "the program has no such launch"))?;
+        let mut sim = Sim::new(Which::Tsim, &program.config).timing_only(true);
+        let mut trace = Vec::new();
+        let mut dram = Dram::new(program.dram_image());
+        sim.run(&mut dram, launch, self.max_cycles, Some(&mut trace))?;
+        let found = String::from_utf8_lossy(&trace);
+        Ok(said(rows(&recorded, &found, launch, &dram), paint))
+    }
+}
+
+fn said(found: Option<Difference>, paint: Paint) -> Output {
+    match found {
+        None => Output::ok(
+            format!("{}\n", paint.good("no difference")),
+            json!({ "equal": true }),
+        ),
+        Some(d) => {
+            let mut json = d.json;
+            json["equal"] = json!(false);
+            Output {
+                exit: EXIT_DIFFERS,
+                ..Output::ok(format!("{}\n{}", paint.bad("they differ"), d.text), json)
+            }
+        }
+    }
+}
+
+/// The first row in which two traces differ.
+fn rows(recorded: &str, found: &str, launch: &Launch, dram: &Dram) -> Option<Difference> {
+    let (mut x, mut y) = (recorded.lines(), found.lines());
+    let insns: Vec<_> = launch.insns(dram.bytes()).collect();
+    for row in 1.. {
+        let (p, q) = (x.next(), y.next());
+        if p == q {
+            p?;
+            continue;
+        }
+        let (p, q) = (p.unwrap_or("no row"), q.unwrap_or("no row"));
+        let mut text = format!("row {row}: recorded {p}, found {q}\n");
+        let mut json = json!({ "row": row, "recorded": p, "found": q });
+        // The instruction of a row, or the one that its unit was at.
+        let of = [p, q].into_iter().find_map(|r| {
+            let mut cells = r.split(',');
+            let (event, unit, index) = (cells.next()?, cells.next()?, cells.next()?);
+            let index: usize = index.parse().ok().filter(|_| event == "insn")?;
+            let own = (0u32..)
+                .zip(&insns)
+                .filter(|(_, i)| i.is_ok_and(|i| i.unit().name() == unit));
+            own.map(|(n, _)| n).nth(index)
+        });
+        if let Some(insn) = of {
+            let word = launch
+                .words(dram.bytes())
+                .nth(insn as usize)
+                .unwrap_or_default();
+            text += &format!("it is instruction {insn}: {}\n", insn_text(word));
+            json["instruction"] = json!(insn);
+        }
+        return Some(Difference { text, json });
+    }
+    None
+}
+
+fn failed(launch: &str, e: &ReplayError) -> CliError {
+    CliError::new("simulator", format_args!("launch {launch}: {e}"))
+}
+
+/// What each instruction leaves, as numbers.
+fn digests(
+    side: &Side<'_>,
+    launch: &Launch,
+    ended: &[Ended],
+) -> Result<BTreeMap<u32, u64>, ReplayError> {
+    let mut replay = Replay::new(&side.program.config, side.dram.clone(), launch);
+    let mut all = BTreeMap::new();
+    for e in ended {
+        replay.exec(e.insn)?;
+        all.insert(e.insn, replay.digest(e.insn));
+    }
+    Ok(all)
+}
+
+/// A launch executed up to and with an instruction, in a side's order.
+fn upto<'a>(
+    side: &Side<'a>,
+    launch: &Launch,
+    ended: &[Ended],
+    insn: u32,
+) -> Result<Replay<'a>, ReplayError> {
+    let mut replay = Replay::new(&side.program.config, side.dram.clone(), launch);
+    for e in ended {
+        replay.exec(e.insn)?;
+        if e.insn == insn {
+            break;
+        }
+    }
+    Ok(replay)
+}
+
+/// All steps of two sides, up to the first difference.
+fn compare<'p>(a: &mut Side<'p>, b: &mut Side<'p>) -> Result<Option<Difference>, CliError> {
+    let (steps_a, steps_b) = (&a.program.steps, &b.program.steps);
+    for (x, y) in steps_a.iter().zip(steps_b) {
+        match (x, y) {
+            (Step::Launch(x), Step::Launch(y)) => {
+                if let Some(d) = launches(a, b, x, y)? {
+                    return Ok(Some(d));
+                }
+            }
+            (Step::Host(x), Step::Host(y)) => {
+                for (side, step) in [(&mut *a, x), (&mut *b, y)] {
+                    let block = side.program.config.block;
+                    step.run(&mut side.dram, block)
+                        .map_err(|e| CliError::new("program", e))?;
+                }
+            }
+            _ => {
+                let text = "one has a launch where the other has a step of the host\n".into();
+                return Ok(Some(Difference {
+                    text,
+                    json: json!({ "steps": "kinds" }),
+                }));
+            }
+        }
+    }
+    if steps_a.len() != steps_b.len() {
+        let text = format!(
+            "{} has {} steps, {} has {}\n",
+            a.name,
+            steps_a.len(),
+            b.name,
+            steps_b.len()
+        );
+        return Ok(Some(Difference {
+            text,
+            json: json!({ "steps": [steps_a.len(), steps_b.len()] }),
+        }));
+    }
+    Ok(None)
+}
+
+fn launches<'p>(
+    a: &mut Side<'p>,
+    b: &mut Side<'p>,
+    x: &Launch,
+    y: &Launch,
+) -> Result<Option<Difference>, CliError> {
+    let (end_a, ok_a) =
+        order(&a.program.config, &a.dram, x, a.order).map_err(|e| failed(&x.name, &e))?;
+    let (end_b, ok_b) =
+        order(&b.program.config, &b.dram, y, b.order).map_err(|e| failed(&y.name, &e))?;
+    let left_a = digests(a, x, &end_a).map_err(|e| failed(&x.name, &e))?;
+    let left_b = digests(b, y, &end_b).map_err(|e| failed(&y.name, &e))?;
+    let words = |side: &Side<'_>, l: &Launch| l.words(side.dram.bytes()).collect::<Vec<_>>();
+    let (words_a, words_b) = (words(a, x), words(b, y));
+    let named = |insn: u32, words: &[u128]| {
+        words
+            .get(insn as usize)
+            .map_or("no instruction".to_owned(), |w| insn_text(*w))
+    };
+    let all = left_a.keys().chain(left_b.keys()).copied();
+    let last = words_a.len().max(words_b.len()) as u32;
+    let mut insns: Vec<u32> = all.collect();
+    insns.sort_unstable();
+    insns.dedup();
+    let differs = |i: &u32| {
+        left_a.get(i) != left_b.get(i) || words_a.get(*i as usize) != words_b.get(*i as usize)
+    };
+    let first = (0..last).find(|i| {
+        (insns.binary_search(i).is_ok() && differs(i))
+            || words_a.get(*i as usize) != words_b.get(*i as usize)
+    });
+    let Some(insn) = first else {
+        if ok_a != ok_b {
+            let text = format!(
+                "launch {}: only {} comes to FINISH\n",
+                x.name,
+                if ok_a { &a.name } else { &b.name }
+            );
+            return Ok(Some(Difference {
+                text,
+                json: json!({ "launch": x.name, "finish": [ok_a, ok_b] }),
+            }));
+        }
+        for (side, launch, ended) in [(a, x, &end_a), (b, y, &end_b)] {
+            let last = ended.last().map_or(0, |e| e.insn);
+            let done = upto(side, launch, ended, last).map_err(|e| failed(&launch.name, &e))?;
+            side.dram = done.into_dram();
+        }
+        return Ok(None);
+    };
+    let mut json = json!({ "launch": x.name, "instruction": insn });
+    let mut text = format!("launch {}, instruction {insn}\n", x.name);
+    if words_a.get(insn as usize) != words_b.get(insn as usize) {
+        let (p, q) = (named(insn, &words_a), named(insn, &words_b));
+        text += &format!("  {}: {p}\n  {}: {q}\n", a.name, b.name);
+        json["words"] = json!([p, q]);
+        return Ok(Some(Difference { text, json }));
+    }
+    text += &format!("  {}\n", named(insn, &words_a));
+    match (left_a.get(&insn), left_b.get(&insn)) {
+        (Some(_), Some(_)) => {
+            let p = upto(a, x, &end_a, insn).map_err(|e| failed(&x.name, &e))?;
+            let q = upto(b, y, &end_b, insn).map_err(|e| failed(&y.name, &e))?;
+            if let Some((place, l, r)) = first_byte(&p, &q, insn) {
+                text += &format!(
+                    "  leaves {place}: {l:#04x} in {}, {r:#04x} in {}\n",
+                    a.name, b.name
+                );
+                json["place"] = json!(place.to_string());
+                json["bytes"] = json!([l, r]);
+            }
+        }
+        (here, _) => {
+            let other = if here.is_some() { &b.name } else { &a.name };
+            text += &format!("  does not end in {other}\n");
+            json["not_ended"] = json!(other);
+        }
+    }
+    Ok(Some(Difference { text, json }))
+}
+
+/// The first byte that an instruction leaves otherwise.
+fn first_byte(p: &Replay<'_>, q: &Replay<'_>, insn: u32) -> Option<(Place, u8, u8)> {
+    let (p_all, q_all) = (p.written(insn), q.written(insn));
+    for ((place, left), (_, right)) in p_all.iter().zip(&q_all) {
+        if let Some(byte) = left.iter().zip(right).position(|(l, r)| l != r) {
+            return Some((p.place(*place, byte), left[byte], right[byte]));
+        }
+    }
+    None
+}

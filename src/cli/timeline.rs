@@ -1,0 +1,87 @@
+//! `vta trace`: a program's run as a timeline.
+
+use super::sight::{self, SightArgs};
+use super::{CliError, Output, Paint};
+use crate::mem::Dram;
+use crate::program::atomic::AtomicFile;
+use crate::report::thousands;
+use crate::sight::symbols;
+use crate::trace::Timeline;
+use crate::tsim::{self, Options};
+use clap::Args;
+use serde_json::json;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+/// Write a timeline of a run, to be opened in Perfetto (ui.perfetto.dev)
+#[derive(Debug, Args)]
+pub struct Trace {
+    #[command(flatten)]
+    sight: SightArgs,
+    /// The file to write; a cycle is a nanosecond in it
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Trace {
+    pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        let program = self.sight.load()?;
+        let file = |e: std::io::Error| CliError::file(&self.out, &e);
+        let to = BufWriter::new(AtomicFile::create(&self.out).map_err(file)?);
+        let name = self.sight.program.file.as_deref();
+        let name = name.or(self.sight.program.image.as_deref());
+        let name = name.and_then(|p| p.file_name()).unwrap_or_default();
+        let mut timeline = Timeline::new(to, &name.to_string_lossy());
+        let mut dram = Dram::new(program.dram_image());
+        let options = Options {
+            max_cycles: self.sight.max_cycles,
+            data: false,
+            ..Options::default()
+        };
+        let mut seen = Vec::new();
+        let mut cycles = 0;
+        for launch in program.launches() {
+            let insns: Vec<_> = launch.insns(dram.bytes()).map(Result::ok).collect();
+            timeline.launch(&insns, symbols(launch));
+            let (addr, count) = (launch.insn_addr, launch.insn_count);
+            let outcome = tsim::run(
+                &program.config,
+                &mut dram,
+                addr,
+                count,
+                options,
+                &mut timeline,
+            )
+            .map_err(|e| CliError::new("simulator", format_args!("launch {}: {e}", launch.name)))?;
+            timeline.launch_end(outcome.cycles);
+            cycles += outcome.cycles;
+            let ok = outcome.status == tsim::Status::Ok;
+            seen.push(crate::sight::Seen {
+                launch: launch.name.clone(),
+                outcome,
+                profile: crate::trace::Profile::default(),
+            });
+            if !ok {
+                break;
+            }
+        }
+        let bytes = timeline.bytes();
+        let to = timeline.finish().map_err(file)?;
+        let to = to.into_inner().map_err(|e| file(e.into_error()))?;
+        to.commit().map_err(file)?;
+        let mut json =
+            json!({ "cycles": cycles, "bytes": bytes, "file": self.out.display().to_string() });
+        let exit = sight::add_status(&mut json, &seen);
+        let text = format!(
+            "{}{}: {} cycles, {} bytes\nnext: open it in https://ui.perfetto.dev; a cycle is shown as a nanosecond\n",
+            sight::status_text(&seen, paint),
+            self.out.display(),
+            thousands(cycles),
+            thousands(bytes)
+        );
+        Ok(Output {
+            exit,
+            ..Output::ok(text, json)
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! Where the cycles of a program went, and what follows from it.
+//!
+//! [`watch`] runs a program and attributes every cycle ([`crate::trace::Profile`]);
+//! [`View`] puts that beside what the program says of its layers; [`advise`]
+//! says what holds a layer back and what would help.
+
+mod advice;
+mod json;
+mod replay;
+mod reuse;
+mod view;
+mod watch;
+
+pub use advice::{Advice, Bottleneck, advise, split};
+pub use json::{part_json, view_json};
+pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
+pub use reuse::{Needs, needs};
+pub use view::{Roof, Row, View};
+pub use watch::{Seen, profiler, symbols, watch};

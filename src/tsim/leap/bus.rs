@@ -1,0 +1,286 @@
+//! The read side, a burst at a time.
+//!
+//! Beats come in the order of commands and without a gap inside a burst, so
+//! when a command goes out, the cycles of its beats are known. What is left to
+//! decide is when the next command goes out, and whose it is.
+
+use super::rows::{Bursts, Padding};
+use crate::tsim::dram::ReadCmd;
+use crate::tsim::vme::Client;
+
+/// Never.
+pub const NEVER: u64 = u64::MAX;
+
+/// One client's transfer.
+#[derive(Debug, Clone, Copy)]
+struct Transfer {
+    bursts: Bursts,
+    /// Cycles from a beat on the bus to the cycle in which it is written.
+    lag: u64,
+    pad: Padding,
+    /// The cycle up to which padding has been followed.
+    padded: u64,
+}
+
+/// A transfer whose last command is out.
+#[derive(Debug, Clone, Copy)]
+pub struct Commanded {
+    /// Whose it is.
+    pub client: usize,
+    /// The cycle of its last beat.
+    pub last_beat: u64,
+    /// The first cycle in which everything is written, padding included.
+    pub written: u64,
+}
+
+/// Memory engine and memory.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    /// From which cycle on a client's command is in the engine.
+    ready: [u64; 5],
+    transfers: [Transfer; 5],
+    /// The first cycle in which a command may go out.
+    next_ar: u64,
+    /// Last beats of the bursts that are out, in a ring.
+    lasts: [u64; 16],
+    head: usize,
+    tail: usize,
+    delay: u64,
+    /// When the memory took the last command, and may take the next.
+    taken: u64,
+    free: u64,
+    /// Free tags, and those of the bursts that are out, where events are wanted.
+    available: u16,
+    /// No command goes out before this cycle.
+    due: u64,
+    ids: [u8; 16],
+    /// Bursts and beats by client.
+    pub bursts: [u64; 5],
+    /// Beats by client.
+    pub beats: [u64; 5],
+}
+
+impl Bus {
+    /// After reset.
+    pub const fn new(delay: u32) -> Self {
+        let idle = Transfer {
+            bursts: Bursts::NONE,
+            lag: 0,
+            pad: Padding::NONE,
+            padded: 0,
+        };
+        Self {
+            ready: [NEVER; 5],
+            transfers: [idle; 5],
+            next_ar: 0,
+            lasts: [0; 16],
+            head: 0,
+            tail: 0,
+            delay: delay as u64,
+            taken: 0,
+            free: 0,
+            available: u16::MAX,
+            due: NEVER,
+            ids: [0; 16],
+            bursts: [0; 5],
+            beats: [0; 5],
+        }
+    }
+
+    /// A client begins a transfer; its first command is in the engine in `ready`.
+    pub fn begin(&mut self, client: usize, bursts: Bursts, ready: u64) {
+        self.ready[client] = ready;
+        self.due = self.due.min(ready.max(self.next_ar));
+        let t = &mut self.transfers[client];
+        t.bursts = bursts;
+        (t.lag, t.pad) = (0, Padding::NONE);
+    }
+
+    /// The transfer that has begun is a load that writes `lag` cycles after
+    /// the bus and pads from cycle `from` on.
+    pub const fn writes(&mut self, client: usize, lag: u64, pad: Padding, from: u64) {
+        let t = &mut self.transfers[client];
+        (t.lag, t.pad, t.padded) = (lag, pad, from);
+    }
+
+    /// A cycle before which no command goes out.
+    pub const fn due(&self) -> u64 {
+        self.due
+    }
+
+    /// Sends commands up to and with cycle `until`, or until the last one of a
+    /// transfer. `seen` is told of each, with its cycle and that of its first
+    /// beat, if `TOLD`.
+    pub fn advance<const TOLD: bool>(
+        &mut self,
+        until: u64,
+        mut seen: impl FnMut((u64, u64), Client, ReadCmd),
+    ) -> Option<Commanded> {
+        let done = loop {
+            // Who has a command first, and when somebody else has one too.
+            let (mut client, mut first, mut second) = (0, NEVER, NEVER);
+            for (i, &r) in self.ready.iter().enumerate() {
+                if r < first {
+                    (client, second, first) = (i, first, r);
+                } else {
+                    second = second.min(r);
+                }
+            }
+            let mut cycle = first.max(self.next_ar);
+            if cycle > until {
+                self.due = cycle;
+                return None;
+            }
+            let mut alone = second - 1;
+            if alone < cycle {
+                // Several wait: the lowest-numbered one goes.
+                cycle = self.allowed::<TOLD>(cycle);
+                self.next_ar = cycle;
+                if cycle > until {
+                    self.due = cycle;
+                    return None;
+                }
+                let waits = |r: &u64| *r <= cycle;
+                client = self.ready.iter().position(waits).unwrap_or(client);
+                alone = cycle;
+            }
+            let until = until.min(alone);
+            let done = match self.transfers[client].pad.is_done() {
+                true => self.stream::<TOLD, false>(client, until, &mut seen),
+                false => self.stream::<TOLD, true>(client, until, &mut seen),
+            };
+            if done.is_some() {
+                break done;
+            }
+        };
+        let r = &self.ready;
+        let first = r[0].min(r[1]).min(r[2].min(r[3])).min(r[4]);
+        self.due = first.max(self.next_ar);
+        done
+    }
+
+    /// The first cycle from this one on in which a command may go out.
+    fn allowed<const TOLD: bool>(&mut self, cycle: u64) -> u64 {
+        let mut cycle = cycle;
+        while self.head != self.tail {
+            let last = self.lasts[self.head & 15];
+            if last > cycle && self.tail - self.head < 16 {
+                break;
+            }
+            cycle = after(last, cycle);
+            if TOLD {
+                self.available |= 1 << self.ids[self.head & 15];
+            }
+            self.head += 1;
+        }
+        cycle
+    }
+
+    /// Sends commands of one client up to and with cycle `until`: nobody else
+    /// has one until then. With `PADS` it follows the padding and stops when
+    /// that is done.
+    #[inline(always)]
+    fn stream<const TOLD: bool, const PADS: bool>(
+        &mut self,
+        client: usize,
+        until: u64,
+        seen: &mut impl FnMut((u64, u64), Client, ReadCmd),
+    ) -> Option<Commanded> {
+        let t = &mut self.transfers[client];
+        let lasts = &mut self.lasts;
+        let (mut head, mut tail) = (self.head, self.tail);
+        let (mut left, mut limit) = (t.bursts.left, t.bursts.limit);
+        let (max, delay) = (t.bursts.max, self.delay);
+        let (mut taken, mut free) = (self.taken, self.free);
+        let (mut ready, mut next_ar) = (self.ready[client], self.next_ar);
+        let mut oldest = if head == tail {
+            NEVER
+        } else {
+            lasts[head & 15]
+        };
+        let mut beats = 0;
+        let mut done = None;
+        loop {
+            let mut cycle = ready.max(next_ar);
+            if cycle > until {
+                break;
+            }
+            while oldest <= cycle || tail - head == 16 {
+                cycle = after(oldest, cycle);
+                if TOLD {
+                    self.available |= 1 << self.ids[head & 15];
+                }
+                head += 1;
+                oldest = if head == tail {
+                    NEVER
+                } else {
+                    lasts[head & 15]
+                };
+            }
+            next_ar = cycle;
+            if cycle > until {
+                break;
+            }
+            (next_ar, ready) = (cycle + 1, cycle + 2);
+            let n = left.min(limit);
+            left -= n;
+            limit = max;
+            // The memory's counter starts anew when its queue was empty.
+            let anew = free.max(cycle + 1 + delay);
+            taken = if cycle <= taken { free } else { anew };
+            free = taken + u64::from(n);
+            lasts[tail & 15] = free;
+            oldest = oldest.min(free);
+            beats += u64::from(n);
+            if TOLD {
+                let id = self.available.trailing_zeros() as u8;
+                self.available &= self.available - 1;
+                self.ids[tail & 15] = id;
+                let (addr, len) = (t.bursts.addr(n, left), (n - 1) as u16);
+                let first = taken + 1;
+                seen(
+                    (cycle, first),
+                    Client::ALL[client],
+                    ReadCmd { addr, len, id },
+                );
+            }
+            tail += 1;
+            if PADS {
+                let from = taken + 1 + t.lag;
+                t.pad.gap(from.saturating_sub(t.padded));
+                t.pad.beats(n.into());
+                t.padded = from + u64::from(n);
+            }
+            if left == 0 {
+                if !t.bursts.next_row() {
+                    done = Some(Commanded {
+                        client,
+                        last_beat: free,
+                        written: free + t.lag + 1 + t.pad.left(),
+                    });
+                    ready = NEVER;
+                    break;
+                }
+                (left, limit) = (t.bursts.left, t.bursts.limit);
+            }
+            if PADS && t.pad.is_done() {
+                break;
+            }
+        }
+        (t.bursts.left, t.bursts.limit) = (left, limit);
+        self.bursts[client] += (tail - self.tail) as u64;
+        self.beats[client] += beats;
+        (self.head, self.tail) = (head, tail);
+        (self.taken, self.free) = (taken, free);
+        (self.ready[client], self.next_ar) = (ready, next_ar);
+        done
+    }
+}
+
+/// The cycle to look at once the oldest burst that is out was found to stand
+/// in the way, or to be over: none goes out with its last beat, and with
+/// sixteen out none before it.
+#[inline(always)]
+const fn after(last: u64, cycle: u64) -> u64 {
+    if last >= cycle { last + 1 } else { cycle }
+}
