@@ -73,6 +73,7 @@ mod layers {
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
         ("train", &["data", "graph"]),
+        ("tune", &["data", "graph", "prune", "train"]),
         (
             "compiler",
             &[
@@ -93,7 +94,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
-                "data", "prune", "train",
+                "data", "prune", "train", "tune",
             ],
         ),
     ];

@@ -1,0 +1,21 @@
+//! Training while blocks go: the method of [`prune`](crate::prune) as hooks of
+//! [`train`](crate::train), and its teachers.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `run` | hooks of a trainer: masks, penalty, teachers, rounding |
+//! | `teach` | what is learned from a teacher: outputs, maps of features |
+//! | `lesson` | what a task's outputs teach |
+//! | `features` | which tensors are compared |
+//! | `memory` | what a checkpoint holds of it |
+
+mod features;
+mod lesson;
+mod memory;
+mod run;
+mod teach;
+
+pub use features::features;
+pub use lesson::Lesson;
+pub use run::{Calibrate, PruneRun};
+pub use teach::{Teaching, attention, distance, soft_outputs, unit};
