@@ -160,6 +160,11 @@ where
         &self.hooks
     }
 
+    /// Seconds of all steps so far, without measuring.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     /// All steps of the run.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -204,7 +209,9 @@ where
             epoch: self.step / batches,
             batch: self.step % batches,
             batches,
-            rate: self.schedule(self.step).at(self.step - self.stage(self.step).0),
+            rate: self
+                .schedule(self.step)
+                .at(self.step - self.stage(self.step).0),
         }
     }
 
@@ -261,12 +268,13 @@ where
         self.epoch.right += self.task.right(&pass, &batch.labels)?;
         self.epoch.images += n as f64;
         self.step += 1;
+        // Measuring is not training.
+        self.seconds += start.elapsed().as_secs_f64();
         let ended = at.batch + 1 == at.batches;
         let held_out = match ended && !self.held_out.is_empty() {
             true => Some(self.measure(self.held_out)?),
             false => None,
         };
-        self.seconds += start.elapsed().as_secs_f64();
         let row = ended.then(|| self.row(&at, held_out));
         Ok(Step {
             at,

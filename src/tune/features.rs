@@ -16,10 +16,7 @@ pub fn features(graph: &Graph) -> Vec<TensorId> {
         if h * w <= 1 || graph.outputs.contains(&node.output) {
             continue;
         }
-        let active = matches!(
-            node.op,
-            Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. }
-        );
+        let active = matches!(node.op, Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. });
         match found.iter_mut().find(|f| f.0 == [h, w]) {
             Some(f) if active || !f.2 => *f = ([h, w], node.output, active),
             Some(_) => {}

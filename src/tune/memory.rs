@@ -112,10 +112,7 @@ pub(super) fn load<B: Kernels>(
     })
 }
 
-fn earlier<B: Kernels>(
-    network: &Network<B>,
-    from: &Checkpoint,
-) -> Result<Network<B>, TrainError> {
+fn earlier<B: Kernels>(network: &Network<B>, from: &Checkpoint) -> Result<Network<B>, TrainError> {
     let mut earlier = network.clone();
     earlier.drop_masks();
     earlier.set_exponents(None);

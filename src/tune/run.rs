@@ -256,7 +256,13 @@ where
     }
 
     fn save(&self, to: &mut Checkpoint) {
-        memory::save(&self.pruner, self.earlier.as_ref(), self.exponents.as_ref(), self.said, to);
+        memory::save(
+            &self.pruner,
+            self.earlier.as_ref(),
+            self.exponents.as_ref(),
+            self.said,
+            to,
+        );
     }
 
     fn load(&mut self, from: &Checkpoint, network: &mut Network<B>) -> Result<(), TrainError> {
