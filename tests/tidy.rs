@@ -73,7 +73,10 @@ mod layers {
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
         ("train", &["data", "graph"]),
-        ("tune", &["data", "graph", "prune", "train"]),
+        (
+            "tune",
+            &["train", "prune", "quant", "graph", "data", "sparse", "cost"],
+        ),
         (
             "compiler",
             &[

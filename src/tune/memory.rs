@@ -1,11 +1,9 @@
 //! What a checkpoint holds of a run of pruning.
 
-use crate::graph::TensorId;
 use crate::prune::Pruner;
+use crate::quant::Exponents;
 use crate::train::backend::Kernels;
-use crate::train::{Checkpoint, Exponents, Network, Running, TrainError};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::train::{Checkpoint, Network, Running, TrainError};
 
 /// The state of a run, without its settings.
 pub(super) struct Memory<B: Kernels> {
@@ -13,13 +11,6 @@ pub(super) struct Memory<B: Kernels> {
     pub earlier: Option<Network<B>>,
     pub exponents: Option<Exponents>,
     pub said: [f64; 2],
-}
-
-/// Exponents as JSON: its keys are texts.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    weights: BTreeMap<String, Vec<i32>>,
-    tensors: Vec<(usize, i32)>,
 }
 
 const PRUNER: &str = "hooks/pruner";
@@ -31,11 +22,6 @@ fn array(weight: &str) -> String {
     format!("hooks/zu/{weight}")
 }
 
-fn json<T: Serialize>(value: &T) -> String {
-    // Maps with keys of text, numbers and lists: nothing in it can fail.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
 pub(super) fn save<B: Kernels>(
     pruner: &Pruner,
     earlier: Option<&Network<B>>,
@@ -45,7 +31,8 @@ pub(super) fn save<B: Kernels>(
 ) {
     let mut pruner = pruner.clone();
     let arrays = pruner.detach();
-    to.put_text(PRUNER, json(&pruner));
+    // Maps with keys of text, numbers and lists: nothing in it can fail.
+    to.put_text(PRUNER, serde_json::to_string(&pruner).unwrap_or_default());
     for (layer, values) in pruner.layers().iter().zip(arrays) {
         to.put(array(&layer.weight_name), values);
     }
@@ -62,11 +49,10 @@ pub(super) fn save<B: Kernels>(
             to.put(format!("{EARLIER}/var/{}", r.node), r.var.clone());
         }
     }
-    let saved = exponents.map(|e| Saved {
-        weights: e.weights.clone(),
-        tensors: e.tensors.iter().map(|(t, e)| (t.0, *e)).collect(),
-    });
-    to.put_text(EXPONENTS, json(&saved));
+    to.put_text(
+        EXPONENTS,
+        exponents.map(Exponents::to_json).unwrap_or_default(),
+    );
 }
 
 /// The state of a run with the same settings as `now`, of the same network.
@@ -94,12 +80,12 @@ pub(super) fn load<B: Kernels>(
         0 => None,
         _ => Some(earlier(network, from)?),
     };
-    let saved: Option<Saved> = serde_json::from_str(from.text(EXPONENTS)?)
-        .map_err(|e| bad(format!("has broken exponents: {e}")))?;
-    let exponents = saved.map(|s| Exponents {
-        weights: s.weights,
-        tensors: s.tensors.iter().map(|(t, e)| (TensorId(*t), *e)).collect(),
-    });
+    let exponents = match from.text(EXPONENTS)? {
+        "" => None,
+        text => Some(
+            Exponents::from_json(text).map_err(|e| bad(format!("has broken exponents: {e}")))?,
+        ),
+    };
     let mut said = [0.0; 2];
     for (name, said) in SAID.iter().zip(&mut said) {
         *said = f64::from_bits(from.number(name)?);

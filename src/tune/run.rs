@@ -1,18 +1,20 @@
 //! A run of pruning, as hooks of a trainer.
 
+use super::exponents::for_training;
 use super::features::features;
 use super::lesson::Lesson;
 use super::memory;
 use super::teach::{Teaching, attention, distance, unit};
 use crate::graph::{Graph, TensorId};
 use crate::prune::{Pruner, Step};
+use crate::quant::{Exponents, QuantError};
 use crate::train::backend::{Kernels, floats};
-use crate::train::{At, Checkpoint, Exponents, Hooks, Mask, Network, Pass, Seen, TrainError, row};
+use crate::train::{At, Checkpoint, Hooks, Mask, Network, Pass, Seen, TrainError, row};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, BackendTypes};
 
 /// Chooses exponents for a network as it is exported.
-pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, TrainError> + Send + Sync + 'a>;
+pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, QuantError> + Send + Sync + 'a>;
 
 /// Masks, penalty, teachers and rounding of a run.
 ///
@@ -87,6 +89,11 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
         })
     }
 
+    /// Exponents that it trains with, once it does.
+    pub fn exponents(&self) -> Option<&Exponents> {
+        self.exponents.as_ref()
+    }
+
     /// Layers, masks and plan.
     pub fn pruner(&self) -> &Pruner {
         &self.pruner
@@ -110,6 +117,19 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
             let pulled = state.rho() > 0.0;
             self.targets[i] = pulled.then(|| row(state.target(), network.device()));
         }
+        Ok(())
+    }
+
+    /// Trains with the rounding of these exponents, or of none.
+    fn round(
+        &mut self,
+        network: &mut Network<B>,
+        exponents: Option<Exponents>,
+    ) -> Result<(), TrainError> {
+        let of = |e: &Exponents| for_training(e, network.graph());
+        let rounding = exponents.as_ref().map(of).transpose().map_err(hooks)?;
+        network.set_exponents(rounding);
+        self.exponents = exponents;
         Ok(())
     }
 
@@ -165,7 +185,7 @@ where
         }
         let rho = self.pruner.rho();
         let change = self.pruner.before(at.step, &mut weights);
-        let change = change.map_err(|e| TrainError::Hooks(e.to_string()))?;
+        let change = change.map_err(hooks)?;
         if change.zeros {
             for (layer, w) in self.pruner.layers().iter().zip(weights) {
                 network.set(&layer.weight_name, w)?;
@@ -176,8 +196,8 @@ where
         }
         network.set_eta(todo.eta as f32);
         if todo.quantise && network.exponents().is_none() {
-            self.exponents = Some((self.calibrate)(&network.to_graph())?);
-            network.set_exponents(self.exponents.clone());
+            let exponents = (self.calibrate)(&network.to_graph()).map_err(hooks)?;
+            self.round(network, Some(exponents))?;
         }
         Ok(())
     }
@@ -271,12 +291,15 @@ where
         self.earlier = saved.earlier;
         self.said = saved.said;
         let step = from.number("step")?;
-        network.set_exponents(saved.exponents.clone());
-        self.exponents = saved.exponents;
+        self.round(network, saved.exponents)?;
         // The eta of the step that was made last, as the network had it.
         let eta = step.checked_sub(1).map_or(0.0, |s| self.todo(s).eta);
         self.follow(network, eta)
     }
+}
+
+fn hooks(e: impl std::fmt::Display) -> TrainError {
+    TrainError::Hooks(e.to_string())
 }
 
 fn value<A: AutodiffBackend>(t: &Tensor<A, 1>) -> f64 {

@@ -9,9 +9,10 @@ use crate::prune::permute::{Effort, Outcome, permute};
 use crate::prune::{
     Budget, Costs, Method, Path as Removal, Plan, PruneLayer, Pruner, Rates, Settings as Lengths,
 };
+use crate::quant::Exponents;
 use crate::sparse::Masks;
 use crate::train::backend::Cpu;
-use crate::train::{Exponents, Measured, Settings, Task, TrainError};
+use crate::train::{Measured, Settings, Task, TrainError};
 use crate::tune::{Calibrate, Lesson, PruneRun, Teaching};
 use std::path::Path;
 
@@ -166,7 +167,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             graph: network.to_graph(),
             masks: hooks.pruner().masks(),
             cost: hooks.pruner().allocation().cost,
-            exponents: network.exponents().cloned(),
+            exponents: hooks.exponents().cloned(),
             outcome,
             seconds,
             images,

@@ -6,15 +6,15 @@ use super::{Prune, Unit};
 use crate::cli::training;
 use crate::cli::{CliError, EXIT_STOPPED, Output, cost, number};
 use crate::config::HwConfig;
-use crate::data::{Data, Dataset, Sample};
+use crate::data::{Data, Dataset, Sample, to_array};
 use crate::graph::{Graph, onnx};
+use crate::host::Tensor;
 use crate::program::atomic::write_file;
 use crate::prune::permute::Effort;
-use crate::prune::{
-    Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
-};
+use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
+use crate::quant::{self, Calibration, QuantOptions};
 use crate::sparse;
-use crate::train::{Classify, Rule, Settings};
+use crate::train::{Classify, Rule, Settings, normalise};
 use crate::tune::Teaching;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -215,7 +215,12 @@ impl Prune {
             resume: args.resume,
             stop_after: args.stop_after,
         };
-        let calibrate = Box::new(|_: &Graph| unimplemented!());
+        let samples = calibration(&set.train);
+        let calibrate = Box::new(move |graph: &Graph| {
+            let seen = Calibration::observe(graph, samples.clone())?;
+            let net = quant::quantise(graph, &seen, &QuantOptions::default())?;
+            Ok(quant::Exponents::of(&net))
+        });
         let done = match job.run(&place, calibrate)? {
             End::Done(done) => done,
             End::Stopped {
@@ -286,6 +291,9 @@ impl Prune {
         };
         put("model.onnx", &onnx::export(&done.graph))?;
         put("masks.safetensors", &sparse::write(&done.masks))?;
+        if let Some(e) = &done.exponents {
+            put("quantisation.json", e.to_json().as_bytes())?;
+        }
         put("report.json", format!("{json:#}\n").as_bytes())?;
         let text = report.text()
             + &format!(
@@ -306,4 +314,17 @@ fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
         output.exit = EXIT_STOPPED;
     }
     output
+}
+
+/// Images by which exponents are chosen.
+const CALIBRATION: usize = 64;
+
+/// The first images, as the network's input takes them.
+fn calibration<L>(samples: &[Sample<L>]) -> Vec<Vec<Tensor>> {
+    let one = |s: &Sample<L>| {
+        let rule = normalise(s.image.channels());
+        let array = to_array([&s.image], &rule).ok()?;
+        Some(vec![Tensor::F32(array.into_dyn())])
+    };
+    samples.iter().take(CALIBRATION).filter_map(one).collect()
 }

@@ -45,13 +45,17 @@ impl Mask {
 }
 
 /// Exponents of int8 values, to train with the rounding of the device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exponents {
     /// Of each weight after its normalisation is folded in, by the weight's
     /// name: one for all, or one for each output channel.
     pub weights: BTreeMap<String, Vec<i32>>,
-    /// Of tensors of the graph, inputs and results.
+    /// Of tensors of the graph, inputs and results. Where a layer's operand and
+    /// weight both have exponents, its bias is rounded to steps of its sums.
     pub tensors: BTreeMap<TensorId, i32>,
+    /// By the result of a mean or of a leaky ReLU: what the device has for the
+    /// part of a value in the mean, or for the slope, where it is not exact.
+    pub factors: BTreeMap<TensorId, f32>,
 }
 
 /// A network that can be trained. `B` is a backend without gradients, on which its values live.
