@@ -5,6 +5,7 @@ use super::{CliError, EXIT_STOPPED, input};
 use crate::data::{Label, Loader, Sample};
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
+use crate::report::{self, Curve, Panel};
 use crate::train::backend::{Cpu, CpuGrad};
 use crate::train::{Checkpoint, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise};
 use std::fs;
@@ -41,11 +42,6 @@ impl Files {
     /// Where the checkpoint is.
     pub fn checkpoint(&self) -> PathBuf {
         self.dir.join("checkpoint")
-    }
-
-    /// The log so far, as CSV.
-    pub fn log(&self) -> &str {
-        &self.log
     }
 
     /// Goes on from the folder's checkpoint where that is wanted, else sees to
@@ -105,12 +101,51 @@ impl Files {
         c.put_text("command", &self.command);
         c.put_text("log", &self.log);
         let log = self.log.clone().into_bytes();
-        for (name, bytes) in [("log.csv", log), ("checkpoint", c.encode())] {
+        let drawn = curves(&self.log).into_bytes();
+        for (name, bytes) in [
+            ("log.csv", log),
+            ("curves.svg", drawn),
+            ("checkpoint", c.encode()),
+        ] {
             let path = self.dir.join(name);
             write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
         }
         Ok(())
     }
+}
+
+/// A log as a picture.
+fn curves(log: &str) -> String {
+    let mut lines = log.lines().map(|l| l.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap_or_default();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let column = |name: &str| head.iter().position(|h| *h == name);
+    let curve = |(name, label): &(&str, &str)| {
+        let (x, y) = (column("epoch")?, column(name)?);
+        let value = |row: &Vec<&str>, at: usize| row.get(at)?.parse().ok();
+        let points = rows
+            .iter()
+            .filter_map(|r| Some((value(r, x)?, value(r, y)?)));
+        Some(Curve {
+            name: (*label).to_owned(),
+            points: points.collect(),
+        })
+    };
+    let panel = |title: &str, columns: &[(&str, &str)]| Panel {
+        title: title.to_owned(),
+        curves: columns.iter().filter_map(curve).collect(),
+    };
+    let mut panels = vec![
+        panel("loss", &[("loss", "training"), ("val_loss", "held out")]),
+        panel("score", &[("score", "training"), ("val_score", "held out")]),
+        panel("learning rate", &[("rate", "rate")]),
+    ];
+    if column("sparsity").is_some() {
+        panels.push(panel("blocks gone", &[("sparsity", "part of blocks")]));
+        let teachers = [("spatial", "dense network"), ("temporal", "earlier self")];
+        panels.push(panel("what teachers add to the loss", &teachers));
+    }
+    report::curves(&panels, "epoch")
 }
 
 /// Refuses a folder with a checkpoint, unless the run goes on from it.

@@ -93,8 +93,6 @@ pub struct Done {
     pub seconds: f64,
     /// Images that were trained with, each as often as it was seen.
     pub images: u64,
-    /// The log, as CSV.
-    pub log: String,
 }
 
 impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
@@ -170,7 +168,6 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             outcome,
             seconds,
             images,
-            log: files.log().to_owned(),
         })))
     }
 }

@@ -11,9 +11,7 @@ use crate::data::{Data, Dataset, Sample, to_array};
 use crate::graph::{Graph, onnx};
 use crate::host::Tensor;
 use crate::program::atomic::write_file;
-use crate::prune::{
-    Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
-};
+use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
 use crate::quant::{self, Calibration, QuantOptions};
 use crate::sparse;
 use crate::train::{Classify, Rule, Settings, normalise};
