@@ -111,12 +111,19 @@ impl DataArgs {
 /// # Errors
 /// No such set, with the name that may have been meant; what its reader says.
 pub fn open_set(name: &str, seed: u64) -> Result<Data, CliError> {
+    open_with(
+        name,
+        &OpenOptions {
+            seed,
+            ..OpenOptions::default()
+        },
+    )
+}
+
+/// As [`open_set`], with all options.
+pub fn open_with(name: &str, options: &OpenOptions) -> Result<Data, CliError> {
     let _span = tracing::info_span!("data", name).entered();
-    let options = OpenOptions {
-        seed,
-        ..OpenOptions::default()
-    };
-    open(&Disk, name, &options).map_err(|e| {
+    open(&Disk, name, options).map_err(|e| {
         let unknown = matches!(e.fault, Fault::Unknown(_));
         let error = CliError::from(e);
         if !unknown {

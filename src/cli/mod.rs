@@ -49,6 +49,8 @@ mod text;
 mod timeline;
 #[cfg(feature = "prune")]
 mod train;
+#[cfg(feature = "prune")]
+mod train_run;
 mod zoo;
 
 pub use error::CliError;
