@@ -147,8 +147,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
         let mut files = Files::new(place.dir, place.command.clone());
         files.start(&mut run, place.resume)?;
-        let last = u64::from(place.stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
-        let interrupted = training::steps("pruning", &mut run, &mut files, last)?;
+        let interrupted = training::steps("pruning", &mut run, &mut files, place.stop_after)?;
         if !run.finished() {
             return Ok(End::Stopped {
                 step: run.next(),

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::work::Work;
 use super::{Prune, Unit, read_table};
 use crate::cli::training;
-use crate::cli::{CliError, EXIT_STOPPED, Output, cost, number};
+use crate::cli::{CliError, Output, cost, number};
 use crate::config::HwConfig;
 use crate::data::{Data, Dataset, Sample, to_array};
 use crate::graph::{Graph, onnx};
@@ -233,7 +233,7 @@ impl Prune {
                 step,
                 steps,
                 interrupted,
-            } => return Ok(stopped(step, steps, interrupted)),
+            } => return Ok(training::stopped(step, steps, interrupted)),
         };
         self.end(&job, *done, set, &samples)
     }
@@ -328,16 +328,6 @@ impl Prune {
             );
         Ok(Output::ok(text, json))
     }
-}
-
-fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
-    let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
-    let json = json!({ "finished": false, "step": step, "steps": steps });
-    let mut output = Output::ok(text, json);
-    if interrupted {
-        output.exit = EXIT_STOPPED;
-    }
-    output
 }
 
 /// Images by which exponents are chosen.
