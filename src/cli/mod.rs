@@ -35,10 +35,6 @@ mod profile;
 mod progress;
 #[cfg(feature = "prune")]
 mod prune;
-#[cfg(feature = "prune")]
-mod prune_report;
-#[cfg(feature = "prune")]
-mod prune_work;
 mod reference;
 mod road;
 mod run;
@@ -49,6 +45,8 @@ mod text;
 mod timeline;
 #[cfg(feature = "prune")]
 mod train;
+#[cfg(feature = "prune")]
+mod training;
 mod zoo;
 
 pub use error::CliError;

@@ -136,6 +136,18 @@ impl Classify {
         })
     }
 
+    /// The outputs `[samples, classes]`, as logarithms where the network gives probabilities.
+    ///
+    /// # Errors
+    /// A pass of another network.
+    pub fn logits<K: Kernels>(&self, pass: &Pass<K>) -> Result<Tensor<K, 2>, TrainError> {
+        let rows = self.rows(pass)?;
+        Ok(match self.probabilities {
+            true => rows.clamp_min(SMALLEST).log(),
+            false => rows,
+        })
+    }
+
     fn rows<K: Kernels>(&self, pass: &Pass<K>) -> Result<Tensor<K, 2>, TrainError> {
         let rows = pass.logits().filter(|r| r.dims()[1] == self.classes);
         rows.ok_or_else(|| TrainError::Request("another network than the task's".into()))

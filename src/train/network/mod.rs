@@ -212,6 +212,23 @@ impl<B: Kernels> Network<B> {
         self.masks.values_mut().for_each(|m| m.eta = eta);
     }
 
+    /// Multiplies weights with their masks as they are, and takes the masks away.
+    pub fn apply_masks(&mut self) {
+        let masks = std::mem::take(&mut self.masks);
+        for (name, mask) in masks {
+            if let Some(at) = self.find(&name) {
+                let factors = row(mask.factors(), &self.device);
+                let p = &mut self.params[at];
+                p.value = p.value.clone() * factors;
+            }
+        }
+    }
+
+    /// Takes all masks away; weights are then as they are kept.
+    pub fn drop_masks(&mut self) {
+        self.masks.clear();
+    }
+
     /// The masks, by weight.
     pub fn masks(&self) -> &BTreeMap<String, Mask> {
         &self.masks

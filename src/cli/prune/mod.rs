@@ -1,10 +1,13 @@
 //! `vta prune`: drop weight blocks of a network under a budget.
 
+mod job;
+mod report;
+mod train;
+mod work;
+
 use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
 use super::progress::Progress;
-use super::prune_report::Report;
-use super::prune_work::{Cycles, Work};
 use super::road;
 use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
@@ -18,8 +21,11 @@ use crate::prune::{
 };
 use crate::sparse::{self, Masks};
 use clap::{ArgGroup, Args, ValueEnum};
+use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use train::TrainingArgs;
+use work::{Cycles, Work};
 
 /// Largest file of rates or of a cost table that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
@@ -27,13 +33,15 @@ const MAX_TEXT_BYTES: u64 = 16 << 20;
 const CORRECTIONS: u32 = 3;
 
 /// Drop weight blocks of a network and write what is left: model, masks, report
+///
+/// With --data the network is trained while its blocks go; with --one-shot they go at once.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("how-far").required(true).args(["rate", "budget_cycles", "budget_macs", "rates"]))]
 pub struct Prune {
     /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it)
     model: String,
     /// Drop blocks by magnitude at once, without training
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     one_shot: bool,
     /// Drop this part of the blocks of the layers that do not stay dense
     #[arg(long, value_name = "R", value_parser = number::fraction)]
@@ -75,6 +83,8 @@ pub struct Prune {
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
+    training: TrainingArgs,
+    #[command(flatten)]
     zoo: ZooArgs,
     /// Configuration that is simulated: a built-in name or a vta_config.json file [default: the table's, else de10]
     #[arg(long, value_name = "NAME|FILE", requires = "budget_cycles")]
@@ -105,19 +115,12 @@ struct Decision {
 impl Prune {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        if self.training.data.is_some() {
+            return self.train();
+        }
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
-        let graph = model::load(&self.model, &self.zoo)?;
-        let dense = match &self.keep_dense {
-            None => Dense::Ends,
-            Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),
-        };
-        let layers = layers(&graph, &dense, self.whole_kernel, Ranking::MeanSquare)?;
-        if !layers.iter().any(PruneLayer::prunable) {
-            let message = format!("{}: every layer stays dense", self.model);
-            return Err(CliError::new("prune", message)
-                .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
-        }
+        let (graph, layers) = self.read()?;
         let (rates, budget) = self.rule(&layers)?;
         let costs = self.costs(&graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
@@ -140,6 +143,22 @@ impl Prune {
             }
         };
         self.write(folder, work, &decision, outcome)
+    }
+
+    /// The network, and what can be pruned in it.
+    fn read(&self) -> Result<(Graph, Vec<PruneLayer>), CliError> {
+        let graph = model::load(&self.model, &self.zoo)?;
+        let dense = match &self.keep_dense {
+            None => Dense::Ends,
+            Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),
+        };
+        let layers = layers(&graph, &dense, self.whole_kernel, Ranking::MeanSquare)?;
+        if !layers.iter().any(PruneLayer::prunable) {
+            let message = format!("{}: every layer stays dense", self.model);
+            return Err(CliError::new("prune", message)
+                .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
+        }
+        Ok((graph, layers))
     }
 
     /// How blocks leave, and how far.

@@ -1,6 +1,6 @@
 //! What `vta prune` says.
 
-use super::prune_work::Cycles;
+use super::work::Cycles;
 use crate::prune::Summary;
 use crate::prune::permute::Outcome;
 use crate::report::{Cell, Table};

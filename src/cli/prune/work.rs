@@ -1,6 +1,6 @@
 //! A network while it is pruned.
 
-use super::{CliError, cost};
+use crate::cli::{CliError, cost};
 use crate::config::HwConfig;
 use crate::graph::Graph;
 use crate::prune::{Allocation, Profile, PruneError, PruneLayer, weight};
