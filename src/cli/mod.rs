@@ -14,9 +14,11 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+mod device;
 mod diff;
 mod disasm;
 mod error;
+mod eval;
 mod execute;
 mod explain;
 mod export_image;
@@ -89,6 +91,7 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    Eval(eval::Eval),
     #[cfg(feature = "prune")]
     Prune(prune::Prune),
     Zoo(zoo::Zoo),
@@ -203,6 +206,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        Command::Eval(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),

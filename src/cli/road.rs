@@ -99,6 +99,11 @@ impl Pruned {
         }
     }
 
+    /// The float network, without the dropped blocks.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// The network's inputs.
     pub fn inputs(&self) -> Vec<InputShape> {
         model::input_shapes(&self.graph)
