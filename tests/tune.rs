@@ -1,5 +1,9 @@
-//! Tuning: the trainer rounds as the device does.
+//! Tuning: runs of pruning; the trainer rounds as the device does.
 #![cfg(feature = "prune")]
 
 #[path = "tune/exponents.rs"]
 mod exponents;
+#[path = "tune/run.rs"]
+mod run;
+#[path = "train/values.rs"]
+mod values;

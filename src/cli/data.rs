@@ -3,8 +3,8 @@
 use super::{CliError, Output, number};
 use crate::config::nearest;
 use crate::data::{
-    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Label, OpenOptions, Split, encode_png, open,
-    sheet, sheet_of_boxes,
+    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Sample, Split,
+    encode_png, open, sheet, sheet_of_boxes,
 };
 use crate::program::atomic::write_file;
 use crate::report::Table;
@@ -111,12 +111,19 @@ impl DataArgs {
 /// # Errors
 /// No such set, with the name that may have been meant; what its reader says.
 pub fn open_set(name: &str, seed: u64) -> Result<Data, CliError> {
+    open_with(
+        name,
+        &OpenOptions {
+            seed,
+            ..OpenOptions::default()
+        },
+    )
+}
+
+/// As [`open_set`], with all options.
+pub fn open_with(name: &str, options: &OpenOptions) -> Result<Data, CliError> {
     let _span = tracing::info_span!("data", name).entered();
-    let options = OpenOptions {
-        seed,
-        ..OpenOptions::default()
-    };
-    open(&Disk, name, &options).map_err(|e| {
+    open(&Disk, name, options).map_err(|e| {
         let unknown = matches!(e.fault, Fault::Unknown(_));
         let error = CliError::from(e);
         if !unknown {
@@ -168,4 +175,49 @@ fn as_json<L: Label>(set: &Dataset<L>) -> Value {
         "name": set.name, "classes": set.classes, "dims": set.dims(),
         "splits": splits, "repaired": repaired,
     })
+}
+
+/// What frames around images are filled with: 0 once they are floats.
+#[cfg(feature = "prune")]
+const FILL: u8 = 128;
+
+/// A set by name, with images of the size that is wanted.
+///
+/// # Errors
+/// A set that cannot be read.
+pub fn open_sized(name: &str, size: Option<[usize; 2]>) -> Result<Data, CliError> {
+    let fit = match size {
+        Some([h, w]) => Fit::Letterbox(h, w, FILL),
+        None => Fit::Exact,
+    };
+    let options = OpenOptions {
+        fit,
+        ..OpenOptions::default()
+    };
+    let mut data = open_with(name, &options)?;
+    // Sets that are no image files come in their own size.
+    match &mut data {
+        Data::Classes(set) => fit_all(set, size, fit)?,
+        Data::Boxes(set) => fit_all(set, size, fit)?,
+    }
+    Ok(data)
+}
+
+fn fit_all<L: Label>(
+    set: &mut Dataset<L>,
+    size: Option<[usize; 2]>,
+    fit: Fit,
+) -> Result<(), CliError> {
+    let Some([height, width]) = size else {
+        return Ok(());
+    };
+    for split in Split::ALL {
+        for Sample { image, label } in set.split_mut(split) {
+            if [image.height(), image.width()] != [height, width] {
+                let fitted = fit.apply(image.clone(), label);
+                *image = fitted.map_err(|e| CliError::new("data", e))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -50,6 +50,15 @@ pub fn fraction(text: &str) -> Parsed<f64> {
     fraction.ok_or_else(|| "not a number from 0 to 1".into())
 }
 
+/// The size of an image: `WIDTHxHEIGHT`, or one number for a square; height first in the result.
+#[cfg(any(feature = "prune", test))]
+pub fn size(text: &str) -> Parsed<[usize; 2]> {
+    let (width, height) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| within(text, 1, 1u32 << 15).map(|n| n as usize);
+    let sides = side(height).and_then(|h| Ok([h, side(width)?]));
+    sides.map_err(|e| format!("not WIDTHxHEIGHT, or one number for a square: {e}"))
+}
+
 /// A region of DRAM: `ADDRESS:BYTES`.
 pub fn region(text: &str) -> Parsed<(u32, u32)> {
     let parts = text.split_once(':');
@@ -67,6 +76,11 @@ mod tests {
         assert_eq!(word("0x1000"), Ok(4096));
         assert_eq!(word("0xffffffff"), Ok(u32::MAX));
         assert_eq!(region("0x10:16"), Ok((16, 16)));
+        assert_eq!(size("160x128"), Ok([128, 160]));
+        assert_eq!(size("96"), Ok([96, 96]));
+        for bad in ["", "96x", "0", "1x2x3", "99999"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
         for bad in ["", "0x", "-1", "+1", "0x+1", "1e3", "0x100000000", "1 "] {
             assert!(word(bad).is_err(), "{bad}");
         }

@@ -1,27 +1,24 @@
 //! `vta train`: a network from a data set.
 
-use super::data::open_set;
+use super::data::open_sized;
 use super::model::{self, ZooArgs};
-use super::progress::Progress;
-use super::{CliError, EXIT_STOPPED, Output, input, number};
-use crate::data::{Data, Dataset, Loader, Sample, order};
+use super::training::{self, Files};
+use super::{CliError, Output, number};
+use crate::data::{Augment, Boxes, Data, Dataset, Label, Sample};
 use crate::graph::{Graph, onnx, zoo};
 use crate::program::atomic::write_file;
-use crate::train::backend::{Cpu, CpuGrad};
+use crate::train::backend::Cpu;
 use crate::train::{
-    Checkpoint, Classify, Network, Row, Rule, Settings, TrainError, Trainer, images, normalise,
+    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
 };
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 
-/// Largest checkpoint that is read, in bytes.
-const MAX_CHECKPOINT: u64 = 4 << 30;
-/// Batches from which the statistics of a network from a file are taken.
-const STATISTICS: usize = 8;
+type Run<'a, L, T> = training::Run<'a, L, T, ()>;
+
+/// Loss and score, and the score of each class where it has one.
+type Quality = (Measured, Vec<(String, Option<f64>)>);
 
 /// Train a network: writes model.onnx, log.csv and checkpoint
 #[derive(Debug, Args)]
@@ -43,15 +40,18 @@ pub struct Train {
     /// The highest learning rate [default: 0.05; 0.002 with adamw]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
-    /// How weights follow their gradients
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = Optimiser::Sgd)]
-    optimiser: Optimiser,
+    /// How weights follow their gradients [default: sgd; adamw for boxes]
+    #[arg(long, value_name = "NAME", value_enum)]
+    optimiser: Option<Optimiser>,
     /// Part of the target that is spread over all classes
     #[arg(long, value_name = "F", value_parser = number::fraction, default_value = "0")]
     smoothing: f64,
     /// Seed of the first weights, of the order and of the changes of images
     #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1")]
     seed: u64,
+    /// Put images into frames of this size: WIDTHxHEIGHT, or one number for a square
+    #[arg(long, value_name = "SIZE", value_parser = number::size)]
+    size: Option<[usize; 2]>,
     /// Train with so many images only, chosen by the seed
     #[arg(long, value_name = "N", value_parser = number::count)]
     limit: Option<u32>,
@@ -74,68 +74,98 @@ enum Optimiser {
     Adamw,
 }
 
-type Run<'a> = Trainer<'a, CpuGrad, Cpu, u16, Classify, ()>;
-
-/// Where a run's files go, and its rows so far.
-struct Files<'a> {
-    dir: &'a Path,
-    command: String,
-    log: String,
-}
-
 impl Train {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let path = self.out.join("checkpoint");
-        if !self.resume && path.exists() {
-            let e = CliError::new("train", format_args!("{}: exists", path.display()));
-            return Err(e.help("--resume goes on from it; else give another folder"));
+        training::not_there(&self.out, self.resume)?;
+        match open_sized(&self.data, self.size)? {
+            Data::Classes(set) => self.classes(set),
+            Data::Boxes(set) => self.boxes(set),
         }
-        let checkpoint = match self.resume {
-            true => Some(read(&path)?),
-            false => None,
-        };
-        let Data::Classes(mut set) = open_set(&self.data, crate::data::shapes::SEED)? else {
-            let what = format_args!("{}: its images have boxes, not classes", self.data);
-            return Err(CliError::new("train", what).help("`vta train` trains classifiers"));
-        };
-        self.limit(&mut set.train);
+    }
+
+    fn classes(&self, mut set: Dataset<u16>) -> Result<Output, CliError> {
+        training::limit(&mut set.train, self.limit, self.seed);
         let graph = self.graph(&set)?;
         let network = self.network(&graph, &set.train)?;
         let task = Classify::new(&graph, set.classes.len(), self.smoothing as f32)?;
+        let settings = Settings {
+            augment: Augment::small_images(),
+            ..self.settings(Optimiser::Sgd)
+        };
+        let quality = |run: &Run<'_, u16, Classify>, samples: &[Sample<u16>]| {
+            let m = run.measure(samples)?;
+            Ok((m, Vec::new()))
+        };
+        self.train(&set, (network, task), settings, "accuracy", quality)
+    }
+
+    fn boxes(&self, mut set: Dataset<Boxes>) -> Result<Output, CliError> {
+        if self.smoothing > 0.0 {
+            let what = "--smoothing is for images with a class";
+            return Err(CliError::new("train", what));
+        }
+        training::limit(&mut set.train, self.limit, self.seed);
+        let graph = self.graph(&set)?;
+        let detector = training::detector(&self.model, &graph, &set)?;
+        let path = self.out.join(Detector::FILE);
+        let text = detector.to_json();
+        let task = Detect::new(detector);
+        let mut network = self.network(&graph, &set.train)?;
+        if model::is_zoo(&self.model) {
+            task.start(&mut network)?;
+        }
+        let [height, width] = task.detector().image();
+        let settings = Settings {
+            augment: Augment::scenes(height, width),
+            ..self.settings(Optimiser::Adamw)
+        };
+        let classes = set.classes.clone();
+        let quality = |run: &Run<'_, Boxes, Detect>, samples: &[Sample<Boxes>]| {
+            let (task, rules) = (run.task(), Rules::default());
+            let batch = self.batch as usize;
+            let (loss, found) = task.find(run.network(), samples, batch, &rules)?;
+            let truth: Vec<Boxes> = samples.iter().map(|s| s.label.clone()).collect();
+            let e = task.evaluate(&truth, &found);
+            let each = classes.iter().cloned().zip(e.classes).collect();
+            let score = e.mean;
+            Ok((Measured { loss, score }, each))
+        };
+        let mut output = self.train(&set, (network, task), settings, "mAP", quality)?;
+        if output.json["finished"] == json!(true) {
+            write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+            output.text += &format!("{}\n", path.display());
+            output.json["detector"] = json!(path.display().to_string());
+        }
+        Ok(output)
+    }
+
+    /// Makes the steps; writes the network if the run has ended.
+    fn train<L: Label, T: Task<L>>(
+        &self,
+        set: &Dataset<L>,
+        (network, task): (Network<Cpu>, T),
+        settings: Settings,
+        score: &str,
+        quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
+    ) -> Result<Output, CliError> {
         let held_out = match set.val.is_empty() {
             true => &set.test,
             false => &set.val,
         };
         let data = (&set.train[..], &held_out[..]);
-        let mut run = Run::new(network, (task, ()), data, self.settings())?;
-        let mut files = Files {
-            dir: &self.out,
-            command: self.command(),
-            log: String::new(),
-        };
-        if let Some(c) = checkpoint {
-            files
-                .restore(&mut run, &c)
-                .map_err(|e| CliError::from(e).of(&path))?;
-        }
-        fs::create_dir_all(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
-        let stopped = self.steps(&mut run, &mut files)?;
+        let mut run = Run::new(network, (task, ()), data, settings)?;
+        let mut files = Files::new(&self.out, self.command());
+        files.start(&mut run, self.resume)?;
+        let stopped = training::steps("training", &mut run, &mut files, self.stop_after)?;
         if run.finished() {
-            return self.end(&run, &graph, &set);
+            return self.end(&run, set, score, quality);
         }
-        let (step, steps) = (run.next(), run.steps());
-        let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
-        let json = json!({ "finished": false, "step": step, "steps": steps });
-        let mut output = Output::ok(text, json);
-        if stopped {
-            output.exit = EXIT_STOPPED;
-        }
-        Ok(output)
+        Ok(training::stopped(run.next(), run.steps(), stopped))
     }
 
-    fn settings(&self) -> Settings {
-        let (rule, rate) = match self.optimiser {
+    fn settings(&self, usual: Optimiser) -> Settings {
+        let (rule, rate) = match self.optimiser.unwrap_or(usual) {
             Optimiser::Sgd => (Rule::sgd(), 0.05),
             Optimiser::Adamw => (Rule::adamw(), 0.002),
         };
@@ -152,33 +182,22 @@ impl Train {
     /// What must be the same when a run goes on, besides the settings.
     fn command(&self) -> String {
         let (model, data, limit) = (&self.model, &self.data, self.limit);
-        json!({ "model": model, "data": data, "limit": limit, "smoothing": self.smoothing })
-            .to_string()
-    }
-
-    fn limit(&self, samples: &mut Vec<Sample<u16>>) {
-        let Some(n) = self
-            .limit
-            .map(|n| n as usize)
-            .filter(|n| *n < samples.len())
-        else {
-            return;
-        };
-        let mut keep = vec![false; samples.len()];
-        let chosen = order(samples.len(), self.seed, u64::MAX);
-        chosen[..n].iter().for_each(|i| keep[*i] = true);
-        let mut keep = keep.into_iter();
-        samples.retain(|_| keep.next().unwrap_or(false));
+        let mut all =
+            json!({ "model": model, "data": data, "limit": limit, "smoothing": self.smoothing });
+        if let Some([h, w]) = self.size {
+            all["size"] = json!([h, w]);
+        }
+        all.to_string()
     }
 
     /// The network with the size and the classes of the data.
-    fn graph(&self, set: &Dataset<u16>) -> Result<Graph, CliError> {
+    fn graph<L: Label>(&self, set: &Dataset<L>) -> Result<Graph, CliError> {
+        let error = |what: String| CliError::new("train", what);
         let Some(image) = set.dims() else {
-            let what = format_args!("{}: its images have several sizes", self.data);
-            return Err(CliError::new("train", what));
+            let e = error(format!("{}: its images have several sizes", self.data));
+            return Err(e.help("--size puts them into frames of one size"));
         };
-        let classes = set.classes.len();
-        if !model::is_zoo(&self.model) {
+        let Some(sides) = zoo::sides(&self.model) else {
             let zoo = ZooArgs {
                 zoo_seed: self.seed,
             };
@@ -186,158 +205,85 @@ impl Train {
             let dims = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
             return match dims {
                 Some([_, c, h, w]) if [*c, *h, *w] == image => Ok(graph),
-                _ => Err(CliError::new(
-                    "train",
-                    format_args!("{}: input {dims:?}, but images are {image:?}", self.model),
-                )),
+                Some([_, _, h, w]) => {
+                    let e = error(format!(
+                        "{}: input {dims:?}, but images are {image:?}",
+                        self.model
+                    ));
+                    Err(e.help(format!("--size {w}x{h} puts them into frames of that size")))
+                }
+                _ => Err(error(format!("{}: input {dims:?} is no image", self.model))),
             };
-        }
-        let fits = |usual: &Graph| {
-            let dims = &usual.tensor(usual.inputs[0]).dims;
-            image[1] >= dims[2] && image[2] >= dims[3]
         };
-        // Smaller images than the network's own may be smaller than its windows.
-        if !zoo::build(&self.model, self.seed).is_some_and(|g| fits(&g)) {
-            let what = format_args!("{}: images of {image:?} are too small", self.model);
-            return Err(CliError::new("train", what));
+        let [_, h, w] = image;
+        if !sides.suit(h, w) {
+            let ([least_h, least_w], step) = (sides.least, sides.step);
+            let e = error(format!(
+                "{}: images of {image:?} do not suit it",
+                self.model
+            ));
+            return Err(e.help(format!(
+                "width and height are at least {least_w}x{least_h} and multiples of {step}; --size changes them"
+            )));
         }
         let form = zoo::Form {
             image: Some(image),
-            classes: Some(classes),
+            classes: Some(set.classes.len()),
         };
         let graph = zoo::build_as(&self.model, self.seed, form);
-        graph.ok_or_else(|| CliError::new("train", format_args!("{}: no classifier", self.model)))
+        graph.ok_or_else(|| model::unknown(&self.model))
     }
 
     /// From scratch, or with what a file has, with statistics from the data.
-    fn network(&self, graph: &Graph, samples: &[Sample<u16>]) -> Result<Network<Cpu>, CliError> {
+    fn network<L: Label>(
+        &self,
+        graph: &Graph,
+        samples: &[Sample<L>],
+    ) -> Result<Network<Cpu>, CliError> {
         let device = Default::default();
         if model::is_zoo(&self.model) {
             return Ok(Network::normalised(graph, &device)?);
         }
-        let channels = samples.first().map_or(1, |s| s.image.channels());
-        let loader = Loader {
-            shuffle: true,
-            seed: self.seed,
-            ..Loader::plain(samples, self.batch as usize, normalise(channels))
-        };
-        let batches = loader.epoch(0, 0).take(STATISTICS);
-        let batches = batches.map(|b| Ok(images::<Cpu>(b?.images, &device)));
-        let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
-        Ok(Network::renormalised(graph, &batches, &device)?)
+        training::renormalised(graph, samples, self.batch as usize, self.seed)
     }
 
-    /// Steps until the end, or until somebody wants to stop; says whether Ctrl-C did.
-    fn steps(&self, run: &mut Run<'_>, files: &mut Files<'_>) -> Result<bool, CliError> {
-        let stop = interrupt()?;
-        let last = u64::from(self.stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
-        let progress = Progress::from("training", run.next(), run.steps());
-        let mut told = None;
-        while !run.finished() && run.next() < last {
-            let step = run.step()?;
-            progress.done();
-            let held_out = |m: f64| format!("{:.1} %", 100.0 * m);
-            let score: String = told.map_or_else(|| "-".into(), held_out);
-            progress.say(format!(
-                "epoch {}, loss {:.3}, held out {score}",
-                step.at.epoch + 1,
-                step.loss
-            ));
-            let stopped = stop.load(Ordering::SeqCst);
-            if let Some(row) = &step.row {
-                told = row.held_out.map(|m| m.score);
-                files.add(row);
-            }
-            if step.row.is_some() || stopped {
-                files.write(run)?;
-            }
-            if stopped {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn end(&self, run: &Run<'_>, graph: &Graph, set: &Dataset<u16>) -> Result<Output, CliError> {
+    fn end<L: Label, T: Task<L>>(
+        &self,
+        run: &Run<'_, L, T>,
+        set: &Dataset<L>,
+        score: &str,
+        quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
+    ) -> Result<Output, CliError> {
         let model = self.out.join("model.onnx");
         let trained = run.network().to_graph();
         write_file(&model, &onnx::export(&trained)).map_err(|e| CliError::file(&model, &e))?;
-        let mut text = format!(
-            "{}: {} steps, {} images\n",
-            graph.name,
-            run.steps(),
-            set.train.len()
-        );
+        let (steps, images) = (run.steps(), set.train.len());
+        let mut text = format!("{}: {steps} steps, {images} images\n", trained.name);
         let mut json = json!({
-            "finished": true, "steps": run.steps(), "images": set.train.len(),
+            "finished": true, "steps": steps, "images": images,
             "model": model.display().to_string(),
         });
         for (name, samples) in [("val", &set.val), ("test", &set.test)] {
             if samples.is_empty() {
                 continue;
             }
-            let m = run.measure(samples)?;
+            let (m, classes) = quality(run, samples)?;
             let (n, percent) = (samples.len(), 100.0 * m.score);
             text += &format!(
-                "{name}: accuracy {percent:.2} %, loss {:.4}, {n} images\n",
+                "{name}: {score} {percent:.2} %, loss {:.4}, {n} images\n",
                 m.loss
             );
-            json[name] = json!({ "accuracy": m.score, "loss": m.loss, "images": n });
+            json[name] = json!({ score: m.score, "loss": m.loss, "images": n });
+            for (class, score) in &classes {
+                let percent = score.map_or_else(|| "-".into(), |s| format!("{:.2} %", 100.0 * s));
+                text += &format!("  {class}: {percent}\n");
+            }
+            if !classes.is_empty() {
+                let one = |(class, s): (String, Option<f64>)| (class, json!(s));
+                json[name]["classes"] = classes.into_iter().map(one).collect::<serde_json::Value>();
+            }
         }
         text += &format!("{}\n", model.display());
         Ok(Output::ok(text, json))
     }
-}
-
-impl Files<'_> {
-    fn add(&mut self, row: &Row) {
-        if self.log.is_empty() {
-            self.log = row.header();
-        }
-        self.log += &row.line();
-    }
-
-    /// The log, then the checkpoint, each whole.
-    fn write(&self, run: &Run<'_>) -> Result<(), CliError> {
-        let mut c = run.checkpoint();
-        c.put_text("command", &self.command);
-        c.put_text("log", &self.log);
-        for (name, bytes) in [
-            ("log.csv", self.log.clone().into_bytes()),
-            ("checkpoint", c.encode()),
-        ] {
-            let path = self.dir.join(name);
-            write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
-        }
-        Ok(())
-    }
-
-    fn restore(&mut self, run: &mut Run<'_>, c: &Checkpoint) -> Result<(), TrainError> {
-        let (then, now) = (c.text("command")?, &self.command);
-        if then != now {
-            let what = format!("is of a run with {then}, not {now}");
-            return Err(TrainError::Checkpoint(what));
-        }
-        run.restore(c)?;
-        self.log = c.text("log")?.to_owned();
-        Ok(())
-    }
-}
-
-fn read(path: &Path) -> Result<Checkpoint, CliError> {
-    let bytes = input::read(path, MAX_CHECKPOINT)?;
-    Checkpoint::decode(&bytes).map_err(|e| CliError::from(e).of(path))
-}
-
-/// Becomes true with Ctrl-C; a second one ends the program at once.
-fn interrupt() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&stop);
-    let handler = move || {
-        if seen.swap(true, Ordering::SeqCst) {
-            std::process::exit(EXIT_STOPPED.into());
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|e| CliError::new("train", e))?;
-    Ok(stop)
 }

@@ -1,12 +1,16 @@
 //! Runs of training: their loop, their files, Ctrl-C.
 
 use super::progress::Progress;
-use super::{CliError, EXIT_STOPPED, input};
-use crate::data::{Label, Loader, Sample};
+use super::{CliError, EXIT_STOPPED, Output, input};
+use crate::data::{Boxes, Dataset, Label, Loader, Sample};
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
+use crate::report::{self, Curve, Panel};
 use crate::train::backend::{Cpu, CpuGrad};
-use crate::train::{Checkpoint, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise};
+use crate::train::{
+    Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
+};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -14,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Largest checkpoint that is read, in bytes.
 const MAX_CHECKPOINT: u64 = 4 << 30;
+/// Largest description of a detector that is read, in bytes.
+const MAX_DETECTOR: u64 = 1 << 20;
 /// Batches from which the statistics of a network from a file are taken.
 const STATISTICS: usize = 8;
 
@@ -41,11 +47,6 @@ impl Files {
     /// Where the checkpoint is.
     pub fn checkpoint(&self) -> PathBuf {
         self.dir.join("checkpoint")
-    }
-
-    /// The log so far, as CSV.
-    pub fn log(&self) -> &str {
-        &self.log
     }
 
     /// Goes on from the folder's checkpoint where that is wanted, else sees to
@@ -105,12 +106,51 @@ impl Files {
         c.put_text("command", &self.command);
         c.put_text("log", &self.log);
         let log = self.log.clone().into_bytes();
-        for (name, bytes) in [("log.csv", log), ("checkpoint", c.encode())] {
+        let drawn = curves(&self.log).into_bytes();
+        for (name, bytes) in [
+            ("log.csv", log),
+            ("curves.svg", drawn),
+            ("checkpoint", c.encode()),
+        ] {
             let path = self.dir.join(name);
             write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
         }
         Ok(())
     }
+}
+
+/// A log as a picture.
+fn curves(log: &str) -> String {
+    let mut lines = log.lines().map(|l| l.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap_or_default();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let column = |name: &str| head.iter().position(|h| *h == name);
+    let curve = |(name, label): &(&str, &str)| {
+        let (x, y) = (column("epoch")?, column(name)?);
+        let value = |row: &Vec<&str>, at: usize| row.get(at)?.parse().ok();
+        let points = rows
+            .iter()
+            .filter_map(|r| Some((value(r, x)?, value(r, y)?)));
+        Some(Curve {
+            name: (*label).to_owned(),
+            points: points.collect(),
+        })
+    };
+    let panel = |title: &str, columns: &[(&str, &str)]| Panel {
+        title: title.to_owned(),
+        curves: columns.iter().filter_map(curve).collect(),
+    };
+    let mut panels = vec![
+        panel("loss", &[("loss", "training"), ("val_loss", "held out")]),
+        panel("score", &[("score", "training"), ("val_score", "held out")]),
+        panel("learning rate", &[("rate", "rate")]),
+    ];
+    if column("sparsity").is_some() {
+        panels.push(panel("blocks gone", &[("sparsity", "part of blocks")]));
+        let teachers = [("spatial", "dense network"), ("temporal", "earlier self")];
+        panels.push(panel("what teachers add to the loss", &teachers));
+    }
+    report::curves(&panels, "epoch")
 }
 
 /// Refuses a folder with a checkpoint, unless the run goes on from it.
@@ -126,7 +166,7 @@ pub fn not_there(dir: &Path, resume: bool) -> Result<(), CliError> {
     Err(e.help("--resume goes on from it; else give another folder"))
 }
 
-/// Steps until step `last`, or until somebody wants to stop; says whether Ctrl-C did.
+/// Steps until the end, the end of epoch `stop_after`, or until somebody wants to stop; says whether Ctrl-C did.
 ///
 /// # Errors
 /// What goes wrong in a step, or with the files.
@@ -134,7 +174,7 @@ pub fn steps<L, T, H>(
     what: &'static str,
     run: &mut Run<'_, L, T, H>,
     files: &mut Files,
-    last: u64,
+    stop_after: Option<u32>,
 ) -> Result<bool, CliError>
 where
     L: Label,
@@ -142,6 +182,7 @@ where
     H: Hooks<Cpu, CpuGrad, L>,
 {
     let stop = interrupt()?;
+    let last = u64::from(stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
     let progress = Progress::from(what, run.next(), run.steps());
     let mut told = None;
     while !run.finished() && run.next() < last {
@@ -169,6 +210,17 @@ where
         }
     }
     Ok(false)
+}
+
+/// What is said of a run that was stopped, by Ctrl-C or as wanted.
+pub fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
+    let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
+    let json = json!({ "finished": false, "step": step, "steps": steps });
+    let mut output = Output::ok(text, json);
+    if interrupted {
+        output.exit = EXIT_STOPPED;
+    }
+    output
 }
 
 /// Becomes true with Ctrl-C; a second one ends the program at once.
@@ -220,4 +272,24 @@ pub fn limit<L>(samples: &mut Vec<Sample<L>>, n: Option<u32>, seed: u64) {
     chosen[..n].iter().for_each(|i| keep[*i] = true);
     let mut keep = keep.into_iter();
     samples.retain(|_| keep.next().unwrap_or(false));
+}
+
+/// Anchors and classes: those of a trained network, or from the boxes.
+///
+/// # Errors
+/// A file that does not fit the network or the data.
+pub fn detector(model: &str, graph: &Graph, set: &Dataset<Boxes>) -> Result<Detector, CliError> {
+    let path = Path::new(model).with_file_name(Detector::FILE);
+    if super::model::is_zoo(model) || !path.exists() {
+        return Ok(Detector::fit(graph, &set.classes, &set.train)?);
+    }
+    let bytes = input::read(&path, MAX_DETECTOR)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let read = Detector::from_json(&text, graph).map_err(|e| CliError::from(e).of(&path))?;
+    if read.classes() != set.classes {
+        let (then, now) = (read.classes().join(", "), set.classes.join(", "));
+        let what = format_args!("{}: has classes {then}, not {now}", path.display());
+        return Err(CliError::new("train", what));
+    }
+    Ok(read)
 }

@@ -7,6 +7,7 @@
 
 pub mod backend;
 mod checkpoint;
+pub mod detect;
 mod error;
 mod hooks;
 pub mod kernels;
@@ -19,6 +20,7 @@ mod task;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use detect::{Detect, Detector, Rules};
 pub use error::TrainError;
 pub use hooks::{At, Hooks, Seen};
 pub use log::Row;

@@ -5,12 +5,12 @@ use crate::cli::CliError;
 use crate::cli::training::{self, Files, Run};
 use crate::data::{Label, Sample};
 use crate::graph::Graph;
-use crate::prune::permute::{Effort, Outcome, permute};
+use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
     Budget, Costs, Method, Path as Removal, Plan, PruneLayer, Pruner, Rates, Settings as Lengths,
 };
 use crate::quant::Exponents;
-use crate::sparse::Masks;
+use crate::sparse::{self, Masks};
 use crate::train::backend::Cpu;
 use crate::train::{Measured, Settings, Task, TrainError};
 use crate::tune::{Calibrate, Lesson, PruneRun, Teaching};
@@ -93,8 +93,6 @@ pub struct Done {
     pub seconds: f64,
     /// Images that were trained with, each as often as it was seen.
     pub images: u64,
-    /// The log, as CSV.
-    pub log: String,
 }
 
 impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
@@ -106,7 +104,6 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         let mut work = Work::new(self.graph.clone(), self.layers.to_vec())?;
         let mut outcome = None;
         if self.method.permutation {
-            let _span = tracing::info_span!("permute").entered();
             // Counts first: the order is for them.
             let weighed = self.weighed.as_ref().unwrap_or(&self.costs);
             let (layers, profiles) = (&work.layers, &work.profiles);
@@ -119,9 +116,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
                 self.floor,
             );
             let kept = path?.allocate(&self.budget, 1.0)?.kept;
-            let mut graph = work.graph.clone();
-            outcome = Some(permute(&mut graph, &work.layers, &kept, &self.effort)?);
-            work = Work::new(graph, work.layers)?;
+            outcome = Some(work.reorder(&kept, &self.effort)?);
         }
         let s = &self.settings;
         let mut network = training::renormalised(&work.graph, self.train, s.batch, s.seed)?;
@@ -152,8 +147,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
         let mut files = Files::new(place.dir, place.command.clone());
         files.start(&mut run, place.resume)?;
-        let last = u64::from(place.stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
-        let interrupted = training::steps("pruning", &mut run, &mut files, last)?;
+        let interrupted = training::steps("pruning", &mut run, &mut files, place.stop_after)?;
         if !run.finished() {
             return Ok(End::Stopped {
                 step: run.next(),
@@ -163,15 +157,16 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         }
         let (seconds, images) = (run.seconds(), run.steps() * s.batch as u64);
         let (network, hooks) = run.into_parts();
+        let (mut graph, masks) = (network.to_graph(), hooks.pruner().masks());
+        sparse::apply(&mut graph, &masks)?;
         Ok(End::Done(Box::new(Done {
-            graph: network.to_graph(),
-            masks: hooks.pruner().masks(),
+            graph,
+            masks,
             cost: hooks.pruner().allocation().cost,
             exponents: hooks.exponents().cloned(),
             outcome,
             seconds,
             images,
-            log: files.log().to_owned(),
         })))
     }
 }

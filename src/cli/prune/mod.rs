@@ -1,7 +1,9 @@
 //! `vta prune`: drop weight blocks of a network under a budget.
 
+mod ablation;
 mod job;
 mod report;
+mod statistics;
 mod train;
 mod work;
 
@@ -14,7 +16,7 @@ use crate::config::HwConfig;
 use crate::cost::CostTable;
 use crate::graph::{Graph, onnx};
 use crate::program::atomic::AtomicFolder;
-use crate::prune::permute::{Effort, Outcome, permute};
+use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
     Allocation, Budget, Costs, Dense, Path as Removal, PruneError, PruneLayer, Ranking, Rates,
     layers, read_rates, summary,
@@ -128,10 +130,13 @@ impl Prune {
         if self.permute {
             // Counts first: the order is for them.
             let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
-            outcome = Some(self.reorder(&mut work, &allocation)?);
+            outcome = Some(work.reorder(&allocation.kept, &self.effort())?);
         }
         let decision = match costs {
-            Costs::Cycles(table) => self.by_simulation(&work, table, &rates, &budget)?,
+            Costs::Cycles(table) => {
+                let limit = self.budget_cycles.unwrap_or(u64::MAX);
+                self.by_simulation(&work, table, &rates, limit)?.0
+            }
             costs => {
                 let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
                 let masks = work.masks(&allocation);
@@ -192,10 +197,13 @@ impl Prune {
             });
         }
         if let Some(path) = &self.cost {
-            let table = CostTable::from_json(&read_text(path)?);
-            let table = table.map_err(|e| CliError::new("cost", e).of(path))?;
-            return Ok(Costs::Cycles(table));
+            return Ok(Costs::Cycles(read_table(path)?));
         }
+        Ok(Costs::Cycles(self.cycle_table(graph, layers)?))
+    }
+
+    /// Cycles of the layers, simulated now.
+    fn cycle_table(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<CostTable, CliError> {
         let name = self.config.as_deref();
         let dense = || {
             let dense = layers.iter().filter(|l| !l.prunable());
@@ -207,7 +215,7 @@ impl Prune {
             config: road::config(name)?,
             dense: self.keep_dense.is_some().then(dense),
         };
-        Ok(Costs::Cycles(measure.table(cost::DENSITIES, cost::SEED)?))
+        measure.table(cost::DENSITIES, cost::SEED)
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
@@ -222,30 +230,25 @@ impl Prune {
         path.map_err(CliError::from)
     }
 
-    /// Puts channels in an order for these counts.
-    fn reorder(&self, work: &mut Work, allocation: &Allocation) -> Result<Outcome, CliError> {
-        let _progress = Progress::spinner("order channels");
-        let _span = tracing::info_span!("permute").entered();
-        let effort = Effort {
+    /// The search for an order of channels.
+    fn effort(&self) -> Effort {
+        Effort {
             seed: self.permute_seed,
             ..Effort::default()
-        };
-        let mut graph = work.graph.clone();
-        let outcome = permute(&mut graph, &work.layers, &allocation.kept, &effort)?;
-        *work = Work::new(graph, work.layers.clone())?;
-        Ok(outcome)
+        }
     }
 
     /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the budget and little of it is left.
+    /// the simulated network meets the limit and little of it is left. Also
+    /// gives the corrected table.
     fn by_simulation(
         &self,
         work: &Work,
         mut table: CostTable,
         rates: &Rates,
-        budget: &Budget,
-    ) -> Result<Decision, CliError> {
-        let limit = self.budget_cycles.unwrap_or(u64::MAX);
+        limit: u64,
+    ) -> Result<(Decision, CostTable), CliError> {
+        let budget = Budget::AtMost(limit as f64);
         let config = match &self.config {
             Some(name) => HwConfig::load(name)?,
             None => HwConfig::load(&table.config)?,
@@ -256,7 +259,7 @@ impl Prune {
         let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
         for _ in 0..=CORRECTIONS {
             let path = self.path(work, &Costs::Cycles(table.clone()), rates)?;
-            let allocation = path.allocate(budget, 1.0)?;
+            let allocation = path.allocate(&budget, 1.0)?;
             if seen.contains(&allocation.kept) {
                 break;
             }
@@ -312,7 +315,7 @@ impl Prune {
         if let Some(cycles) = &mut best.cycles {
             cycles.rounds = rounds;
         }
-        Ok(best)
+        Ok((best, table))
     }
 
     /// Writes the folder, and says what is in it.
@@ -350,4 +353,10 @@ impl Prune {
 fn read_text(path: &Path) -> Result<String, CliError> {
     let bytes = input::read(path, MAX_TEXT_BYTES)?;
     String::from_utf8(bytes).map_err(|e| CliError::new("file", e).of(path))
+}
+
+/// A table of cycles from a file.
+fn read_table(path: &Path) -> Result<CostTable, CliError> {
+    let table = CostTable::from_json(&read_text(path)?);
+    table.map_err(|e| CliError::new("cost", e).of(path))
 }

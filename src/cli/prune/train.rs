@@ -2,20 +2,20 @@
 
 use super::job::{Done, End, Job, Place};
 use super::report::Report;
-use super::{Prune, Unit};
+use super::work::Work;
+use super::{Prune, Unit, read_table};
 use crate::cli::training;
-use crate::cli::{CliError, EXIT_STOPPED, Output, cost, number};
+use crate::cli::{CliError, Output, cost, number};
 use crate::config::HwConfig;
 use crate::data::{Data, Dataset, Sample, to_array};
 use crate::graph::{Graph, onnx};
 use crate::host::Tensor;
 use crate::program::atomic::write_file;
-use crate::prune::permute::Effort;
 use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
 use crate::quant::{self, Calibration, QuantOptions};
 use crate::sparse;
 use crate::train::{Classify, Rule, Settings, normalise};
-use crate::tune::Teaching;
+use crate::tune::{Calibrate, Teaching};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -73,6 +73,12 @@ pub struct TrainingArgs {
     /// Go on from the checkpoint in the folder
     #[arg(long, requires = "data")]
     pub resume: bool,
+    /// Run every part of the method and its baselines, and write a table; goes on where it was stopped
+    #[arg(long, requires = "data", conflicts_with_all = ["method", "without", "with", "resume", "stop_after"])]
+    pub ablation: bool,
+    /// Seeds of the baseline and of the full method in the table
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "5", requires = "ablation")]
+    pub seeds: u32,
     /// Stop after so many epochs, to go on later with --resume
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub stop_after: Option<u32>,
@@ -121,7 +127,7 @@ impl TrainingArgs {
         m
     }
 
-    fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> Settings {
         Settings {
             epochs: self.epochs.into(),
             batch: self.batch as usize,
@@ -149,6 +155,8 @@ impl Prune {
     pub(super) fn train(&self) -> Result<Output, CliError> {
         let args = &self.training;
         training::not_there(&self.out, args.resume)?;
+        // Before anything that takes time.
+        self.hardware()?;
         let name = args.data.as_deref().unwrap_or_default();
         let data = crate::cli::data::open_set(name, crate::data::shapes::SEED)?;
         let (graph, layers) = self.read()?;
@@ -156,7 +164,10 @@ impl Prune {
             Data::Classes(mut set) => {
                 training::limit(&mut set.train, args.limit, args.seed);
                 let task = Classify::new(&graph, set.classes.len(), 0.0)?;
-                self.train_on(&graph, &layers, task, &set)
+                match args.ablation {
+                    true => self.ablation(&graph, &layers, task, &set),
+                    false => self.train_on(&graph, &layers, task, &set),
+                }
             }
             Data::Boxes(_) => {
                 let what = format_args!("{name}: its images have boxes, not classes");
@@ -181,7 +192,10 @@ impl Prune {
         if !method.adaptive && matches!(rates, Rates::Lamp) {
             rates = Rates::Uniform;
         }
-        let costs = self.costs(graph, layers)?;
+        let costs = match self.budget_cycles {
+            Some(limit) => self.cycle_costs(graph, layers, limit)?,
+            None => self.costs(graph, layers)?,
+        };
         let held_out: &[Sample<u16>] = match set.val.is_empty() {
             true => &set.test,
             false => &set.val,
@@ -204,10 +218,7 @@ impl Prune {
             weighed: self.weighed(&costs, method.adaptive),
             costs,
             floor: self.floor,
-            effort: Effort {
-                seed: self.permute_seed,
-                ..Effort::default()
-            },
+            effort: self.effort(),
         };
         let place = Place {
             dir: &self.out,
@@ -216,24 +227,40 @@ impl Prune {
             stop_after: args.stop_after,
         };
         let samples = calibration(&set.train);
-        let calibrate = Box::new(move |graph: &Graph| {
-            let seen = Calibration::observe(graph, samples.clone())?;
-            let net = quant::quantise(graph, &seen, &QuantOptions::default())?;
-            Ok(quant::Exponents::of(&net))
-        });
-        let done = match job.run(&place, calibrate)? {
+        let done = match job.run(&place, chooser(samples.clone()))? {
             End::Done(done) => done,
             End::Stopped {
                 step,
                 steps,
                 interrupted,
-            } => return Ok(stopped(step, steps, interrupted)),
+            } => return Ok(training::stopped(step, steps, interrupted)),
         };
-        self.end(&job, *done, set)
+        self.end(&job, *done, set, &samples)
+    }
+
+    /// The hardware that is simulated.
+    pub(super) fn hardware(&self) -> Result<HwConfig, CliError> {
+        crate::cli::road::config(self.config.as_deref())
+    }
+
+    /// A table of cycles, corrected by simulating networks under the limit.
+    pub(super) fn cycle_costs(
+        &self,
+        graph: &Graph,
+        layers: &[PruneLayer],
+        limit: u64,
+    ) -> Result<Costs, CliError> {
+        let table = match &self.cost {
+            Some(path) => read_table(path)?,
+            None => self.cycle_table(graph, layers)?,
+        };
+        let work = Work::new(graph.clone(), layers.to_vec())?;
+        let (_, table) = self.by_simulation(&work, table, &Rates::Lamp, limit)?;
+        Ok(Costs::Cycles(table))
     }
 
     /// What blocks are weighed against: under a budget of blocks what they multiply.
-    fn weighed(&self, costs: &Costs, adaptive: bool) -> Option<Costs> {
+    pub(super) fn weighed(&self, costs: &Costs, adaptive: bool) -> Option<Costs> {
         match (self.weigh_by, costs) {
             (Some(Unit::Blocks), _) => Some(Costs::Blocks),
             (Some(Unit::Weights), _) => Some(Costs::Weights),
@@ -244,7 +271,7 @@ impl Prune {
     }
 
     /// What must be the same when a run goes on, besides what its parts check.
-    fn command<L, T>(&self, job: &Job<'_, L, T>) -> String {
+    pub(super) fn command<L, T>(&self, job: &Job<'_, L, T>) -> String {
         let args = &self.training;
         json!({
             "model": self.model, "data": args.data, "limit": args.limit,
@@ -256,14 +283,16 @@ impl Prune {
     fn end(
         &self,
         job: &Job<'_, u16, Classify>,
-        mut done: Done,
+        done: Done,
         set: &Dataset<u16>,
+        samples: &[Vec<Tensor>],
     ) -> Result<Output, CliError> {
-        sparse::apply(&mut done.graph, &done.masks)?;
         let weight =
             |l: &PruneLayer| crate::prune::weight(&done.graph, &l.weight_name).unwrap_or_default();
         let weights: Vec<Vec<f32>> = job.layers.iter().map(weight).collect();
         let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        let dense = job.measure(job.graph, &set.test)?;
+        let scored = score(&self.model, job, &done, set, samples, &self.hardware()?)?;
         let report = Report {
             model: &self.model,
             out: &self.out,
@@ -272,17 +301,11 @@ impl Prune {
             cost: done.cost,
             outcome: done.outcome,
         };
-        let measured = job.measure(&done.graph, &set.test)?;
-        let dense = job.measure(job.graph, &set.test)?;
-        let config = match &self.config {
-            Some(name) => HwConfig::load(name)?,
-            None => HwConfig::default(),
-        };
-        let cycles = cost::simulate(&self.model, done.graph.clone(), &done.masks, &config)?.total;
         let mut json = report.json();
-        json["accuracy"] = json!(measured.score);
+        json["accuracy"] = json!(scored.float);
+        json["device_accuracy"] = json!(scored.device);
         json["dense_accuracy"] = json!(dense.score);
-        json["cycles"] = json!(cycles);
+        json["cycles"] = json!(scored.cycles);
         json["seconds"] = json!(done.seconds);
         json["images"] = json!(done.images);
         let put = |name: &str, bytes: &[u8]| {
@@ -297,30 +320,58 @@ impl Prune {
         put("report.json", format!("{json:#}\n").as_bytes())?;
         let text = report.text()
             + &format!(
-                "accuracy {:.2} %, dense {:.2} %; {cycles} cycles; {:.0} s\n",
-                100.0 * measured.score,
+                "accuracy {:.2} %, dense {:.2} %; {} cycles; {:.0} s\n",
+                100.0 * scored.float,
                 100.0 * dense.score,
+                scored.cycles,
                 done.seconds
             );
         Ok(Output::ok(text, json))
     }
 }
 
-fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
-    let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
-    let json = json!({ "finished": false, "step": step, "steps": steps });
-    let mut output = Output::ok(text, json);
-    if interrupted {
-        output.exit = EXIT_STOPPED;
-    }
-    output
-}
-
 /// Images by which exponents are chosen.
 const CALIBRATION: usize = 64;
 
+/// How good a pruned network is.
+pub struct Scored {
+    /// Accuracy of the float network, from 0 to 1.
+    pub float: f64,
+    /// Accuracy of the int8 program on the simulated device.
+    pub device: Option<f64>,
+    /// Cycles of one image.
+    pub cycles: u64,
+}
+
+/// Measures a pruned network.
+pub fn score(
+    model: &str,
+    job: &Job<'_, u16, Classify>,
+    done: &Done,
+    set: &Dataset<u16>,
+    _samples: &[Vec<Tensor>],
+    config: &HwConfig,
+) -> Result<Scored, CliError> {
+    let float = job.measure(&done.graph, &set.test)?.score;
+    let cycles = cost::simulate(model, done.graph.clone(), &done.masks, config)?.total;
+    Ok(Scored {
+        float,
+        device: None,
+        cycles,
+    })
+}
+
+/// Chooses exponents by these samples.
+pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
+    Box::new(move |graph: &Graph| {
+        let seen = Calibration::observe(graph, samples.clone())?;
+        let net = quant::quantise(graph, &seen, &QuantOptions::default())?;
+        Ok(quant::Exponents::of(&net))
+    })
+}
+
 /// The first images, as the network's input takes them.
-fn calibration<L>(samples: &[Sample<L>]) -> Vec<Vec<Tensor>> {
+pub fn calibration<L>(samples: &[Sample<L>]) -> Vec<Vec<Tensor>> {
     let one = |s: &Sample<L>| {
         let rule = normalise(s.image.channels());
         let array = to_array([&s.image], &rule).ok()?;

@@ -21,6 +21,7 @@ pub const NAMES: &[&str] = &[
     "mobilenetv1-0.25",
     "vgg11",
     "yolo-tiny",
+    "yolo-32-64-128",
 ];
 
 /// Builds a network; none when no network has the name.
@@ -35,15 +36,15 @@ pub const NAMES: &[&str] = &[
 /// | `mobilenetv1-0.25` | `[1, 3, 96, 96]` | 2 logits; the layers of MLPerf Tiny's visual wake words |
 /// | `vgg11` | `[1, 3, 32, 32]` | 10 logits |
 /// | `yolo-tiny` | `[1, 3, 160, 160]` | two maps of boxes: `[1, 3, 15, 10, 10]` and `[1, 3, 15, 20, 20]` |
+/// | `yolo-32-64-128` | `[1, 3, 96, 96]` | `[1, 3, 11, 6, 6]` and `[1, 3, 11, 12, 12]`; channels in whole blocks of 32, quick to train |
 pub fn build(name: &str, seed: u64) -> Option<Graph> {
     build_as(name, seed, Form::default())
 }
 
-/// Builds a network with another form; none when no network has the name, or
-/// when the form cannot be changed (`yolo-tiny`).
+/// Builds a network with another form; none when no network has the name.
 ///
 /// # Panics
-/// Images that are too small for the network's windows.
+/// Images whose sides do not suit ([`sides`]).
 pub fn build_as(name: &str, seed: u64, form: Form) -> Option<Graph> {
     Some(match name {
         "lenet5" => plain::lenet5(seed, form),
@@ -53,9 +54,48 @@ pub fn build_as(name: &str, seed: u64, form: Form) -> Option<Graph> {
         "resnet18" => resnet::resnet18(seed, form),
         "mobilenetv1-0.25" => mobilenet::mobilenet_v1(seed, form),
         "vgg11" => plain::vgg11(seed, form),
-        "yolo-tiny" if form == Form::default() => detector::yolo_tiny(seed),
+        "yolo-tiny" => detector::yolo_tiny(seed, form),
+        "yolo-32-64-128" => detector::yolo_32_64_128(seed, form),
         _ => return None,
     })
+}
+
+/// Which sides a network's images may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sides {
+    /// Least height and width.
+    pub least: [usize; 2],
+    /// Both are multiples of this.
+    pub step: usize,
+}
+
+impl Sides {
+    /// Whether an image of so many rows and columns suits.
+    pub fn suit(&self, height: usize, width: usize) -> bool {
+        let one = |n: usize, least: usize| n >= least && n.is_multiple_of(self.step);
+        one(height, self.least[0]) && one(width, self.least[1])
+    }
+}
+
+/// The sides that images of a network may have, for [`Form::image`]; none when
+/// no network has the name.
+pub fn sides(name: &str) -> Option<Sides> {
+    if name.starts_with("yolo-") {
+        let step = detector::STEP;
+        return NAMES.contains(&name).then_some(Sides {
+            least: [step; 2],
+            step,
+        });
+    }
+    // Smaller images than the usual ones may be smaller than windows.
+    let usual = build(name, 0)?;
+    match usual.tensor(*usual.inputs.first()?).dims[..] {
+        [_, _, h, w] => Some(Sides {
+            least: [h, w],
+            step: 1,
+        }),
+        _ => None,
+    }
 }
 
 /// Size of a network's images, and its classes; none is the usual one.

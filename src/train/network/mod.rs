@@ -83,7 +83,8 @@ impl<B: Kernels> Network<B> {
     }
 
     /// The graph's convolutions, each with a new batch normalisation behind it
-    /// in place of its bias: to train from scratch.
+    /// in place of its bias: to train from scratch. Those whose results are
+    /// outputs, as scores and boxes of a detector, keep their bias.
     ///
     /// # Errors
     /// As [`Network::new`].

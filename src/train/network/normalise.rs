@@ -9,7 +9,7 @@ use crate::train::kernels::norm::{Planes, statistics};
 
 impl<B: Kernels> Network<B> {
     /// The graph's function, with a batch normalisation behind each convolution
-    /// that changes nothing: its statistics are those of the convolution's
+    /// that [`Network::normalised`] gives one, which changes nothing: its statistics are those of the convolution's
     /// results over these batches, and `gamma` and `beta` undo it.
     ///
     /// # Errors
@@ -28,7 +28,9 @@ impl<B: Kernels> Network<B> {
         let convs: Vec<(String, TensorId, Vec<f32>)> = graph
             .nodes()
             .filter_map(|n| match &n.op {
-                Op::Conv(c) => Some((n.name.clone(), n.output, c.bias.to_vec())),
+                Op::Conv(c) if network.find(&format!("{}.gamma", n.name)).is_some() => {
+                    Some((n.name.clone(), n.output, c.bias.to_vec()))
+                }
                 _ => None,
             })
             .collect();

@@ -1,5 +1,6 @@
 //! What is trained: parameters, and statistics that follow the batches.
 
+use super::plan::last_layers;
 use crate::graph::{Graph, Op};
 use crate::train::backend::floats;
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -100,12 +101,13 @@ pub(super) fn parts<B: Backend>(graph: &Graph, norms: bool, device: &B::Device) 
         running: Vec::new(),
         layers: Vec::new(),
     };
-    for node in graph.nodes() {
+    let last = last_layers(graph);
+    for (i, node) in graph.nodes().enumerate() {
         let (name, dims, weight, bias, norm) = match &node.op {
             Op::Conv(c) => {
                 let weight: Vec<f32> = c.weight.iter().copied().collect();
                 let dims = c.weight.shape().to_vec();
-                (&c.weight_name, dims, weight, &c.bias, norms)
+                (&c.weight_name, dims, weight, &c.bias, norms && !last[i])
             }
             Op::Dense(d) => {
                 let weight: Vec<f32> = d.weight.iter().copied().collect();

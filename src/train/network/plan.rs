@@ -91,6 +91,31 @@ fn across(graph: &Graph, node: &Node) -> Option<&'static str> {
     }
 }
 
+/// Which nodes are layers whose results reach the outputs with no layer and no
+/// ReLU behind them: scores and boxes, which keep their bias and are not normalised.
+pub(super) fn last_layers(graph: &Graph) -> Vec<bool> {
+    let nodes: Vec<&Node> = graph.nodes().collect();
+    let mut wanted: BTreeSet<TensorId> = graph.outputs.iter().copied().collect();
+    let mut last = vec![false; nodes.len()];
+    // Nodes stand before those that read them.
+    for (i, node) in nodes.iter().enumerate().rev() {
+        if !wanted.contains(&node.output) {
+            continue;
+        }
+        match node.op {
+            Op::Conv(_) | Op::Dense(_) => last[i] = true,
+            Op::Reshape
+            | Op::Sigmoid
+            | Op::Softmax { .. }
+            | Op::Concat { .. }
+            | Op::Slice { .. }
+            | Op::Transpose { .. } => wanted.extend(node.inputs.iter().copied()),
+            _ => {}
+        }
+    }
+    last
+}
+
 /// The role of each node; values in `kept` must be seen as they are.
 pub(super) fn roles(
     graph: &Graph,

@@ -1,0 +1,1 @@
+//! Detectors that teach others.
