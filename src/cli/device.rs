@@ -1,5 +1,6 @@
 //! How good a network is: in floats, and on the simulated device.
 
+use super::metric::Metric;
 use super::network::{Runner, floats};
 use super::progress::Progress;
 use super::road::{Prepared, Pruned, Scales};
@@ -15,71 +16,6 @@ use crate::verify;
 use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
-
-/// What a network's outputs are worth, for images with labels `L`.
-pub trait Metric<L>: Sync {
-    /// What the outputs for one image say.
-    type Answer: Send;
-
-    /// What it measures: `accuracy`.
-    fn name(&self) -> &'static str;
-
-    /// Reads the outputs for one image, in the order of the network's.
-    ///
-    /// # Errors
-    /// Outputs that are not what they should be.
-    fn answer(&self, outputs: &[ArrayD<f32>]) -> Result<Self::Answer, CliError>;
-
-    /// From 0 to 1, one answer for each sample.
-    fn score(&self, answers: &[Self::Answer], samples: &[Sample<L>]) -> f64;
-}
-
-/// The share of images whose class is found: that of the largest output, the first of equals.
-#[derive(Debug, Clone, Copy)]
-pub struct Accuracy;
-
-impl Accuracy {
-    /// For a network and a set.
-    ///
-    /// # Errors
-    /// Several outputs, or fewer values than classes.
-    pub fn new(graph: &Graph, classes: usize) -> Result<Self, CliError> {
-        let error = |what: String| CliError::new("eval", format!("{}: {what}", graph.name));
-        let [output] = graph.outputs[..] else {
-            let n = graph.outputs.len();
-            return Err(error(format!("it has {n} outputs, a classifier has one")));
-        };
-        let dims = &graph.tensor(output).dims;
-        if dims.iter().product::<usize>() < classes {
-            let what = format!("its output {dims:?} is too small for {classes} classes");
-            return Err(error(what));
-        }
-        Ok(Self)
-    }
-}
-
-impl Metric<u16> for Accuracy {
-    type Answer = usize;
-
-    fn name(&self) -> &'static str {
-        "accuracy"
-    }
-
-    fn answer(&self, outputs: &[ArrayD<f32>]) -> Result<usize, CliError> {
-        let values = outputs.iter().flatten().enumerate();
-        let best = values.fold((0, f32::NEG_INFINITY), |best, (i, v)| match *v > best.1 {
-            true => (i, *v),
-            false => best,
-        });
-        Ok(best.0)
-    }
-
-    fn score(&self, answers: &[usize], samples: &[Sample<u16>]) -> f64 {
-        let pairs = answers.iter().zip(samples);
-        let right = pairs.filter(|(a, s)| **a == usize::from(s.label)).count();
-        right as f64 / samples.len().max(1) as f64
-    }
-}
 
 /// A score, and how long it took.
 #[derive(Debug, Clone, Copy)]

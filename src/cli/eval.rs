@@ -1,18 +1,23 @@
 //! `vta eval`: how good a network is on a data set.
 
-use super::data::open_set;
-use super::device::{Accuracy, Cycles, Evaluated, Metric, Score, calibration, evaluate, some};
+use super::data::open_sized;
+use super::device::{Cycles, Evaluated, Score, calibration, evaluate, some};
+use super::metric::{Accuracy, Metric};
 use super::model::{self, ZooArgs};
 use super::road::{self, Pruned, Scales};
 use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
-use crate::data::{Data, Dataset, Label, Sample, Split, shapes};
+use crate::data::{Boxes, Data, Dataset, Label, Sample, Split};
 use crate::graph::Graph;
 use crate::report::thousands;
 use crate::sparse::{self, Masks};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+
+/// Largest file with what a detector's outputs mean, in bytes.
+#[cfg(feature = "prune")]
+const MAX_DETECTOR: u64 = 16 << 20;
 
 /// Measure a network on a data set: in floats, and as a program of the simulated device
 #[derive(Debug, Args)]
@@ -60,17 +65,43 @@ struct Report<'a> {
 impl Eval {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        match open_set(&self.data, shapes::SEED)? {
+        let (graph, masks) = self.network()?;
+        // As in training: images come in frames of the network's size.
+        let size = match graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]) {
+            Some([_, _, h, w]) => Some([*h, *w]),
+            _ => None,
+        };
+        match open_sized(&self.data, size)? {
             Data::Classes(set) => {
-                let (graph, masks) = self.network()?;
                 let metric = Accuracy::new(&graph, set.classes.len())?;
                 self.measure(graph, masks, (&set, &metric))
             }
-            Data::Boxes(_) => {
-                let what = format_args!("{}: its images have boxes, not classes", self.data);
-                Err(CliError::new("eval", what))
-            }
+            Data::Boxes(set) => self.boxes(graph, masks, &set),
         }
+    }
+
+    #[cfg(not(feature = "prune"))]
+    fn boxes(&self, _: Graph, _: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+        let what = format_args!("{}: its images have boxes, not classes", set.name);
+        Err(CliError::new("eval", what).help("detectors need a build with the feature `prune`"))
+    }
+
+    #[cfg(feature = "prune")]
+    fn boxes(&self, graph: Graph, masks: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+        use super::metric::MeanAp;
+        use crate::train::detect::Detector;
+        let at = Path::new(&self.model);
+        let folder = match at.is_dir() {
+            true => at,
+            false => at.parent().unwrap_or(at),
+        };
+        let path = folder.join(Detector::FILE);
+        let bytes = input::read(&path, MAX_DETECTOR)
+            .map_err(|e| e.help("`vta train` writes it beside a detector's model.onnx"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let detector = Detector::from_json(&text, &graph)?;
+        let metric = MeanAp::new(detector, &set.classes)?;
+        self.measure(graph, masks, (set, &metric))
     }
 
     fn measure<L: Label, M: Metric<L>>(

@@ -30,6 +30,7 @@ mod info_network;
 mod input;
 mod inspect;
 mod layers;
+mod metric;
 mod model;
 mod network;
 mod number;
