@@ -20,7 +20,7 @@ pub struct Compare {
     #[arg(value_name = "MODEL|A")]
     a: String,
     /// The second program
-    #[arg(conflicts_with_all = ["masks", "density", "calib", "input", "verify"])]
+    #[arg(conflicts_with_all = ["masks", "density", "calib", "quantisation", "input", "verify"])]
     b: Option<PathBuf>,
     #[command(flatten)]
     masks: MaskArgs,

@@ -178,7 +178,6 @@ fn as_json<L: Label>(set: &Dataset<L>) -> Value {
 }
 
 /// What frames around images are filled with: 0 once they are floats.
-#[cfg(feature = "prune")]
 const FILL: u8 = 128;
 
 /// A set by name, with images of the size that is wanted.

@@ -16,9 +16,11 @@ mod cost;
 mod data;
 #[cfg(feature = "prune")]
 mod demo;
+mod device;
 mod diff;
 mod disasm;
 mod error;
+mod eval;
 mod execute;
 mod explain;
 mod export_image;
@@ -30,6 +32,7 @@ mod info_network;
 mod input;
 mod inspect;
 mod layers;
+mod metric;
 mod model;
 mod network;
 mod number;
@@ -91,6 +94,7 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    Eval(eval::Eval),
     #[cfg(feature = "prune")]
     Prune(prune::Prune),
     Zoo(zoo::Zoo),
@@ -207,6 +211,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        Command::Eval(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),

@@ -8,15 +8,9 @@ use crate::graph::{Graph, Op};
 use burn::tensor::{Tensor, TensorData, activation};
 use ndarray::Array4;
 
-/// How bytes of images become floats in training: `(v - 128) / 64`.
-///
-/// The grid of int8 with exponent -6 has exactly these values, so nothing is
-/// lost on the device; 0, with which convolutions pad, is the middle value.
+/// How bytes of images become floats in training: [`Normalise::middle`].
 pub fn normalise(channels: usize) -> Normalise {
-    Normalise {
-        mean: vec![128.0; channels],
-        scale: vec![1.0 / 64.0; channels],
-    }
+    Normalise::middle(channels)
 }
 
 /// Images as a tensor.

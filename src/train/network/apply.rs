@@ -80,16 +80,17 @@ pub(super) fn apply<K: Kernels>(
     }
 }
 
-/// A mean in which each value has the part `factor`, or a leaky ReLU of that slope.
+/// A mean in which each value has the part `factor`, or a leaky ReLU of that
+/// slope. The half step that makes results round comes before the slope then.
 pub(super) fn with_factor<K: Kernels>(
     op: &Op,
-    factor: f32,
+    (factor, half): (f32, f32),
     x: &Value<K>,
     dims: &[usize],
 ) -> Option<Value<K>> {
     match op {
         Op::LeakyRelu { .. } => {
-            let y = activation::leaky_relu(x.flat(), f64::from(factor));
+            let y = activation::leaky_relu(x.flat() + half, f64::from(factor)) - half;
             Some(Value::from(y).reshaped(dims))
         }
         // Sums first: they are exact where values are on a grid.

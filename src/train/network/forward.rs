@@ -205,7 +205,10 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
                 let operands: Vec<&Value<K>> = operands.iter().collect();
                 let exponents = self.network.exponents.as_ref();
                 let factor = exponents.and_then(|e| e.factors.get(&node.output));
-                let approximate = factor.and_then(|f| with_factor(op, *f, operands[0], dims));
+                let step = exponents.and_then(|e| e.tensors.get(&node.output));
+                let half = step.map_or(0.0, |e| (*e as f32 - 1.0).exp2());
+                let approximate =
+                    factor.and_then(|f| with_factor(op, (*f, half), operands[0], dims));
                 Ok(approximate.unwrap_or_else(|| apply(op, &operands, dims, &self.device)))
             }
         }
