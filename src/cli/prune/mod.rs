@@ -334,6 +334,7 @@ impl Prune {
             cycles: decision.cycles.as_ref(),
             cost: decision.allocation.cost,
             outcome,
+            trained: None,
         };
         sparse::apply(&mut work.graph, &decision.masks)?;
         let json = report.json();

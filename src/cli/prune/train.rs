@@ -1,7 +1,7 @@
 //! `vta prune --data`: training while blocks go.
 
 use super::job::{Done, End, Job, Place};
-use super::report::Report;
+use super::report::{Report, Trained};
 use super::work::Work;
 use super::{Prune, Unit, read_table};
 use crate::cli::data::open_sized;
@@ -16,7 +16,6 @@ use crate::host::Tensor;
 use crate::program::atomic::write_file;
 use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
 use crate::quant::{self, Calibration, QuantOptions};
-use crate::report::thousands;
 use crate::sparse;
 use crate::train::{Classify, Detect, Detector, Rule, Settings, Task, normalise};
 use crate::tune::{Calibrate, Lesson, Teaching};
@@ -356,18 +355,23 @@ impl Prune {
             summary: summary(job.layers, &views, &done.masks),
             cycles: None,
             cost: done.cost,
-            outcome: done.outcome,
+            outcome: done.outcome.clone(),
+            trained: Some(Trained {
+                data: self.training.data.clone().unwrap_or_default(),
+                metric: goal.metric.name(),
+                test: goal.set.test.len(),
+                float: scored.float,
+                device: scored.device,
+                before: dense.score,
+                cycles: scored.cycles,
+                limit: self.budget_cycles,
+                seconds: done.seconds,
+                images: done.images,
+                quantised: done.exponents.is_some(),
+            }),
         };
         let mut json = report.json();
-        json["metric"] = json!(goal.metric.name());
-        json["float"] = json!(scored.float);
-        json["device"] = json!(scored.device);
-        json["dense_float"] = json!(dense.score);
-        json["cycles"] = json!({
-            "dense": scored.cycles.dense, "sparse": scored.cycles.sparse,
-        });
-        json["seconds"] = json!(done.seconds);
-        json["images"] = json!(done.images);
+        json["method"] = json!(job.method);
         let put = |name: &str, bytes: &[u8]| {
             let path = self.out.join(name);
             write_file(&path, bytes).map_err(|e| CliError::file(&path, &e))
@@ -378,25 +382,7 @@ impl Prune {
             put("quantisation.json", e.to_json().as_bytes())?;
         }
         put("report.json", format!("{json:#}\n").as_bytes())?;
-        let Cycles { dense: all, sparse } = scored.cycles;
-        let percent = |part: f64| format!("{:.2} %", 100.0 * part);
-        let text = report.text()
-            + &format!(
-                "{}, {} test images: {} in floats, {} as int8 on the device; dense {} in floats\n\
-                 cycles: {} sparse, {} dense, {:.2} times fewer\n\
-                 trained for {:.0} s with {} images\n",
-                goal.metric.name(),
-                goal.set.test.len(),
-                percent(scored.float),
-                percent(scored.device),
-                percent(dense.score),
-                thousands(sparse),
-                thousands(all),
-                all as f64 / sparse.max(1) as f64,
-                done.seconds,
-                thousands(done.images),
-            );
-        Ok(Output::ok(text, json))
+        Ok(Output::ok(report.text(), json))
     }
 }
 
