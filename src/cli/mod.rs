@@ -34,6 +34,7 @@ mod number;
 mod profile;
 mod progress;
 mod reference;
+mod report;
 mod road;
 mod run;
 mod samples;
@@ -87,6 +88,7 @@ enum Command {
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
     Trace(timeline::Trace),
+    Report(report::ReportArgs),
     Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
@@ -197,6 +199,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
         Command::Trace(c) => c.run(paint),
+        Command::Report(c) => c.run(),
         Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),

@@ -6,6 +6,7 @@
 
 mod advice;
 mod json;
+mod page;
 mod replay;
 mod reuse;
 mod view;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use advice::{Advice, Bottleneck, advise, split};
 pub use json::{part_json, view_json};
+pub use page::{program_json, tile};
 pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
 pub use reuse::{Needs, needs};
 pub use view::{Roof, Row, View};

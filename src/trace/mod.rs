@@ -4,6 +4,7 @@ mod csv;
 pub mod perfetto;
 mod profile;
 mod ranges;
+mod window;
 
 pub use csv::Csv;
 pub use perfetto::Timeline;
@@ -11,3 +12,4 @@ pub use profile::{
     COMPUTE, Cause, Kind, KindUse, MODULES, OTHER, Part, Profile, Profiler, Traffic,
 };
 pub use ranges::{RangeUse, Ranges};
+pub use window::{Slice, TRACKS, Tiles, Window};
