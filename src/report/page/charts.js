@@ -111,7 +111,7 @@ function drawRoofline() {
   for (const v of decades(low, high)) { parts.push(S("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }), S("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, String(+v.toPrecision(1)))); }
   const ridge = 1 / peak.bus_bytes_per_cycle, foot = Math.max(lo, low * ridge);
   parts.push(S("path", { d: `M${x(foot)},${y(foot / ridge)} L${x(ridge)},${y(1)} L${x(hi)},${y(1)}`, fill: "none", stroke: "var(--floor)", "stroke-width": 1.6 }));
-  parts.push(S("text", { x: width - right, y: y(1) - 6, "text-anchor": "end" }, "one step a cycle"), S("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, "steps a byte"), S("text", { x: 12, y: (top + height - bottom) / 2, transform: `rotate(-90 12 ${(top + height - bottom) / 2})`, "text-anchor": "middle" }, "steps a cycle"));
+  parts.push(S("text", { x: x(ridge) - 10, y: y(1) - 4, "text-anchor": "end" }, "one step a cycle"), S("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, "steps a byte"), S("text", { x: 12, y: (top + height - bottom) / 2, transform: `rotate(-90 12 ${(top + height - bottom) / 2})`, "text-anchor": "middle" }, "steps a cycle"));
   if (PROGRAMS.length === 2) {
     for (const name of NAMES) {
       const [a, b] = PROGRAMS.map(p => points.find(q => q.p === p && q.l.name === name));

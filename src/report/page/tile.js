@@ -1,10 +1,10 @@
 const TILE_COLOURS = {
-  "gemm": "--gemm", "gemm reset": "--overhead", "alu imm": "--alu", "alu reg": "--alu", "load.uop": "--arbitration", "load.wgt": "--beats", "load.inp": "--token-load", "load.acc": "--token-store",
-  "store": "--token-compute", "empty": "--overhead", "finish": "--ink", "hands on": "--work", "beats": "--beats",
+  "gemm": "--gemm", "gemm reset": "--overhead", "alu imm": "--alu", "alu reg": "--alu", "load.uop": "--arbitration", "load.wgt": "--beats", "load.inp": "--token-load", "load.acc": "--instructions",
+  "store": "--token-store", "empty": "--overhead", "finish": "--ink", "hands on": "--work", "beats": "--beats",
   "token_load": "--token-load", "token_compute": "--token-compute", "token_store": "--token-store", "arbitration": "--arbitration", "latency": "--latency",
   "queue_load": "--queue", "queue_compute": "--queue", "queue_store": "--queue",
 };
-const READ_COLOURS = { "read fetch": "--work", "read uop": "--arbitration", "read inp": "--token-load", "read wgt": "--beats", "read acc": "--token-store", "write": "--token-compute" };
+const READ_COLOURS = { "read fetch": "--work", "read uop": "--arbitration", "read inp": "--token-load", "read wgt": "--beats", "read acc": "--instructions", "write": "--token-store" };
 const causeWords = Object.fromEntries(CAUSES.map(([key, words]) => [key, words]));
 const isWait = what => what in causeWords && what !== "beats";
 
@@ -44,6 +44,7 @@ function drawTile() {
         const words = s.insn === null ? `${name} ${causeWords[s.what] || s.what}` : `${name}: ${s.what}, instruction ${s.insn}`;
         const inside = wait && s.insn === null;
         const rect = S("rect", { x: x(s.from), y: inside ? y + 16 : y + 2, width: w, height: inside ? 5 : (track < 4 ? 13 : 16), fill: `var(${colour})`, tip: `${words}\n${int(s.from)} to ${int(s.to - 1)}: ${int(s.to - s.from)} cycles` });
+        if (inside && s.what.startsWith("token")) { rect.classList.add("token"); }
         rect.addEventListener("click", () => { $(".detail", section).textContent = `${words}: cycles ${int(s.from)} to ${int(s.to - 1)}, ${int(s.to - s.from)} of them`; });
         body.append(rect);
         if (s.insn !== null && w > 7 * s.what.length + 10) { body.append(S("text", { x: Math.max(x(s.from), left) + 4, y: y + 12, style: "fill:var(--card);font-size:10.5px;pointer-events:none" }, s.what)); }
