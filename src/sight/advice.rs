@@ -64,6 +64,12 @@ pub struct Advice {
     pub saves: u64,
 }
 
+/// A number of things.
+fn count(n: u64, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", thousands(n))
+}
+
 /// The cycles of compute by what they went to, the most first.
 pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
     let kind = |k: Kind| part.kinds[k as usize];
@@ -91,6 +97,9 @@ pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
 
 struct Adviser<'a> {
     row: &'a Row<'a>,
+    /// Where the loads are that it waits for: itself, or all of the program.
+    loads: &'a Row<'a>,
+    total: &'a Row<'a>,
     cfg: &'a HwConfig,
     cycles: u64,
     all: Vec<Advice>,
@@ -109,7 +118,7 @@ impl Adviser<'_> {
 
     /// Operands that are loaded more than once.
     fn reuse(&mut self, waits: u64) {
-        let needs = self.row.needs;
+        let needs = self.loads.needs;
         let beat = u64::from(self.cfg.beat_bytes());
         for (t, what, other) in [
             (MemoryType::Wgt, "weights", "inputs"),
@@ -134,11 +143,14 @@ impl Adviser<'_> {
 
     /// What load does while compute waits for it.
     fn load(&mut self, waits: u64) {
-        let of = |c: Cause| self.part().of(Unit::Load, c);
+        let source = self.loads;
+        let of = |c: Cause| source.part.of(Unit::Load, c);
+        // What comes after the last instruction is of no part.
+        let idle = self.total.part.of(Unit::Load, Cause::Idle);
         let (beats, latency) = (of(Cause::Beats), of(Cause::Latency));
         let (turns, tokens) = (of(Cause::Arbitration), of(Cause::TokenCompute));
         let fetch = of(Cause::Insn);
-        let loads = self.row.needs.loads;
+        let loads = source.needs.loads;
         self.reuse(waits);
         self.say(
             (beats / 2).min(waits),
@@ -151,12 +163,20 @@ impl Adviser<'_> {
             self.say(
                 latency.min(waits),
                 format!(
-                    "fewer and longer loads: {} of them wait {} cycles for a first beat",
-                    thousands(loads),
+                    "fewer and longer loads: {} waited {} cycles for a first beat",
+                    count(loads, "load"),
                     thousands(latency)
                 ),
             );
         }
+        self.say(
+            idle.min(waits),
+            format!(
+                "loads in pieces, so that compute begins with the first: it waits {} cycles, and load is idle for {} after its last one",
+                thousands(waits),
+                thousands(idle)
+            ),
+        );
         self.say(
             tokens.min(waits),
             format!(
@@ -188,17 +208,17 @@ impl Adviser<'_> {
         self.say(
             shake.min(waits),
             format!(
-                "longer rows in stores: {} bursts take {} cycles of handshake beside their beats",
-                thousands(bursts),
+                "longer rows in stores: {} took {} cycles of handshake beside their beats",
+                count(bursts, "burst"),
                 thousands(shake)
             ),
         );
         self.say(
             waits,
             format!(
-                "a second half of the accumulators: compute waits {} cycles for {} stores; it could fill one half while the other is stored",
+                "stores in pieces, each as soon as its outputs are there, while compute fills other accumulators: compute waits {} cycles for {}",
                 thousands(waits),
-                thousands(s.insns)
+                count(s.insns, "store")
             ),
         );
     }
@@ -237,12 +257,20 @@ impl Adviser<'_> {
     }
 }
 
-/// What most of the cycles went to, how many, and what would help, the most first.
-pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
+/// What most of the cycles of a part went to, how many, and what would help,
+/// the most first. `total` is the whole program.
+pub fn advise<'a>(
+    row: &'a Row<'a>,
+    total: &'a Row<'a>,
+    cfg: &'a HwConfig,
+) -> (Bottleneck, u64, Vec<Advice>) {
     let split = split(&row.part);
     let (first, most) = split.first().copied().unwrap_or((Bottleneck::Fetch, 0));
     let mut a = Adviser {
         row,
+        total,
+        // The loads of a part may stand before its symbol.
+        loads: if row.needs.loads > 0 { row } else { total },
         cfg,
         cycles: row.part.cycles(),
         all: Vec::new(),
@@ -286,8 +314,8 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
                 a.say(
                     cycles,
                     format!(
-                        "micro-ops that stay: {} loads of them stop compute, about {LEAD} cycles each before their beats; {} of {} bytes are loaded again",
-                        thousands(k.insns),
+                        "micro-ops that stay: {} of them stopped compute, about {LEAD} cycles each before their beats; {} of {} bytes are loaded again",
+                        count(k.insns, "load"),
                         thousands(loaded.saturating_sub(once)),
                         thousands(loaded)
                     ),
@@ -298,8 +326,8 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
                 a.say(
                     cycles,
                     format!(
-                        "operands of 8 bits added by a GEMM with the identity: {} loads of accumulators stop compute",
-                        thousands(k.insns)
+                        "operands of 8 bits added by a GEMM with the identity: {} of accumulators stopped compute",
+                        count(k.insns, "load")
                     ),
                 );
             }

@@ -87,7 +87,7 @@ pub fn program_json(name: &str, view: &View<'_>, tile: Value) -> Value {
     let config = &view.program.config;
     if let Some(layers) = json["layers"].as_array_mut() {
         for (json, row) in layers.iter_mut().zip(&view.rows) {
-            let (what, cycles, advice) = advise(row, config);
+            let (what, cycles, advice) = advise(row, &view.total, config);
             let name = |b| json!(b).as_str().unwrap_or_default().to_owned();
             let all = split(&row.part)
                 .into_iter()
