@@ -19,6 +19,8 @@ pub mod host;
 pub mod isa;
 pub mod mem;
 pub mod program;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod quant;
 pub mod report;
 pub mod sight;

@@ -67,6 +67,7 @@ mod layers {
         ("host", &[]),
         ("graph", &[]),
         ("sparse", &["config", "graph"]),
+        ("prune", &["graph", "sparse", "cost"]),
         ("program", &["config", "isa", "mem", "host"]),
         ("asm", &["config", "isa", "mem", "program"]),
         ("verify", &["config", "isa", "mem", "program"]),
@@ -91,7 +92,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
-                "data",
+                "data", "prune",
             ],
         ),
     ];

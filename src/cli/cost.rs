@@ -1,13 +1,14 @@
 //! `vta cost`: cycles of each layer at several densities.
 
-use super::model::{self, MaskArgs, ZooArgs};
+use super::model::{self, ZooArgs};
 use super::network::Runner;
 use super::progress::Progress;
-use super::road::{self, CalibArgs};
+use super::road::{CalibArgs, Pruned};
 use super::sim::Which;
 use super::{CliError, Output, number, samples};
 use crate::config::HwConfig;
 use crate::cost::{CostTable, LayerCost, Point};
+use crate::graph::Graph;
 use crate::program::atomic;
 use crate::report::Table;
 use crate::sparse::{self, MaskLayer};
@@ -44,41 +45,135 @@ pub struct Cost {
     threads: Option<u32>,
 }
 
+/// Densities that make a table where nobody says which.
+#[cfg(feature = "prune")]
+pub const DENSITIES: &[f64] = &[1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0625, 0.0];
+/// Seed of the choice of blocks where nobody says which.
+#[cfg(feature = "prune")]
+pub const SEED: u64 = 1;
+
 /// One network that was simulated.
 struct Simulated {
     density: f64,
     total: u64,
-    /// By layer of the program: its name, kept blocks, cycles.
+    /// By layer of the program that has a mask: its name, kept blocks of the
+    /// mask, cycles.
     layers: Vec<(String, u64, u64)>,
+}
+
+/// What is measured.
+pub struct Measure<'a> {
+    /// Name of the network.
+    pub name: String,
+    /// The network.
+    pub graph: &'a Graph,
+    /// What it is simulated on.
+    pub config: HwConfig,
+    /// Weights that stay dense, instead of those that do by default.
+    pub dense: Option<Vec<String>>,
+}
+
+impl Measure<'_> {
+    /// The layers that lose blocks.
+    fn layers(&self) -> Vec<MaskLayer> {
+        let mut layers = sparse::layers(self.graph);
+        if let Some(dense) = &self.dense {
+            for l in &mut layers {
+                l.keep_dense = match dense.contains(&l.weight_name) {
+                    true => "named",
+                    false => "",
+                };
+            }
+        }
+        layers.retain(|l| l.keep_dense.is_empty());
+        layers
+    }
+
+    /// The table, by simulating at densities.
+    ///
+    /// # Errors
+    /// A network that cannot be compiled or run.
+    #[cfg(feature = "prune")]
+    pub fn table(&self, densities: &[f64], seed: u64) -> Result<CostTable, CliError> {
+        Ok(self.of_runs(&self.runs(densities, seed)?))
+    }
+
+    fn runs(&self, densities: &[f64], seed: u64) -> Result<Vec<Simulated>, CliError> {
+        let progress = Progress::bar("simulate", densities.len());
+        let runs = densities.par_iter().map(|&d| {
+            let done = self.simulate(d, seed);
+            progress.done();
+            done
+        });
+        runs.collect()
+    }
+
+    fn simulate(&self, density: f64, seed: u64) -> Result<Simulated, CliError> {
+        let layers = self.layers();
+        let masks = sparse::random(density, seed, &layers)?;
+        let mut graph = self.graph.clone();
+        sparse::apply(&mut graph, &masks)?;
+        let network = Pruned::new(&self.name, graph, masks.clone(), "a density");
+        let inputs = network.inputs();
+        let prepared = network.quantise(&CalibArgs::default(), None)?;
+        let program = prepared.sparse(&self.config)?;
+        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
+        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
+        let uses = runner.layers(&run);
+        // Counted by the mask: the compiler may cut a dense layer into other blocks.
+        let one = |(l, u): (&crate::program::Layer, &super::layers::LayerUse)| {
+            let masked = layers.iter().find(|m| m.node == l.name)?;
+            let kept = masks.get(&masked.weight_name)?.count_kept();
+            Some((l.name.clone(), kept as u64, u.cycles))
+        };
+        Ok(Simulated {
+            density,
+            total: run.execution.cycles().unwrap_or(0),
+            layers: program.layers.iter().zip(&uses).filter_map(one).collect(),
+        })
+    }
+
+    fn of_runs(&self, runs: &[Simulated]) -> CostTable {
+        let of = |run: &Simulated, node: &str| run.layers.iter().find(|l| l.0 == node).cloned();
+        let layers = self.layers();
+        let costs = layers.iter().map(|l| {
+            let points = runs.iter().filter_map(|r| of(r, &l.node));
+            let blocks = l.mask_dims().iter().product::<usize>() as u64;
+            let points = points.map(|(_, kept, cycles)| Point(kept, cycles as f64));
+            LayerCost::new(&l.node, &l.weight_name, blocks, points.collect())
+        });
+        let costs: Vec<LayerCost> = costs.filter(|l| !l.points.is_empty()).collect();
+        let rest = runs.iter().map(|r| {
+            let masked = r
+                .layers
+                .iter()
+                .filter(|l| costs.iter().any(|c| c.name == l.0));
+            (r.total - masked.map(|l| l.2).sum::<u64>()) as f64
+        });
+        let fixed = rest.sum::<f64>() / runs.len().max(1) as f64;
+        CostTable::new(&self.name, &self.config.name, fixed, costs)
+    }
 }
 
 impl Cost {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let config = HwConfig::load(&self.config)?;
         let graph = model::load(&self.model, &self.zoo)?;
-        let layers: Vec<MaskLayer> = sparse::layers(&graph)
-            .into_iter()
-            .filter(|l| l.keep_dense.is_empty())
-            .collect();
+        let measure = Measure {
+            name: self.model.clone(),
+            graph: &graph,
+            config: HwConfig::load(&self.config)?,
+            dense: None,
+        };
         let mut densities = self.densities.clone();
         densities.push(self.check);
-        let progress = Progress::bar("simulate", densities.len());
-        let runs: Result<Vec<Simulated>, CliError> = densities
-            .par_iter()
-            .map(|&d| {
-                let done = self.simulate(d, &config);
-                progress.done();
-                done
-            })
-            .collect();
-        drop(progress);
-        let mut runs = runs?;
+        let mut runs = measure.runs(&densities, self.seed)?;
         let Some(check) = runs.pop() else {
             return Err(CliError::new("usage", "there are no densities"));
         };
-        let table = self.table(&layers, &runs, &config);
-        let kept: BTreeMap<String, u64> = layers
+        let table = measure.of_runs(&runs);
+        let kept: BTreeMap<String, u64> = measure
+            .layers()
             .iter()
             .filter_map(|l| {
                 let of = check.layers.iter().find(|c| c.0 == l.node)?;
@@ -108,52 +203,6 @@ impl Cost {
             },
         });
         Ok(Output::ok(text, json))
-    }
-
-    fn masks(&self, density: f64) -> MaskArgs {
-        MaskArgs {
-            masks: None,
-            density: Some(density),
-            seed: self.seed,
-        }
-    }
-
-    fn simulate(&self, density: f64, config: &HwConfig) -> Result<Simulated, CliError> {
-        let network = road::read(&self.model, &self.zoo, &self.masks(density))?;
-        let inputs = network.inputs();
-        let prepared = network.quantise(&CalibArgs::default(), None)?;
-        let program = prepared.sparse(config)?;
-        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
-        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
-        let uses = runner.layers(&run);
-        let layers = program.layers.iter().zip(&uses);
-        Ok(Simulated {
-            density,
-            total: run.execution.cycles().unwrap_or(0),
-            layers: layers
-                .map(|(l, u)| (l.name.clone(), l.kept, u.cycles))
-                .collect(),
-        })
-    }
-
-    fn table(&self, layers: &[MaskLayer], runs: &[Simulated], config: &HwConfig) -> CostTable {
-        let of = |run: &Simulated, node: &str| run.layers.iter().find(|l| l.0 == node).cloned();
-        let costs = layers.iter().map(|l| {
-            let points = runs.iter().filter_map(|r| of(r, &l.node));
-            let blocks = l.mask_dims().iter().product::<usize>() as u64;
-            let points = points.map(|(_, kept, cycles)| Point(kept, cycles as f64));
-            LayerCost::new(&l.node, &l.weight_name, blocks, points.collect())
-        });
-        let costs: Vec<LayerCost> = costs.filter(|l| !l.points.is_empty()).collect();
-        let rest = runs.iter().map(|r| {
-            let masked = r
-                .layers
-                .iter()
-                .filter(|l| costs.iter().any(|c| c.name == l.0));
-            (r.total - masked.map(|l| l.2).sum::<u64>()) as f64
-        });
-        let fixed = rest.sum::<f64>() / runs.len().max(1) as f64;
-        CostTable::new(&self.model, &config.name, fixed, costs)
     }
 
     fn text(&self, table: &CostTable, runs: &[Simulated]) -> String {

@@ -125,6 +125,24 @@ impl From<MaskError> for CliError {
     }
 }
 
+#[cfg(feature = "prune")]
+impl From<crate::prune::PruneError> for CliError {
+    fn from(e: crate::prune::PruneError) -> Self {
+        let help = e.help();
+        Self {
+            help,
+            ..Self::new("prune", e)
+        }
+    }
+}
+
+#[cfg(feature = "prune")]
+impl From<crate::prune::RateError> for CliError {
+    fn from(e: crate::prune::RateError) -> Self {
+        crate::prune::PruneError::from(e).into()
+    }
+}
+
 impl From<DataError> for CliError {
     fn from(e: DataError) -> Self {
         let not_found = e.not_found();

@@ -33,6 +33,12 @@ mod network;
 mod number;
 mod profile;
 mod progress;
+#[cfg(feature = "prune")]
+mod prune;
+#[cfg(feature = "prune")]
+mod prune_report;
+#[cfg(feature = "prune")]
+mod prune_work;
 mod reference;
 mod report;
 mod road;
@@ -82,6 +88,8 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    #[cfg(feature = "prune")]
+    Prune(prune::Prune),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     Run(run::Run),
@@ -193,6 +201,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        #[cfg(feature = "prune")]
+        Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         Command::Run(c) => c.run(paint),

@@ -72,6 +72,20 @@ pub fn read(model: &str, zoo: &ZooArgs, mask_args: &MaskArgs) -> Result<Pruned, 
 }
 
 impl Pruned {
+    /// A network that has lost its blocks already, and its masks; `masks_are`
+    /// says in words where these are from.
+    pub fn new(name: &str, graph: Graph, mut masks: Masks, masks_are: &str) -> Self {
+        // A mask that keeps all says nothing.
+        masks.retain(|_, m| m.count_kept() < m.blocks());
+        Self {
+            name: name.into(),
+            zoo_seed: None,
+            masks_are: masks_are.into(),
+            masks,
+            graph,
+        }
+    }
+
     /// The network's inputs.
     pub fn inputs(&self) -> Vec<InputShape> {
         model::input_shapes(&self.graph)

@@ -48,8 +48,8 @@ pub struct InputArgs {
     /// Random samples instead, from this seed
     #[arg(long, value_name = "SEED", value_parser = number::long)]
     pub random: Option<u64>,
-    /// At most this many samples [default: all of a file, one random]
-    #[arg(long, value_name = "N", value_parser = number::count)]
+    /// At most this many samples, on all cores [default: all of a file, one random]
+    #[arg(long, visible_alias = "batch", value_name = "N", value_parser = number::count)]
     pub limit: Option<u32>,
 }
 

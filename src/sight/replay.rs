@@ -63,7 +63,10 @@ impl Sink for Ends {
 
     fn event(&mut self, cycle: u64, event: Event) {
         match event {
-            Event::InsnStart { unit, insn } if unit == Unit::Store => self.store = Some(insn),
+            Event::InsnStart {
+                unit: Unit::Store,
+                insn,
+            } => self.store = Some(insn),
             Event::InsnEnd { unit, insn, .. } => {
                 if unit == Unit::Store {
                     self.store = None;

@@ -5,6 +5,9 @@
 //! (`quiet`), and the clock jumps over them. Values come from [`crate::fsim`]:
 //! an instruction's data change when it ends.
 //!
+//! Where no listener wants every cycle, `leap` does the same from event to
+//! event instead, by counts.
+//!
 //! Every rule is listed in `docs/timing.md` with its source and its test.
 
 mod compute;

@@ -1,0 +1,91 @@
+//! A network while it is pruned.
+
+use super::network::Runner;
+use super::road::{CalibArgs, Pruned};
+use super::sim::Which;
+use super::{CliError, samples};
+use crate::config::HwConfig;
+use crate::graph::Graph;
+use crate::prune::{Allocation, Profile, PruneError, PruneLayer, weight};
+use crate::sparse::{self, Masks};
+use std::collections::BTreeMap;
+
+/// Cycles of the pruned network: by the table, and by the simulator.
+pub struct Cycles {
+    /// The budget.
+    pub budget: u64,
+    /// What the table says of each layer, by weight.
+    pub predicted: BTreeMap<String, f64>,
+    /// What the table says of the network.
+    pub total: f64,
+    /// What the simulator counts for each layer, by weight.
+    pub simulated: BTreeMap<String, u64>,
+    /// What the simulator counts for the network.
+    pub simulated_total: u64,
+    /// Predicted and simulated cycles of each round.
+    pub rounds: Vec<(f64, u64)>,
+}
+
+/// A network and its layers, while it is pruned.
+pub struct Work {
+    pub graph: Graph,
+    pub layers: Vec<PruneLayer>,
+    pub weights: Vec<Vec<f32>>,
+    pub profiles: Vec<Profile>,
+}
+
+impl Work {
+    pub fn new(graph: Graph, layers: Vec<PruneLayer>) -> Result<Self, PruneError> {
+        let of = |l: &PruneLayer| weight(&graph, &l.weight_name).unwrap_or_default();
+        let weights: Vec<Vec<f32>> = layers.iter().map(of).collect();
+        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        Ok(Self {
+            profiles: Profile::all(&layers, &views)?,
+            graph,
+            layers,
+            weights,
+        })
+    }
+
+    /// The strongest units of each layer, as many as were allocated.
+    pub fn masks(&self, allocation: &Allocation) -> Masks {
+        let each = self.layers.iter().zip(&self.weights).zip(&allocation.kept);
+        each.filter(|((l, _), _)| l.prunable())
+            .map(|((l, w), k)| (l.weight_name.clone(), l.blocks.mask(&l.blocks.top(w, *k))))
+            .collect()
+    }
+
+    /// Kept blocks by weight, as a cost table counts them.
+    pub fn kept(&self, allocation: &Allocation) -> BTreeMap<String, u64> {
+        let each = self.layers.iter().zip(&allocation.kept);
+        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
+            .collect()
+    }
+
+    /// Cycles of layers, by weight, and of all of the netself.
+    pub fn simulate(
+        &self,
+        model: &str,
+        masks: &Masks,
+        config: &HwConfig,
+    ) -> Result<(BTreeMap<String, u64>, u64), CliError> {
+        let mut graph = self.graph.clone();
+        sparse::apply(&mut graph, masks)?;
+        let pruned = Pruned::new(model, graph, masks.clone(), "pruned");
+        let inputs = pruned.inputs();
+        let prepared = pruned.quantise(&CalibArgs::default(), None)?;
+        let program = prepared.sparse(config)?;
+        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
+        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
+        let mut cycles = BTreeMap::new();
+        // Of a weight that layers share, the cycles of all of them.
+        let with_weights = sparse::layers(&self.graph);
+        let named = program.layers.iter().zip(runner.layers(&run));
+        for (layer, used) in named {
+            if let Some(l) = with_weights.iter().find(|l| l.node == layer.name) {
+                *cycles.entry(l.weight_name.clone()).or_default() += used.cycles;
+            }
+        }
+        Ok((cycles, run.execution.cycles().unwrap_or(0)))
+    }
+}

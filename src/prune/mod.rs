@@ -1,0 +1,40 @@
+//! Which weight blocks go, when, and how the rest is pulled there: the method
+//! as mathematics on slices, without a training framework and without
+//! instructions. It meets the hardware in a table of cycles only.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `layer` | what can be pruned in a network |
+//! | `blocks` | energies of blocks, the projection onto `k` blocks |
+//! | `rates` | how many blocks each layer keeps under a budget |
+//! | `admm` | the state of the alternating directions of one layer |
+//! | `method` | recipes, switches, lengths |
+//! | `plan` | what happens at which step of training |
+//! | `pruner` | all of it together, as a training loop calls it |
+//! | `permute` | orders of channels that gather energy in few blocks |
+//! | `summary` | what is kept, as numbers |
+//!
+//! `docs/pruning.md` has the formulas in words.
+
+mod admm;
+mod blocks;
+mod error;
+mod layer;
+mod method;
+pub mod permute;
+mod plan;
+mod pruner;
+mod rates;
+mod summary;
+
+pub use admm::Admm;
+pub use blocks::{Blocks, Ranking};
+pub use error::PruneError;
+pub use layer::{Dense, PruneLayer, layers, weight};
+pub use method::{Method, Recipe, Settings};
+pub use plan::{Phase, Plan, Step};
+pub use pruner::{Change, Pruner};
+pub use rates::{
+    Allocation, Budget, Costs, Path, Profile, Profiles, RateError, Rates, Smoothing, read_rates,
+};
+pub use summary::{LayerSummary, Summary, summary};

@@ -1,0 +1,212 @@
+//! The method as a training loop calls it.
+
+use super::rates::{Allocation, Budget, Costs, Path, Profile, Rates, Smoothing, check};
+use super::{Admm, Plan, PruneError, PruneLayer};
+use crate::sparse::Masks;
+use serde::{Deserialize, Serialize};
+
+/// Part of the mean of energies that stays at an update of the rates.
+const SMOOTHING: f64 = 0.5;
+
+/// Layers, plan and state. Everything that a checkpoint must hold is in it.
+///
+/// ```text
+/// for step in 0..plan.steps():
+///     let todo = plan.step(step)
+///     change = pruner.before(step, weights)          if change.zeros: copy weights back
+///     loss with W * pruner.factors(i, todo.eta), plus pruner.penalty(i, W_i)
+///     gradient of W_i += pruner.add_gradient(i, W_i)
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pruner {
+    layers: Vec<PruneLayer>,
+    plan: Plan,
+    costs: Costs,
+    weighed: Costs,
+    rates: Rates,
+    budget: Budget,
+    floor: f64,
+    smoothing: Smoothing,
+    allocation: Allocation,
+    states: Vec<Admm>,
+}
+
+/// What [`Pruner::before`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// Masks are new.
+    pub masks: bool,
+    /// Weights have become zero: they, and the optimiser's memory of them, are to be read back.
+    pub zeros: bool,
+}
+
+impl Pruner {
+    /// Starts with all blocks.
+    ///
+    /// # Errors
+    /// Weights that are not the layers', a budget that cannot be met with the
+    /// weights as they are, a table of another network.
+    pub fn new(
+        layers: Vec<PruneLayer>,
+        plan: Plan,
+        costs: Costs,
+        rates: Rates,
+        budget: Budget,
+        floor: f64,
+        weights: &[&[f32]],
+    ) -> Result<Self, PruneError> {
+        check(&layers, weights)?;
+        let profiles = Profile::all(&layers, weights)?;
+        let path = Path::new(&layers, &profiles, &costs, &rates, floor)?;
+        path.allocate(&budget, 1.0)?;
+        let states = layers.iter().zip(weights);
+        Ok(Self {
+            states: states.map(|(l, w)| Admm::new(l.blocks, w)).collect(),
+            allocation: Allocation {
+                kept: layers.iter().map(|l| l.blocks.units()).collect(),
+                cost: path.dense_cost(),
+            },
+            smoothing: Smoothing::new(SMOOTHING),
+            layers,
+            plan,
+            weighed: costs.clone(),
+            costs,
+            rates,
+            budget,
+            floor,
+        })
+    }
+
+    /// Does what the plan has before a step: rates, masks, `Z`, `U`, `rho`. At
+    /// the step that freezes, sets what is dropped to zero in `weights`.
+    ///
+    /// # Errors
+    /// Weights that are not the layers' or not finite.
+    pub fn before(&mut self, step: u64, weights: &mut [Vec<f32>]) -> Result<Change, PruneError> {
+        let todo = self.plan.step(step);
+        if todo.update_masks {
+            let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+            check(&self.layers, &views)?;
+            if todo.update_rates {
+                self.allocate(todo.tau, &views)?;
+            }
+        }
+        for (i, state) in self.states.iter_mut().enumerate() {
+            if !self.layers[i].prunable() {
+                continue;
+            }
+            if todo.reset_duals {
+                state.reset_duals();
+            }
+            if todo.rho as f32 != state.rho() {
+                state.set_rho(todo.rho as f32);
+            }
+            if todo.update_masks {
+                state.update(&weights[i], self.allocation.kept[i]);
+            }
+            if todo.freeze {
+                state.blocks().project(&mut weights[i], state.kept());
+                state.reset_duals();
+            }
+        }
+        Ok(Change {
+            masks: todo.update_masks,
+            zeros: todo.freeze,
+        })
+    }
+
+    fn allocate(&mut self, tau: f64, weights: &[&[f32]]) -> Result<(), PruneError> {
+        let profiles = Profile::all(&self.layers, weights)?;
+        let profiles = self.smoothing.update(profiles);
+        let path = Path::ordered(
+            &self.layers,
+            &profiles,
+            &self.weighed,
+            &self.costs,
+            &self.rates,
+            self.floor,
+        )?;
+        self.allocation = path.allocate(&self.budget, tau)?;
+        Ok(())
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The layers, those that stay dense too.
+    pub fn layers(&self) -> &[PruneLayer] {
+        &self.layers
+    }
+
+    /// Units that each layer is to keep at this time, and what the network then costs.
+    pub fn allocation(&self) -> &Allocation {
+        &self.allocation
+    }
+
+    /// What the budget counts.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
+    }
+
+    /// Another table of cycles, after the network was simulated; rates follow
+    /// at the next update.
+    pub fn set_costs(&mut self, costs: Costs) {
+        self.weighed = costs.clone();
+        self.costs = costs;
+    }
+
+    /// Blocks are weighed against these costs instead of those that the budget
+    /// counts: see [`Path::ordered`].
+    ///
+    /// # Errors
+    /// A table of another network.
+    pub fn weigh_by(&mut self, weighed: Costs, weights: &[&[f32]]) -> Result<(), PruneError> {
+        let profiles = Profile::all(&self.layers, weights)?;
+        Path::new(&self.layers, &profiles, &weighed, &self.rates, self.floor)?;
+        self.weighed = weighed;
+        Ok(())
+    }
+
+    /// The state of a layer.
+    pub fn state(&self, layer: usize) -> &Admm {
+        &self.states[layer]
+    }
+
+    /// `rho / 2 |W - Z + U|^2` of a layer.
+    pub fn penalty(&self, layer: usize, w: &[f32]) -> f64 {
+        self.states[layer].penalty(w)
+    }
+
+    /// Adds its gradient.
+    pub fn add_gradient(&self, layer: usize, w: &[f32], gradient: &mut [f32]) {
+        self.states[layer].add_gradient(w, gradient);
+    }
+
+    /// What each weight of a layer is multiplied with in the forward pass.
+    pub fn factors(&self, layer: usize, eta: f64) -> Vec<f32> {
+        self.states[layer].factors(eta as f32)
+    }
+
+    /// Part of the blocks of prunable layers that masks drop.
+    pub fn sparsity(&self) -> f64 {
+        let (mut kept, mut all) = (0, 0);
+        for (l, s) in self.layers.iter().zip(&self.states) {
+            if l.prunable() {
+                kept += s.count_kept() * l.blocks.mask_blocks();
+                all += l.blocks.units() * l.blocks.mask_blocks();
+            }
+        }
+        1.0 - kept as f64 / all.max(1) as f64
+    }
+
+    /// The masks of the layers whose blocks may go.
+    pub fn masks(&self) -> Masks {
+        let layers = self.layers.iter().zip(&self.states);
+        let prunable = layers.filter(|(l, _)| l.prunable());
+        prunable
+            .map(|(l, s)| (l.weight_name.clone(), l.blocks.mask(s.kept())))
+            .collect()
+    }
+}

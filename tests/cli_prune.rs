@@ -1,0 +1,265 @@
+//! `vta prune` as a command.
+#![cfg(feature = "prune")]
+
+mod support;
+
+use serde_json::Value;
+use support::command::{Ran, folder, vta};
+
+fn ok(dir: &std::path::Path, args: &[&str]) -> Ran {
+    let ran = vta(dir, args);
+    assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+    ran
+}
+
+/// What the report says is what `compare` finds in the files.
+#[test]
+fn files_hold_what_the_report_says() {
+    let dir = folder();
+    let d = dir.path();
+    let more: [&[&str]; 6] = [
+        &["--rate", "0.6"],
+        &["--rate", "0.6", "--uniform", "--permute"],
+        &["--budget-macs", "0.5"],
+        // Most layers are one unit then.
+        &["--budget-macs", "0.9", "--whole-kernel"],
+        &["--rate", "0.5", "--weigh-by", "macs"],
+        &["--rate", "0.3", "--keep-dense", "stage3.0.conv1,fc"],
+    ];
+    for (i, more) in more.into_iter().enumerate() {
+        let out = format!("out{i}");
+        let args = [
+            &["prune", "resnet8", "--one-shot", "-o", &out, "--json"],
+            more,
+        ]
+        .concat();
+        let json = ok(d, &args).json();
+        let text = std::fs::read_to_string(d.join(&out).join("report.json")).unwrap();
+        let report: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(report["summary"], json["summary"]);
+        let (model, masks) = (
+            format!("{out}/model.onnx"),
+            format!("{out}/masks.safetensors"),
+        );
+        let with = ok(d, &["compare", &model, "--masks", &masks, "--json"]).json();
+        // Zeros in the model say the same as the masks.
+        let zeros = ok(d, &["compare", &model, "--json"]).json();
+        assert_eq!(with["outputs_equal"], true);
+        assert_eq!(with["sparse"]["cycles"], zeros["sparse"]["cycles"]);
+        let compared = with["layers"].as_array().unwrap();
+        for l in json["summary"]["layers"].as_array().unwrap() {
+            // The compiler cuts the three channels of the first convolution in its own way.
+            if l["node"] == "conv1" {
+                continue;
+            }
+            let found = compared.iter().find(|c| c["name"] == l["node"]).unwrap();
+            for key in ["kept", "blocks", "macs", "kept_macs"] {
+                assert_eq!(found[key], l[key], "{more:?} {} {key}", l["node"]);
+            }
+        }
+        let s = &json["summary"];
+        let number = |key: &str| s[key].as_f64().unwrap();
+        match more {
+            ["--budget-macs", part, ..] => {
+                let part: f64 = part.parse().unwrap();
+                assert!(number("kept_macs") <= part * number("macs"));
+                assert!(number("kept_macs") < number("macs"));
+            }
+            [_, rate, ..] => {
+                let rate: f64 = rate.parse().unwrap();
+                let over = number("block_sparsity") - rate;
+                assert!((0.0..0.012).contains(&over), "{more:?} {over}");
+            }
+            _ => unreachable!("every case says how far"),
+        }
+    }
+}
+
+/// Simulated cycles are below the budget, and are those that `compare` finds.
+#[test]
+fn a_budget_of_cycles_is_met_by_the_simulator() {
+    let dir = folder();
+    let d = dir.path();
+    ok(
+        d,
+        &["cost", "resnet8", "--config", "small", "-o", "cost.json"],
+    );
+    let dense = ok(d, &["compare", "resnet8", "--config", "small", "--json"]).json();
+    let budget = dense["dense"]["cycles"].as_u64().unwrap() * 7 / 10;
+    let n = budget.to_string();
+    let args = [
+        "prune",
+        "resnet8",
+        "--one-shot",
+        "--budget-cycles",
+        &n,
+        "--cost",
+        "cost.json",
+        "-o",
+        "p",
+        "--json",
+    ];
+    let cycles = ok(d, &args).json()["cycles"].clone();
+    assert_eq!(cycles["met"], true);
+    let compared = ok(
+        d,
+        &[
+            "compare",
+            "p/model.onnx",
+            "--masks",
+            "p/masks.safetensors",
+            "--config",
+            "small",
+            "--json",
+        ],
+    )
+    .json();
+    assert_eq!(compared["sparse"]["cycles"], cycles["simulated"]);
+    let simulated = cycles["simulated"].as_u64().unwrap();
+    assert!(
+        simulated <= budget && simulated > budget * 9 / 10,
+        "{simulated} of {budget}"
+    );
+    // Uniform rates under the same budget; the table is made on the way.
+    let args = [
+        "prune",
+        "resnet8",
+        "--one-shot",
+        "--budget-cycles",
+        &n,
+        "--config",
+        "small",
+        "--uniform",
+        "-o",
+        "u",
+        "--json",
+    ];
+    assert_eq!(ok(d, &args).json()["cycles"]["met"], true);
+    // What a dense layer becomes in the compiler does not disturb the table.
+    let args = [
+        "prune",
+        "lenet5",
+        "--one-shot",
+        "--budget-cycles",
+        "20000",
+        "-o",
+        "l",
+        "--json",
+    ];
+    let ran = ok(d, &args).json();
+    assert!(ran["cycles"]["simulated"].as_u64().is_some());
+}
+
+#[test]
+fn rates_come_from_a_file() {
+    let dir = folder();
+    let d = dir.path();
+    std::fs::write(
+        d.join("rates.json"),
+        r#"{ "stage3.0.conv2": 0.75, "stage1.0.conv1.weight": 0.4 }"#,
+    )
+    .unwrap();
+    let args = [
+        "prune",
+        "resnet8",
+        "--one-shot",
+        "--rates",
+        "rates.json",
+        "-o",
+        "p",
+        "--json",
+    ];
+    let json = ok(d, &args).json();
+    let kept: Vec<(u64, u64)> = json["summary"]["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (l["kept"].as_u64().unwrap(), l["blocks"].as_u64().unwrap()))
+        .filter(|(k, b)| k < b)
+        .collect();
+    assert_eq!(kept, [(5, 9), (9, 36)]);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_leaves_nothing() {
+    let dir = folder();
+    let d = dir.path();
+    std::fs::write(d.join("rates.json"), r#"{ "conv9": 0.75 }"#).unwrap();
+    std::fs::write(d.join("other.json"), "{}").unwrap();
+    ok(
+        d,
+        &["cost", "lenet5", "--densities", "1,0", "-o", "lenet.json"],
+    );
+    for (more, words) in [
+        (&[][..], "required"),
+        (&["--rate", "1.5"], "1.5"),
+        (&["--rate", "0.99"], "cannot be met"),
+        (
+            &["--rate", "0.5", "--budget-macs", "0.5"],
+            "cannot be used with",
+        ),
+        (
+            &["--budget-cycles", "10", "--cost", "lenet.json"],
+            "has no cycles of weight",
+        ),
+        (
+            &["--budget-cycles", "10", "--cost", "other.json"],
+            "other.json: ",
+        ),
+        (
+            &["--rates", "rates.json"],
+            "rates.json: rate of conv9: the network has no such layer",
+        ),
+        (&["--rates", "none.json"], "none.json"),
+        (
+            &["--rate", "0.5", "--keep-dense", "x"],
+            "x: the network has no such layer",
+        ),
+    ] {
+        let args = [&["prune", "resnet8", "--one-shot", "-o", "p"], more].concat();
+        let ran = vta(d, &args);
+        assert_eq!(ran.code, 2, "{more:?}");
+        assert!(ran.err.contains(words), "{more:?}: {}", ran.err);
+        assert!(!d.join("p").exists(), "{more:?}");
+    }
+    let ran = vta(
+        d,
+        &[
+            "prune",
+            "resnet8",
+            "--one-shot",
+            "--rate",
+            "0.5",
+            "-o",
+            "golden",
+        ],
+    );
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("golden"), "{}", ran.err);
+}
+
+/// The same seeds give the same files.
+#[test]
+fn results_are_the_same_each_time() {
+    let dir = folder();
+    let d = dir.path();
+    for out in ["a", "b"] {
+        ok(
+            d,
+            &[
+                "prune",
+                "resnet8",
+                "--one-shot",
+                "--rate",
+                "0.6",
+                "--permute",
+                "-o",
+                out,
+            ],
+        );
+    }
+    for name in ["model.onnx", "masks.safetensors", "report.json"] {
+        let read = |out: &str| std::fs::read(d.join(out).join(name)).unwrap();
+        assert_eq!(read("a"), read("b"), "{name}");
+    }
+}

@@ -1,0 +1,167 @@
+//! Whole runs without a network: weights that drift, masks that follow.
+
+use vta::graph::zoo;
+use vta::prune::{
+    Budget, Costs, Dense, Method, Plan, PruneError, Pruner, Ranking, Rates, Recipe, Settings,
+    layers, weight,
+};
+
+fn start(method: Method, rates: Rates, costs: Costs, budget: Budget) -> (Pruner, Vec<Vec<f32>>) {
+    let graph = zoo::build("resnet8", 3).unwrap();
+    let layers = layers(&graph, &Dense::Ends, false, Ranking::MeanSquare).unwrap();
+    let weights: Vec<Vec<f32>> = layers
+        .iter()
+        .map(|l| weight(&graph, &l.weight_name).unwrap())
+        .collect();
+    let plan = Plan::new(method, Settings::default(), 5, 16).unwrap();
+    let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+    let pruner = Pruner::new(layers, plan, costs, rates, budget, 0.1, &views).unwrap();
+    (pruner, weights)
+}
+
+/// A step of something like training: weights follow the penalty, and drift.
+fn drift(pruner: &Pruner, step: u64, weights: &mut [Vec<f32>]) {
+    let todo = pruner.plan().step(step);
+    for (i, w) in weights.iter_mut().enumerate() {
+        let mut gradient = vec![0.0; w.len()];
+        pruner.add_gradient(i, w, &mut gradient);
+        let factors = pruner.factors(i, todo.eta);
+        for (j, w) in w.iter_mut().enumerate() {
+            let noise = ((j as u64 * 2_654_435_761 + step * 97) % 1000) as f32 / 1000.0 - 0.5;
+            // What is masked has no gradient of the task.
+            *w -= gradient[j] + 0.002 * noise * factors[j];
+        }
+    }
+}
+
+fn run(pruner: &mut Pruner, weights: &mut [Vec<f32>], steps: std::ops::Range<u64>) {
+    for step in steps {
+        pruner.before(step, weights).unwrap();
+        drift(pruner, step, weights);
+    }
+}
+
+#[test]
+fn every_recipe_ends_at_its_budget_with_zeros_where_masks_say() {
+    for recipe in [Recipe::OneShot, Recipe::TwoStage, Recipe::OneStage] {
+        for rates in [Rates::Lamp, Rates::Uniform] {
+            let budget = Budget::Part(0.4);
+            let (mut pruner, mut weights) =
+                start(Method::plain(recipe), rates, Costs::Blocks, budget);
+            let steps = pruner.plan().steps();
+            run(&mut pruner, &mut weights, 0..steps);
+            let all: usize = pruner
+                .layers()
+                .iter()
+                .filter(|l| l.prunable())
+                .map(|l| l.blocks.units())
+                .sum();
+            let masks = pruner.masks();
+            let kept: usize = masks.values().map(|m| m.count_kept()).sum();
+            assert_eq!(kept, (0.4 * all as f64) as usize, "{recipe:?}");
+            assert!((pruner.sparsity() - (1.0 - kept as f64 / all as f64)).abs() < 1e-12);
+            for (l, w) in pruner.layers().iter().zip(&weights) {
+                let energies = l.blocks.energies(w);
+                let mask = masks.get(&l.weight_name);
+                for (unit, e) in energies.iter().enumerate() {
+                    let is_kept = mask.is_none_or(|m| m.kept[unit]);
+                    assert_eq!(*e > 0.0, is_kept, "{recipe:?} {} {unit}", l.node);
+                }
+            }
+        }
+    }
+}
+
+/// A run that is stopped, written down, read and gone on with is the run that was not stopped.
+#[test]
+fn a_run_that_is_resumed_is_the_same_to_the_bit() {
+    for stop in [13u64, 37, 50] {
+        let method = Method::full();
+        let (mut whole, mut w) = start(method, Rates::Lamp, Costs::Macs, Budget::Part(0.5));
+        let mut first = w.clone();
+        let steps = whole.plan().steps();
+        run(&mut whole, &mut w, 0..steps);
+        let (mut part, _) = start(method, Rates::Lamp, Costs::Macs, Budget::Part(0.5));
+        run(&mut part, &mut first, 0..stop);
+        let text = serde_json::to_string(&part).unwrap();
+        let mut again: Pruner = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, part);
+        run(&mut again, &mut first, stop..steps);
+        assert_eq!(again, whole);
+        let bits =
+            |w: &[Vec<f32>]| -> Vec<u32> { w.iter().flatten().map(|x| x.to_bits()).collect() };
+        assert_eq!(bits(&first), bits(&w));
+    }
+}
+
+/// Between updates nobody needs the weights.
+#[test]
+fn weights_are_needed_at_updates_only() {
+    let (mut pruner, mut weights) =
+        start(Method::full(), Rates::Lamp, Costs::Macs, Budget::Part(0.5));
+    for step in 0..pruner.plan().steps() {
+        let todo = pruner.plan().step(step);
+        let change = match todo.update_masks {
+            true => pruner.before(step, &mut weights).unwrap(),
+            false => pruner.before(step, &mut []).unwrap(),
+        };
+        assert_eq!(
+            (change.masks, change.zeros),
+            (todo.update_masks, todo.freeze)
+        );
+    }
+}
+
+#[test]
+fn weights_that_diverge_and_others_are_refused() {
+    let (mut pruner, mut weights) = start(
+        Method::plain(Recipe::OneShot),
+        Rates::Lamp,
+        Costs::Macs,
+        Budget::Part(0.5),
+    );
+    weights[2][7] = f32::NAN;
+    let e = pruner.before(0, &mut weights).unwrap_err();
+    assert!(
+        e.to_string()
+            .contains("stage1.0.conv2: weight 7 is NaN: training has diverged"),
+        "{e}"
+    );
+    let e = pruner.before(0, &mut weights[..3]).unwrap_err();
+    assert!(matches!(e, PruneError::Layers { .. }), "{e}");
+    weights[2].pop();
+    let e = pruner.before(0, &mut weights).unwrap_err();
+    assert!(matches!(e, PruneError::Weights { .. }), "{e}");
+}
+
+#[test]
+fn layers_stay_dense_by_name() {
+    let graph = zoo::build("resnet8", 1).unwrap();
+    let of = |dense: &Dense| layers(&graph, dense, false, Ranking::MeanSquare);
+    let dense = |d: &Dense| -> Vec<String> {
+        let all = of(d).unwrap().into_iter();
+        all.filter(|l| !l.prunable()).map(|l| l.node).collect()
+    };
+    assert_eq!(dense(&Dense::Ends), ["conv1", "fc"]);
+    assert_eq!(
+        dense(&Dense::Named(vec!["stage2.0.conv1.weight".into()])),
+        ["stage2.0.conv1"]
+    );
+    assert_eq!(dense(&Dense::Named(Vec::new())), [""; 0]);
+    let e = of(&Dense::Named(vec!["conv9".into()])).unwrap_err();
+    assert!(
+        e.to_string()
+            .contains("conv9: the network has no such layer"),
+        "{e}"
+    );
+    let mobile = zoo::build("mobilenetv1-0.25", 1).unwrap();
+    let all = layers(
+        &mobile,
+        &Dense::Named(Vec::new()),
+        false,
+        Ranking::MeanSquare,
+    )
+    .unwrap();
+    let depthwise = all.iter().filter(|l| l.keep_dense == "depthwise").count();
+    assert_eq!(depthwise, 13);
+}
