@@ -9,6 +9,8 @@ mod admm;
 mod blocks;
 #[path = "prune/export.rs"]
 mod export;
+#[path = "support/models.rs"]
+mod models;
 #[path = "prune/permute.rs"]
 mod permute;
 #[path = "prune/plan.rs"]

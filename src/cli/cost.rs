@@ -11,7 +11,7 @@ use crate::cost::{CostTable, LayerCost, Point};
 use crate::graph::Graph;
 use crate::program::atomic;
 use crate::report::Table;
-use crate::sparse::{self, MaskLayer};
+use crate::sparse::{self, MaskLayer, Masks};
 use clap::Args;
 use rayon::prelude::*;
 use serde_json::json;
@@ -111,25 +111,18 @@ impl Measure<'_> {
     fn simulate(&self, density: f64, seed: u64) -> Result<Simulated, CliError> {
         let layers = self.layers();
         let masks = sparse::random(density, seed, &layers)?;
-        let mut graph = self.graph.clone();
-        sparse::apply(&mut graph, &masks)?;
-        let network = Pruned::new(&self.name, graph, masks.clone(), "a density");
-        let inputs = network.inputs();
-        let prepared = network.quantise(&CalibArgs::default(), None)?;
-        let program = prepared.sparse(&self.config)?;
-        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
-        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
-        let uses = runner.layers(&run);
+        let graph = self.graph.clone();
+        let cycles = simulate(&self.name, graph, &masks, &self.config)?;
         // Counted by the mask: the compiler may cut a dense layer into other blocks.
-        let one = |(l, u): (&crate::program::Layer, &super::layers::LayerUse)| {
-            let masked = layers.iter().find(|m| m.node == l.name)?;
+        let one = |(node, cycles): (String, u64)| {
+            let masked = layers.iter().find(|m| m.node == node)?;
             let kept = masks.get(&masked.weight_name)?.count_kept();
-            Some((l.name.clone(), kept as u64, u.cycles))
+            Some((node, kept as u64, cycles))
         };
         Ok(Simulated {
             density,
-            total: run.execution.cycles().unwrap_or(0),
-            layers: program.layers.iter().zip(&uses).filter_map(one).collect(),
+            total: cycles.total,
+            layers: cycles.layers.into_iter().filter_map(one).collect(),
         })
     }
 
@@ -153,6 +146,40 @@ impl Measure<'_> {
         let fixed = rest.sum::<f64>() / runs.len().max(1) as f64;
         CostTable::new(&self.name, &self.config.name, fixed, costs)
     }
+}
+
+/// Cycles of a network.
+pub struct NetworkCycles {
+    /// By layer of the program: its name, which is the node's.
+    pub layers: Vec<(String, u64)>,
+    /// Of all launches.
+    pub total: u64,
+}
+
+/// Drops what masks drop, compiles what is left and simulates it. Cycles do not
+/// depend on data: scales are chosen by noise, and the sample is a random one.
+///
+/// # Errors
+/// A network that cannot be compiled or run.
+pub fn simulate(
+    name: &str,
+    mut graph: Graph,
+    masks: &Masks,
+    config: &HwConfig,
+) -> Result<NetworkCycles, CliError> {
+    sparse::apply(&mut graph, masks)?;
+    let network = Pruned::new(name, graph, masks.clone(), "chosen");
+    let inputs = network.inputs();
+    let program = network
+        .quantise(&CalibArgs::default(), None)?
+        .sparse(config)?;
+    let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
+    let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
+    let layers = program.layers.iter().zip(runner.layers(&run));
+    Ok(NetworkCycles {
+        layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
+        total: run.execution.cycles().unwrap_or(0),
+    })
 }
 
 impl Cost {

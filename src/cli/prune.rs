@@ -119,7 +119,7 @@ impl Prune {
                 .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
         }
         let (rates, budget) = self.rule(&layers)?;
-        let costs = self.costs(&graph)?;
+        let costs = self.costs(&graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
         let mut outcome = None;
         if self.permute {
@@ -165,7 +165,7 @@ impl Prune {
     }
 
     /// What is counted; cycles are simulated first if no table is given.
-    fn costs(&self, graph: &Graph) -> Result<Costs, CliError> {
+    fn costs(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<Costs, CliError> {
         if self.budget_cycles.is_none() {
             return Ok(match self.budget_macs {
                 Some(_) => Costs::Macs,
@@ -178,24 +178,17 @@ impl Prune {
             return Ok(Costs::Cycles(table));
         }
         let name = self.config.as_deref();
+        let dense = || {
+            let dense = layers.iter().filter(|l| !l.prunable());
+            dense.map(|l| l.weight_name.clone()).collect()
+        };
         let measure = Measure {
             name: self.model.clone(),
             graph,
             config: road::config(name)?,
-            dense: self.dense_names(graph)?,
+            dense: self.keep_dense.is_some().then(dense),
         };
         Ok(Costs::Cycles(measure.table(cost::DENSITIES, cost::SEED)?))
-    }
-
-    /// Weights that stay dense.
-    fn dense_names(&self, graph: &Graph) -> Result<Option<Vec<String>>, CliError> {
-        let Some(names) = &self.keep_dense else {
-            return Ok(None);
-        };
-        let dense = Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect());
-        let all = layers(graph, &dense, false, Ranking::MeanSquare)?;
-        let dense = all.into_iter().filter(|l| !l.prunable());
-        Ok(Some(dense.map(|l| l.weight_name).collect()))
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {

@@ -1,9 +1,6 @@
 //! A network while it is pruned.
 
-use super::network::Runner;
-use super::road::{CalibArgs, Pruned};
-use super::sim::Which;
-use super::{CliError, samples};
+use super::{CliError, cost};
 use crate::config::HwConfig;
 use crate::graph::Graph;
 use crate::prune::{Allocation, Profile, PruneError, PruneLayer, weight};
@@ -62,30 +59,22 @@ impl Work {
             .collect()
     }
 
-    /// Cycles of layers, by weight, and of all of the netself.
+    /// Cycles of layers, by weight, and of all of the network.
     pub fn simulate(
         &self,
         model: &str,
         masks: &Masks,
         config: &HwConfig,
     ) -> Result<(BTreeMap<String, u64>, u64), CliError> {
-        let mut graph = self.graph.clone();
-        sparse::apply(&mut graph, masks)?;
-        let pruned = Pruned::new(model, graph, masks.clone(), "pruned");
-        let inputs = pruned.inputs();
-        let prepared = pruned.quantise(&CalibArgs::default(), None)?;
-        let program = prepared.sparse(config)?;
-        let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
-        let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
+        let simulated = cost::simulate(model, self.graph.clone(), masks, config)?;
         let mut cycles = BTreeMap::new();
         // Of a weight that layers share, the cycles of all of them.
         let with_weights = sparse::layers(&self.graph);
-        let named = program.layers.iter().zip(runner.layers(&run));
-        for (layer, used) in named {
-            if let Some(l) = with_weights.iter().find(|l| l.node == layer.name) {
-                *cycles.entry(l.weight_name.clone()).or_default() += used.cycles;
+        for (node, used) in simulated.layers {
+            if let Some(l) = with_weights.iter().find(|l| l.node == node) {
+                *cycles.entry(l.weight_name.clone()).or_default() += used;
             }
         }
-        Ok((cycles, run.execution.cycles().unwrap_or(0)))
+        Ok((cycles, simulated.total))
     }
 }

@@ -58,16 +58,11 @@ pub struct Pruned {
 /// A model or masks that cannot be used.
 pub fn read(model: &str, zoo: &ZooArgs, mask_args: &MaskArgs) -> Result<Pruned, CliError> {
     let mut graph = model::load(model, zoo)?;
-    let mut masks = mask_args.load(&graph)?.unwrap_or_default();
+    let masks = mask_args.load(&graph)?.unwrap_or_default();
     sparse::apply(&mut graph, &masks)?;
-    // A mask that keeps all says nothing.
-    masks.retain(|_, m| m.count_kept() < m.blocks());
     Ok(Pruned {
-        name: model.into(),
         zoo_seed: model::is_zoo(model).then_some(zoo.zoo_seed),
-        masks_are: mask_args.describe(),
-        masks,
-        graph,
+        ..Pruned::new(model, graph, masks, &mask_args.describe())
     })
 }
 

@@ -63,9 +63,8 @@ pub fn layers(
         let Some(node) = graph.nodes().find(|n| n.name == layer.node) else {
             continue;
         };
-        let depthwise = layer.keep_dense == "depthwise" || is_depthwise(node);
         let keep = match dense {
-            _ if depthwise => "depthwise",
+            _ if layer.depthwise => "depthwise",
             Dense::Ends => layer.keep_dense,
             Dense::Named(names) => {
                 let named = |n: &String| *n == layer.node || *n == layer.weight_name;
@@ -99,10 +98,6 @@ pub fn layers(
         }
     }
     Ok(all)
-}
-
-fn is_depthwise(node: &Node) -> bool {
-    matches!(&node.op, Op::Conv(c) if c.groups > 1 && c.weight.dim().1 == 1)
 }
 
 /// How often a node multiplies each of its weights.

@@ -73,20 +73,12 @@ mod tests {
     fn bytes_that_are_loaded_twice_count_once() {
         let load = |dram_base, y_size| {
             Insn::Load(Load {
-                pop_prev_dep: false,
-                pop_next_dep: false,
-                push_prev_dep: false,
-                push_next_dep: false,
                 memory_type: MemoryType::Inp,
-                sram_base: 0,
                 dram_base,
                 y_size,
                 x_size: 4,
                 x_stride: 2,
-                y_pad_0: 0,
-                y_pad_1: 0,
-                x_pad_0: 0,
-                x_pad_1: 0,
+                ..Load::from_bits(0).expect("the opcode alone is a LOAD")
             })
         };
         let mut image = vec![0; 64];

@@ -15,6 +15,8 @@ pub struct MaskLayer {
     pub weight: [usize; 4],
     /// Whether it is a dense layer: its mask may have two dimensions.
     pub dense_layer: bool,
+    /// Whether it is a depthwise convolution.
+    pub depthwise: bool,
     /// Why it stays dense unless a mask file names it; empty if it does not.
     pub keep_dense: &'static str,
 }
@@ -50,6 +52,7 @@ pub fn layers(graph: &Graph) -> Vec<MaskLayer> {
             weight_name: weight_name.clone(),
             weight,
             dense_layer,
+            depthwise,
             keep_dense: if depthwise { "depthwise" } else { "" },
         });
     }

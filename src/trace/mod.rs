@@ -1,6 +1,7 @@
 //! Events of a run, written down or summed up.
 
 mod csv;
+mod fetched;
 pub mod perfetto;
 mod profile;
 mod ranges;

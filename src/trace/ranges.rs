@@ -1,11 +1,10 @@
 //! What happens for ranges of instructions: when compute is done with each,
 //! and its bytes on the bus.
 
+use super::fetched::fetched;
 use crate::isa::Unit;
 use crate::tsim::{Client, Event, Sink};
 
-/// Bytes of an instruction.
-const INSN_BYTES: u64 = 16;
 const NONE: u32 = u32::MAX;
 
 /// What happened for one range.
@@ -76,21 +75,13 @@ impl Ranges {
     }
 
     fn read(&mut self, client: Client, addr: u32, bytes: u64) {
-        let unit = match client {
-            Client::Inp | Client::Wgt => Unit::Load,
-            Client::Uop | Client::Acc => Unit::Compute,
-            Client::Fetch => {
-                let from = u64::from(addr.saturating_sub(self.insn_addr));
-                let (mut byte, end) = (from, from + bytes);
-                while byte < end {
-                    let next = ((byte / INSN_BYTES + 1) * INSN_BYTES).min(end);
-                    self.range(byte / INSN_BYTES).bytes_read += next - byte;
-                    byte = next;
-                }
-                return;
-            }
-        };
-        self.at(unit).bytes_read += bytes;
+        if let Some(unit) = client.unit() {
+            self.at(unit).bytes_read += bytes;
+            return;
+        }
+        for (insn, bytes) in fetched(self.insn_addr, addr, bytes) {
+            self.range(insn).bytes_read += bytes;
+        }
     }
 }
 

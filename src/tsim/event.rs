@@ -36,6 +36,16 @@ pub enum Module {
     Unit(Unit),
 }
 
+impl Module {
+    /// Its place in tables: fetch, load, compute, store.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Fetch => 0,
+            Self::Unit(u) => 1 + u as usize,
+        }
+    }
+}
+
 /// What happens in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

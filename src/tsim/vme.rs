@@ -4,6 +4,7 @@
 //! Writes: one client on a path of its own.
 
 use super::dram::{ReadBeat, ReadCmd};
+use crate::isa::Unit;
 
 /// A read client, in order of priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,15 @@ impl Client {
             Self::Inp => "inp",
             Self::Wgt => "wgt",
             Self::Acc => "acc",
+        }
+    }
+
+    /// The unit whose instructions read by it; none: fetch.
+    pub const fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Fetch => None,
+            Self::Uop | Self::Acc => Some(Unit::Compute),
+            Self::Inp | Self::Wgt => Some(Unit::Load),
         }
     }
 }

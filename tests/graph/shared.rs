@@ -1,16 +1,7 @@
 //! Real models, where they are at hand.
 
-use std::{fs, path::Path};
-use vta::graph::{Graph, Op, onnx};
-
-fn load(name: &str) -> Option<Graph> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
-    if !path.exists() {
-        return None;
-    }
-    let bytes = fs::read(path.join(name)).expect("the model can be read");
-    Some(onnx::import(&bytes, name).unwrap_or_else(|e| panic!("{e}")))
-}
+use crate::models::model;
+use vta::graph::{Graph, Op};
 
 /// How many nodes of each kind there are, most important ones only.
 fn counts<const N: usize>(g: &Graph, names: [&str; N]) -> [usize; N] {
@@ -23,7 +14,7 @@ fn outputs(g: &Graph) -> Vec<&[usize]> {
 
 #[test]
 fn resnet8() {
-    let Some(g) = load("resnet8_cifar10.onnx") else {
+    let Some(g) = model("resnet8_cifar10") else {
         return;
     };
     assert_eq!(g.tensor(g.inputs[0]).dims, [1, 32, 32, 3]);
@@ -43,7 +34,7 @@ fn resnet8() {
 
 #[test]
 fn keyword_spotting() {
-    let Some(g) = load("dscnn_kws.onnx") else {
+    let Some(g) = model("dscnn_kws") else {
         return;
     };
     assert_eq!(g.tensor(g.inputs[0]).dims, [1, 49, 10, 1]);
@@ -64,7 +55,7 @@ fn keyword_spotting() {
 
 #[test]
 fn autoencoder() {
-    let Some(g) = load("autoencoder_toycar.onnx") else {
+    let Some(g) = model("autoencoder_toycar") else {
         return;
     };
     assert_eq!(outputs(&g), [[1, 640]]);
@@ -83,7 +74,7 @@ fn autoencoder() {
 
 #[test]
 fn face_detection() {
-    let Some(g) = load("ultraface_rfb_320.onnx") else {
+    let Some(g) = model("ultraface_rfb_320") else {
         return;
     };
     assert_eq!(outputs(&g), [[1, 4420, 2], [1, 4420, 4]]);
@@ -101,7 +92,7 @@ fn face_detection() {
 
 #[test]
 fn digits() {
-    let Some(g) = load("mnist.onnx") else {
+    let Some(g) = model("mnist") else {
         return;
     };
     assert_eq!(outputs(&g), [[1, 10]]);

@@ -1,30 +1,12 @@
 //! Trained networks, where `../shared` has them.
 
+use crate::models::{MODELS, model, shared};
 use crate::zoo::distance;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
-use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
-use vta::graph::{Graph, onnx};
 use vta::host::Tensor;
 use vta::quant::{Calibration, QuantOptions, float, quantise, reference::Reference};
-
-/// A file of `../shared`; none where there is no such folder.
-fn shared(path: &str) -> Option<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    if !folder.exists() {
-        return None;
-    }
-    let path = folder.join(path);
-    let bytes = fs::read(&path);
-    Some(bytes.unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-}
-
-fn model(name: &str) -> Option<Graph> {
-    let bytes = shared(&format!("models/{name}.onnx"))?;
-    Some(onnx::import(&bytes, name).unwrap_or_else(|e| panic!("{name}: {e}")))
-}
 
 /// The first `n` images of CIFAR-10, rows of pixels of three values, and their labels.
 fn cifar(part: &str, n: usize) -> Option<(Vec<Vec<Tensor>>, Vec<usize>)> {
@@ -48,13 +30,7 @@ fn class(outputs: &[Tensor]) -> usize {
 
 #[test]
 fn every_model_becomes_an_integer_network() {
-    for name in [
-        "resnet8_cifar10",
-        "dscnn_kws",
-        "autoencoder_toycar",
-        "ultraface_rfb_320",
-        "mnist",
-    ] {
+    for name in MODELS {
         let Some(graph) = model(name) else { return };
         let calibration = Calibration::noise(&graph, 1, 1).expect(name);
         let net = quantise(&graph, &calibration, &QuantOptions::default()).expect(name);

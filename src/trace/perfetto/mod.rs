@@ -11,7 +11,7 @@ pub mod proto;
 mod writer;
 
 use self::writer::Writer;
-use super::profile::{Cause, Kind, slot};
+use super::profile::{Cause, Kind};
 use crate::isa::{Insn, Unit};
 use crate::tsim::{Client, Event, Module, Sink, UnitState};
 use std::collections::VecDeque;
@@ -302,9 +302,9 @@ impl<W: Write> Sink for Timeline<W> {
 
     fn event(&mut self, cycle: u64, event: Event) {
         match event {
-            Event::State { module, state } => self.state(slot(module), cycle, state),
+            Event::State { module, state } => self.state(module.index(), cycle, state),
             Event::InsnStart { unit, insn } => {
-                let slot = slot(Module::Unit(unit));
+                let slot = Module::Unit(unit).index();
                 // Arrows begin before they end, in the file too.
                 for other in 1..4 {
                     let over = |e: &(u64, Vec<(u64, Unit)>)| e.0 < cycle;
@@ -315,7 +315,7 @@ impl<W: Write> Sink for Timeline<W> {
                 self.units[slot].starts = Some((cycle, insn, Vec::new()));
             }
             Event::InsnEnd { unit, insn, .. } => {
-                let slot = slot(Module::Unit(unit));
+                let slot = Module::Unit(unit).index();
                 self.flush(slot, None);
                 self.units[slot].ends = Some((cycle, Vec::new()));
                 self.depth(unit, cycle + 1, -1);

@@ -1,7 +1,7 @@
 //! Names for where cycles and instructions go.
 
 use crate::isa::{Insn, MemoryType, Unit};
-use crate::tsim::{Module, UnitState};
+use crate::tsim::UnitState;
 
 /// Why a cycle of a unit passed. Every cycle of a run has exactly one for each unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -191,13 +191,5 @@ impl Kind {
             Insn::Alu(_) => Self::AluReg,
             Insn::Finish(_) => Self::Finish,
         }
-    }
-}
-
-/// Index of a module in tables: fetch, load, compute, store.
-pub(in crate::trace) const fn slot(module: Module) -> usize {
-    match module {
-        Module::Fetch => 0,
-        Module::Unit(u) => 1 + u as usize,
     }
 }

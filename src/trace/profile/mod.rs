@@ -7,9 +7,9 @@
 
 mod cause;
 
-pub(super) use cause::slot;
 pub use cause::{Cause, Kind};
 
+use super::fetched::fetched;
 use crate::isa::{Insn, Unit};
 use crate::tsim::{Client, Event, Module, Sink, UnitState};
 
@@ -19,8 +19,6 @@ pub const MODULES: [&str; 4] = ["fetch", "load", "compute", "store"];
 pub const COMPUTE: usize = 2;
 /// Name of what belongs to no symbol.
 pub const OTHER: &str = "other";
-/// Bytes of an instruction.
-const INSN_BYTES: u64 = 16;
 
 /// Bursts and beats on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -302,25 +300,19 @@ impl Profiler {
     }
 
     fn read(&mut self, client: Client, addr: u32, bytes: u64) {
-        let insn = match client {
-            Client::Inp | Client::Wgt => self.runs[Unit::Load as usize].into(),
-            Client::Uop | Client::Acc => self.runs[Unit::Compute as usize].into(),
-            Client::Fetch => u64::from(addr.saturating_sub(self.insn_addr)) / INSN_BYTES,
-        };
-        let part = self.part(insn);
-        self.parts[part].reads[client as usize].bursts += 1;
-        if client != Client::Fetch {
-            self.parts[part].reads[client as usize].bytes += bytes;
+        let Some(unit) = client.unit() else {
+            for (n, (insn, bytes)) in fetched(self.insn_addr, addr, bytes).enumerate() {
+                let part = self.part(insn);
+                let reads = &mut self.parts[part].reads[client as usize];
+                reads.bursts += u64::from(n == 0);
+                reads.bytes += bytes;
+            }
             return;
-        }
-        let mut byte = u64::from(addr.saturating_sub(self.insn_addr));
-        let end = byte + bytes;
-        while byte < end {
-            let next = ((byte / INSN_BYTES + 1) * INSN_BYTES).min(end);
-            let part = self.part(byte / INSN_BYTES);
-            self.parts[part].reads[0].bytes += next - byte;
-            byte = next;
-        }
+        };
+        let part = self.part(self.runs[unit as usize].into());
+        let reads = &mut self.parts[part].reads[client as usize];
+        reads.bursts += 1;
+        reads.bytes += bytes;
     }
 }
 
@@ -330,7 +322,7 @@ impl Sink for Profiler {
     fn event(&mut self, cycle: u64, event: Event) {
         match event {
             Event::State { module, state } => {
-                let slot = slot(module);
+                let slot = module.index();
                 self.count(slot, cycle);
                 self.at[slot].state = state;
             }
@@ -338,7 +330,7 @@ impl Sink for Profiler {
             Event::InsnEnd {
                 unit, insn, start, ..
             } => {
-                let slot = slot(Module::Unit(unit));
+                let slot = Module::Unit(unit).index();
                 self.count(slot, cycle + 1);
                 self.at[slot].next += 1;
                 self.end(insn, cycle - start + 1);

@@ -135,8 +135,8 @@ impl Fetch {
     }
 
     /// Hands on what can be: `push` is told each instruction with its cycle and
-    /// the one in which it came, and says whether its queue has room then. Returns the cycle in which one has
-    /// found no room, with the instruction.
+    /// the one in which it came, and says whether its queue has room then.
+    /// Returns the cycle in which one has found no room, with the instruction.
     pub fn hand_on(
         &mut self,
         bus: &mut Bus,

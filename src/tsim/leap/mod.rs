@@ -498,8 +498,7 @@ impl<S: Sink> Leap<'_, S> {
             _ => {}
         }
         // Units that run, and fetch, may still ask for what came before.
-        let runs = |u: &UnitQueue| matches!(u.phase, Phase::Runs | Phase::Asserts(_));
-        let oldest = self.units.iter().filter(|u| runs(u)).map(|u| u.started);
+        let oldest = self.units.iter().filter(|u| u.runs()).map(|u| u.started);
         let oldest = oldest.min().unwrap_or(cycle);
         self.tell.forget(oldest.min(self.fetch.reads().1));
     }
@@ -555,9 +554,8 @@ impl<S: Sink> Leap<'_, S> {
     fn tell_last(&mut self, cycle: u64) {
         for u in 0..3 {
             let unit = &self.units[u];
-            let runs = matches!(unit.phase, Phase::Runs | Phase::Asserts(_));
             match unit.head() {
-                Some((insn, _)) if runs => self.tell_run(u, insn, cycle),
+                Some((insn, _)) if unit.runs() => self.tell_run(u, insn, cycle),
                 _ => self.tell_idle(u, cycle + 1),
             }
         }
@@ -574,8 +572,7 @@ impl<S: Sink> Leap<'_, S> {
         }
         for u in 0..3 {
             let unit = &self.units[u];
-            let runs = matches!(unit.phase, Phase::Runs | Phase::Asserts(_));
-            if !runs || unit.started > cycle {
+            if !unit.runs() || unit.started > cycle {
                 continue;
             }
             self.stats.units[u].token_cycles += unit.waited;

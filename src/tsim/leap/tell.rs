@@ -50,13 +50,6 @@ pub struct Tell {
     pub last_beat: [Option<u64>; 2],
 }
 
-const fn slot(module: Module) -> usize {
-    match module {
-        Module::Fetch => 0,
-        Module::Unit(u) => 1 + u as usize,
-    }
-}
-
 impl Tell {
     /// Tells what has happened up to and with a cycle.
     pub fn flush<S: Sink>(&mut self, cycle: u64, sink: &mut S) {
@@ -107,7 +100,7 @@ impl Tell {
     /// A unit is in a state from a cycle on.
     pub fn state<S: Sink>(&mut self, unit: Unit, cycle: u64, state: UnitState, sink: &mut S) {
         let module = Module::Unit(unit);
-        let known = &mut self.states[slot(module)];
+        let known = &mut self.states[module.index()];
         if *known != Some(state) {
             *known = Some(state);
             sink.event(cycle, Event::State { module, state });
@@ -163,12 +156,9 @@ impl Tell {
 
     /// States of a load of `client` that started in `start`, up to and with `to`.
     pub fn load<S: Sink>(&mut self, client: Client, start: u64, to: u64, sink: &mut S) {
-        let unit = match client {
-            Client::Inp | Client::Wgt => Unit::Load,
-            _ => Unit::Compute,
-        };
+        let Some(unit) = client.unit() else { return };
         let module = Module::Unit(unit);
-        let mut known = self.states[slot(module)];
+        let mut known = self.states[module.index()];
         let last = self.last_beat[unit as usize];
         self.memory(client, (start + 1, to), last, |cycle, state| {
             if known != Some(state) {
@@ -176,7 +166,7 @@ impl Tell {
                 sink.event(cycle, Event::State { module, state });
             }
         });
-        self.states[slot(module)] = known;
+        self.states[module.index()] = known;
     }
 
     /// States and bursts of a store that started in `start`, up to and with `to`.

@@ -54,6 +54,11 @@ impl UnitQueue {
             .map(|(i, at)| (*i, (*at).max(self.free)))
     }
 
+    /// Whether its head is under way.
+    pub const fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Runs | Phase::Asserts(_))
+    }
+
     /// The first cycle after the last end.
     pub const fn free(&self) -> u64 {
         self.free

@@ -36,10 +36,9 @@ impl Part {
     }
 
     pub(super) const fn of_client(c: Client) -> Self {
-        match c {
-            Client::Fetch => Self::Fetch,
-            Client::Uop | Client::Acc => Self::Compute,
-            Client::Inp | Client::Wgt => Self::Load,
+        match c.unit() {
+            None => Self::Fetch,
+            Some(u) => Self::of_unit(u),
         }
     }
 }
