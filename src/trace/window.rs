@@ -1,6 +1,6 @@
 //! What happens in some cycles of a run, slice by slice.
 
-use super::profile::{Cause, Kind, slot};
+use super::profile::{Cause, Kind};
 use crate::isa::{Insn, Unit};
 use crate::tsim::{Client, Event, Module, Sink, UnitState};
 
@@ -96,7 +96,7 @@ impl Sink for Window {
     fn event(&mut self, cycle: u64, event: Event) {
         match event {
             Event::State { module, state } => {
-                let slot = slot(module);
+                let slot = module.index();
                 self.state_ends(slot, cycle);
                 self.states[slot] = (state, cycle);
             }
@@ -105,7 +105,7 @@ impl Sink for Window {
             } => {
                 let kind = self.kinds.get(insn as usize).copied().flatten();
                 let what = kind.map_or("unknown", Kind::name);
-                let track = slot(Module::Unit(unit));
+                let track = Module::Unit(unit).index();
                 self.add(track, (start, cycle + 1), what, Some(insn));
             }
             Event::ReadEnd { client, first, .. } => {
