@@ -1,5 +1,6 @@
-//! The page in a real browser: no error, the numbers of `--json`, pictures of
-//! its main views in `target/report-screenshots`.
+//! The page in a real browser: no error, the numbers of `--json`, its table and
+//! its timeline in use, no label over another, nothing wider than a phone, and
+//! pictures of its main views in `target/report-screenshots`.
 //!
 //! Chromium is looked for under its usual names, or named by `VTA_CHROMIUM`.
 //! Without it the test says that it was skipped, unless `CI` or
@@ -11,6 +12,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 use support::command::vta;
 
 fn chromium() -> Option<PathBuf> {
@@ -39,6 +41,7 @@ fn browse(chromium: &Path, page: &Path, args: &[&str]) -> (String, String) {
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
+            "--allow-file-access-from-files",
         ])
         .args([
             "--enable-logging=stderr",
@@ -94,7 +97,9 @@ fn tested(chromium: &Path, dir: &Path, name: &str, args: &[&str], most_bytes: u6
     let bytes = std::fs::metadata(&page).expect("the page is there").len();
     assert!(bytes < most_bytes, "{name}: {bytes} bytes");
 
+    let begun = Instant::now();
     let (dom, log) = browse(chromium, &page, &["--dump-dom", "--window-size=1200,900"]);
+    let whole = begun.elapsed().as_millis();
     assert!(!log.contains("CONSOLE"), "{name}: {log}");
     let body = &dom[dom.find("<body").expect("a body")..];
     let body_tag = &body[..body.find('>').expect("it ends")];
@@ -103,7 +108,7 @@ fn tested(chromium: &Path, dir: &Path, name: &str, args: &[&str], most_bytes: u6
         .expect("all is drawn")
         .parse()
         .expect("a number");
-    println!("{name}: {bytes} bytes, drawn after {ready} ms");
+    println!("{name}: {bytes} bytes, drawn after {ready} ms; the browser ran for {whole} ms");
     assert!(ready < 2000, "{name}: drawn after {ready} ms");
 
     // The object inside equals `--json`, but for the file's name.
@@ -160,27 +165,125 @@ fn tested(chromium: &Path, dir: &Path, name: &str, args: &[&str], most_bytes: u6
     }
     assert!(body.contains("$ vta report "), "the command that made it");
 
+    let least = expected["programs"][0]["layers"]
+        .as_array()
+        .map_or(0, Vec::len);
+    used_on_a_phone(chromium, dir, name, least > 3);
+    pictures(chromium, dir, name);
+}
+
+/// A page that shows `name` in a frame as wide as a phone, at a view, and runs
+/// `steps` with its window `w` and document `d`.
+fn in_a_phone(dir: &Path, name: &str, view: &str, height: u32, steps: &str) -> PathBuf {
+    let page = dir.join(format!("{name}-in-a-phone.html"));
+    let text = format!(
+        r##"<!doctype html><body style="margin:0;overflow:hidden">
+<iframe style="width:390px;height:{height}px;border:0" src="{name}.html#{view}"></iframe>
+<script>document.querySelector("iframe").onload = e => {{
+const w = e.target.contentWindow, d = w.document; {steps} }};</script></body>"##
+    );
+    std::fs::write(&page, text).expect("a folder to write to");
+    page
+}
+
+/// What a reader does on a phone, and what the page shows then.
+const PROBE: &str = r##"
+const out = {};
+out.inner = w.innerWidth;
+out.wide = d.documentElement.scrollWidth;
+const shown = () => [...d.querySelectorAll("#table tbody tr:not(.total)")];
+const cycles = () => shown().map(r => Number(r.querySelector('[data-key="cycles"]').dataset.value));
+const head = d.querySelector('#table th button[data-key="cycles"]');
+out.before = cycles();
+head.click(); out.down = cycles();
+head.click(); out.up = cycles();
+const input = d.querySelector("#table input");
+out.name = shown()[0].dataset.layer;
+input.value = out.name; input.dispatchEvent(new w.Event("input"));
+out.filtered = shown().map(r => r.dataset.layer);
+input.value = ""; input.dispatchEvent(new w.Event("input"));
+out.after = shown().length;
+const span = () => d.querySelector("#tile .note").textContent.match(/cycles ([\d,]+) to ([\d,]+)/).slice(1).map(n => Number(n.replaceAll(",", "")));
+const press = label => d.querySelector(`#tile button[aria-label="${label}"]`).click();
+out.whole = span(); press("zoom in"); out.zoomed = span(); press("later"); out.moved = span(); press("whole tile"); out.again = span();
+// Texts of a chart that lie over each other.
+out.over = [];
+for (const svg of d.querySelectorAll("#layers svg, #causes svg, #roofline svg, #tile svg")) {
+  const all = [...svg.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
+  all.forEach(([a, r], i) => all.slice(0, i).forEach(([b, q]) => {
+    const across = Math.min(r.right, q.right) - Math.max(r.left, q.left), down = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
+    if (across > 1 && down > 4) { out.over.push([a, b]); }
+  }));
+}
+document.body.dataset.out = JSON.stringify(out);
+"##;
+
+/// On a phone nothing is wider than the screen, no label covers another, the
+/// table sorts and filters, the timeline zooms.
+fn used_on_a_phone(chromium: &Path, dir: &Path, name: &str, many: bool) {
+    let page = in_a_phone(dir, name, "", 844, PROBE);
+    let args = ["--dump-dom", "--window-size=600,844"];
+    let (dom, log) = browse(chromium, &page, &args);
+    assert!(!log.contains("CONSOLE"), "{name}: {log}");
+    let body = &dom[dom.find("<body").expect("a body")..];
+    let out = attribute(body, "data-out").expect("the page was used");
+    let out: Value = serde_json::from_str(&out.replace("&quot;", "\"")).expect("JSON");
+    assert_eq!(out["inner"], 390, "{name}");
+    assert_eq!(out["wide"], 390, "{name}: wider than a phone");
+    assert_eq!(out["over"], serde_json::json!([]), "{name}: labels");
+    let numbers = |key: &str| -> Vec<u64> {
+        let all = out[key].as_array().expect("numbers").iter();
+        all.map(|n| n.as_u64().expect("a number")).collect()
+    };
+    let mut sorted = numbers("before");
+    sorted.sort_unstable();
+    assert_eq!(numbers("up"), sorted, "{name}");
+    sorted.reverse();
+    assert_eq!(numbers("down"), sorted, "{name}");
+    let filtered = out["filtered"].as_array().expect("names");
+    let words = out["name"].as_str().expect("a name");
+    let contains = |n: &Value| n.as_str().is_some_and(|n| n.contains(words));
+    assert!(!filtered.is_empty() && filtered.iter().all(contains));
+    assert!(
+        !many || filtered.len() < sorted.len(),
+        "{name}: {filtered:?}"
+    );
+    assert_eq!(out["after"], sorted.len(), "{name}");
+    let (whole, zoomed, moved) = (numbers("whole"), numbers("zoomed"), numbers("moved"));
+    let length = |span: &[u64]| span[1] - span[0];
+    assert_eq!(length(&zoomed), length(&whole).div_ceil(2), "{name}");
+    assert!(
+        moved[0] > zoomed[0] && length(&moved) == length(&zoomed),
+        "{name}"
+    );
+    assert_eq!(numbers("again"), whole, "{name}");
+}
+
+/// Pictures of the main views, for people.
+fn pictures(chromium: &Path, dir: &Path, name: &str) {
     let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/report-screenshots");
     std::fs::create_dir_all(&shots).expect("a folder");
-    let views = [
-        ("desktop", "--window-size=1200,5200", ""),
-        ("phone", "--window-size=390,7600", ""),
-        ("dark", "--window-size=1200,5200", "--force-dark-mode"),
-    ];
-    for (view, size, more) in views {
+    let take = |page: &Path, view: &str, size: &str, more: &[&str]| {
         let file = shots.join(format!("{name}-{view}.png"));
         let shot = format!("--screenshot={}", file.display());
-        let args: Vec<&str> = [size, more, &shot]
-            .into_iter()
-            .filter(|a| !a.is_empty())
-            .collect();
-        let (_, log) = browse(chromium, &page, &args);
+        let size = format!("--window-size={size}");
+        let mut args = vec![size.as_str(), &shot, "--force-prefers-reduced-motion"];
+        args.extend(more);
+        let (_, log) = browse(chromium, page, &args);
         assert!(!log.contains("CONSOLE"), "{name} {view}: {log}");
         let bytes = std::fs::read(&file).expect("a picture");
-        assert!(
-            bytes.starts_with(b"\x89PNG") && bytes.len() > 20_000,
-            "{name} {view}"
-        );
+        assert!(bytes.starts_with(b"\x89PNG"), "{name} {view}");
+        assert!(bytes.len() > 20_000, "{name} {view}: {} bytes", bytes.len());
+        bytes
+    };
+    let page = dir.join(format!("{name}.html"));
+    let light = take(&page, "light", "1200,5200", &[]);
+    let dark = take(&page, "dark", "1200,5200", &["--force-dark-mode"]);
+    assert_ne!(light, dark, "{name}: two schemes");
+    for view in ["", "causes", "tile", "table"] {
+        let phone = in_a_phone(dir, name, view, 844, "");
+        let view = if view.is_empty() { "top" } else { view };
+        take(&phone, &format!("phone-{view}"), "600,844", &[]);
     }
     let pdf = shots.join(format!("{name}-print.pdf"));
     let print = format!("--print-to-pdf={}", pdf.display());

@@ -302,7 +302,7 @@ pub fn advise<'a>(
                 a.say(
                     cycles,
                     format!(
-                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU spend {DRAIN} cycles each beside their steps",
+                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU, each {DRAIN} cycles beside its steps",
                         thousands(n)
                     ),
                 );

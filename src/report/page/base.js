@@ -37,7 +37,7 @@ function withTip(e, text) {
 }
 
 function legend(section, items) {
-  $(".legend", section).replaceChildren(...items.map(([label, colour, mark]) => el("span", {}, el("i", { style: `background:var(${colour})`, class: mark ? "mark" : "" }), label)));
+  $(".legend", section).replaceChildren(...items.map(([label, colour, shape]) => el("span", {}, el("i", { style: `background:var(${colour})`, class: shape || "" }), label)));
 }
 
 /// Buttons of which one is pressed.
@@ -55,18 +55,18 @@ function choice(items, chosen, pick) {
 const layersOf = program => program.layers.filter(l => l.cycles > 0);
 const NAMES = [...new Set(PROGRAMS.flatMap(p => layersOf(p).map(l => l.name)))];
 const layerOf = (program, name) => program.layers.find(l => l.name === name);
-const SIDES = ["--a", "--b", "--beats", "--token-store", "--queue", "--arbitration"];
+const SIDES = ["--a", "--b", "--instructions", "--latency", "--queue", "--alu"];
 const side = i => SIDES[i % SIDES.length];
 
 /// A width for charts, and whether names stand above their bars.
 const room = e => Math.max(300, Math.round(e.getBoundingClientRect().width) || 900);
 
-/// Round values for an axis from 0.
-function ticks(most, count) {
-  const raw = most / count, power = 10 ** Math.floor(Math.log10(raw || 1));
+/// Round values for an axis.
+function ticks(from, to, count) {
+  const raw = (to - from) / count, power = 10 ** Math.floor(Math.log10(raw || 1));
   const step = power * ([1, 2, 2.5, 5, 10].find(m => m * power >= raw) || 10);
   const all = [];
-  for (let x = 0; x <= most * 1.0001; x += step) { all.push(x); }
+  for (let n = Math.ceil(from / step - 1e-9); n * step <= to + step * 1e-6; n++) { all.push(n * step + 0); }
   return all;
 }
 
@@ -80,7 +80,7 @@ function rows(chart, names, most, bars, axis) {
   const parts = [];
   let y = 20;
   const begins = y - 4;
-  const marks = ticks(most, narrow ? 3 : 6);
+  const marks = ticks(0, most, narrow ? 3 : 6);
   const grid = S("g");
   parts.push(grid);
   for (const name of names) {

@@ -32,7 +32,7 @@ function drawLayers() {
   $(".note", section).textContent = PROGRAMS.length > 1
     ? "Each layer in each program. The mark is the floor: the cycles below which steps or memory cannot go."
     : floors ? "The mark is the floor: the cycles below which steps or memory cannot go." : "Named parts of the program, in order.";
-  legend(section, PROGRAMS.map((p, i) => [p.name, side(i)]).concat(floors ? [["floor", "--floor", true]] : []));
+  legend(section, PROGRAMS.map((p, i) => [p.name, side(i)]).concat(floors ? [["floor", "--floor", "mark"]] : []));
   const most = Math.max(...PROGRAMS.flatMap(p => p.layers.map(l => Math.max(l.cycles, floorOf(l)))));
   rows($(".chart", section), NAMES, most, name => PROGRAMS.flatMap((p, i) => {
     const l = layerOf(p, name);
@@ -93,11 +93,11 @@ function drawRoofline() {
   const points = PROGRAMS.flatMap((p, i) => layersOf(p).filter(l => l.roofline.steps_per_cycle > 0).map(l => ({ p, i, l, x: l.roofline.steps_per_byte, y: l.roofline.steps_per_cycle })));
   const peak = PROGRAMS[0].peak;
   $(".note", section).textContent = `Steps of GEMM and ALU a cycle over steps a byte on the bus. The roof: one step a cycle (${int(peak.macs_per_step)} multiply-accumulates in GEMM), or as many as ${peak.bus_bytes_per_cycle} bytes a cycle feed. The closer to the roof, the better.`;
-  legend(section, PROGRAMS.map((p, i) => [p.name, side(i)]));
+  legend(section, PROGRAMS.map((p, i) => [p.name, side(i), i % 2 === 0 ? "round" : "turned"]));
   if (points.length === 0) { chart.replaceChildren("No steps."); return; }
   const width = room(chart), height = Math.max(260, Math.min(420, width * .5)), left = 46, bottom = 40, top = 12, right = 14;
   const lo = Math.min(...points.map(p => p.x), 1 / peak.bus_bytes_per_cycle) / 1.6, hi = Math.max(...points.map(p => p.x), 1 / peak.bus_bytes_per_cycle) * 1.6;
-  const low = Math.min(...points.map(p => p.y), .5) / 1.3, high = 1.25;
+  const low = Math.min(...points.map(p => p.y), .5) / 1.3, high = 1.7;
   const log = Math.log10;
   const x = v => left + (width - left - right) * (log(v) - log(lo)) / (log(hi) - log(lo));
   const y = v => top + (height - top - bottom) * (1 - (log(v) - log(low)) / (log(high) - log(low)));
@@ -111,7 +111,7 @@ function drawRoofline() {
   for (const v of decades(low, high)) { parts.push(S("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }), S("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, String(+v.toPrecision(1)))); }
   const ridge = 1 / peak.bus_bytes_per_cycle, foot = Math.max(lo, low * ridge);
   parts.push(S("path", { d: `M${x(foot)},${y(foot / ridge)} L${x(ridge)},${y(1)} L${x(hi)},${y(1)}`, fill: "none", stroke: "var(--floor)", "stroke-width": 1.6 }));
-  parts.push(S("text", { x: x(ridge) - 10, y: y(1) - 4, "text-anchor": "end" }, "one step a cycle"), S("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, "steps a byte"), S("text", { x: 12, y: (top + height - bottom) / 2, transform: `rotate(-90 12 ${(top + height - bottom) / 2})`, "text-anchor": "middle" }, "steps a cycle"));
+  parts.push(S("text", { x: width - right, y: top + 10, "text-anchor": "end" }, "roof: one step a cycle"), S("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, "steps a byte"), S("text", { x: 12, y: (top + height - bottom) / 2, transform: `rotate(-90 12 ${(top + height - bottom) / 2})`, "text-anchor": "middle" }, "steps a cycle"));
   if (PROGRAMS.length === 2) {
     for (const name of NAMES) {
       const [a, b] = PROGRAMS.map(p => points.find(q => q.p === p && q.l.name === name));
@@ -121,7 +121,9 @@ function drawRoofline() {
   const most = Math.max(...points.map(p => p.l.cycles));
   for (const q of points) {
     const r = 3.5 + 7 * Math.sqrt(q.l.cycles / most);
-    parts.push(S("circle", { cx: x(q.x), cy: y(q.y), r, fill: `var(${side(q.i)})`, "fill-opacity": .72, stroke: "var(--card)", "stroke-width": 1.2,
+    const [cx, cy] = [x(q.x), y(q.y)], d = r * 1.2;
+    const shape = q.i % 2 === 0 ? ["circle", { cx, cy, r }] : ["path", { d: `M${cx - d} ${cy}L${cx} ${cy - d}L${cx + d} ${cy}L${cx} ${cy + d}z` }];
+    parts.push(S(shape[0], { ...shape[1], fill: `var(${side(q.i)})`, "fill-opacity": .72, stroke: "var(--card)", "stroke-width": 1.2,
       tip: `${q.l.name}, ${q.p.name}\n${q.y.toFixed(3)} steps a cycle, ${percent(q.y, q.l.roofline.roof)} of its roof\n${q.x.toFixed(3)} steps a byte; ${int(q.l.cycles)} cycles` }));
   }
   chart.replaceChildren(S("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" }, parts));

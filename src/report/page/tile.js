@@ -8,6 +8,9 @@ const READ_COLOURS = { "read fetch": "--work", "read uop": "--arbitration", "rea
 const causeWords = Object.fromEntries(CAUSES.map(([key, words]) => [key, words]));
 const isWait = what => what in causeWords && what !== "beats";
 
+/// Room for the names of tracks.
+const leftOf = width => width < 560 ? 76 : 92;
+
 const tileChosen = { program: Math.min(1, PROGRAMS.length - 1), from: 0, to: 0 };
 function drawTile() {
   const section = $("#tile"), chart = $(".chart", section), chosen = tileChosen;
@@ -20,17 +23,16 @@ function drawTile() {
   const draw = () => {
     const t = tiles[chosen.program];
     $(".note", section).textContent = `${t.layer} in ${PROGRAMS[chosen.program].name}, cycles ${int(chosen.from)} to ${int(chosen.to)}. Filled: an instruction or beats on the bus; thin: what the unit waits for. Zoom with the buttons, or the wheel with Ctrl; drag to move.`;
-    const width = room(chart), left = width < 560 ? 66 : 92, right = 8, lane = 26, top = 22;
+    const width = room(chart), left = leftOf(width), right = 8, lane = 26, top = 22;
     const x = c => left + (width - left - right) * (c - chosen.from) / (chosen.to - chosen.from);
     const used = t.tracks.map((name, i) => [name, i]).filter(([, i]) => t.slices.some(s => s.track === i));
     const height = top + used.length * lane + 6;
     const clip = S("clipPath", { id: "tile-clip" }, S("rect", { x: left, y: 0, width: width - left - right, height }));
     const parts = [S("defs", {}, clip)];
     const body = S("g", { "clip-path": "url(#tile-clip)" });
-    const span = chosen.to - chosen.from;
-    for (const m of ticks(span, width < 560 ? 3 : 7)) {
-      const at = chosen.from + m;
-      parts.push(S("line", { class: "grid", x1: x(at), x2: x(at), y1: top - 6, y2: height }), S("text", { x: x(at), y: 11, "text-anchor": m === 0 ? "start" : "middle" }, int(at)));
+    for (const at of ticks(chosen.from, chosen.to, width < 560 ? 3 : 7)) {
+      const anchor = x(at) < left + 30 ? "start" : x(at) > width - right - 30 ? "end" : "middle";
+      parts.push(S("line", { class: "grid", x1: x(at), x2: x(at), y1: top - 6, y2: height }), S("text", { x: x(at), y: 11, "text-anchor": anchor }, int(at)));
     }
     used.forEach(([name, track], row) => {
       const y = top + row * lane;
@@ -44,7 +46,6 @@ function drawTile() {
         const words = s.insn === null ? `${name} ${causeWords[s.what] || s.what}` : `${name}: ${s.what}, instruction ${s.insn}`;
         const inside = wait && s.insn === null;
         const rect = S("rect", { x: x(s.from), y: inside ? y + 16 : y + 2, width: w, height: inside ? 5 : (track < 4 ? 13 : 16), fill: `var(${colour})`, tip: `${words}\n${int(s.from)} to ${int(s.to - 1)}: ${int(s.to - s.from)} cycles` });
-        if (inside && s.what.startsWith("token")) { rect.classList.add("token"); }
         rect.addEventListener("click", () => { $(".detail", section).textContent = `${words}: cycles ${int(s.from)} to ${int(s.to - 1)}, ${int(s.to - s.from)} of them`; });
         body.append(rect);
         if (s.insn !== null && w > 7 * s.what.length + 10) { body.append(S("text", { x: Math.max(x(s.from), left) + 4, y: y + 12, style: "fill:var(--card);font-size:10.5px;pointer-events:none" }, s.what)); }
@@ -53,9 +54,12 @@ function drawTile() {
     parts.push(body);
     const svg = S("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" }, parts);
     chart.replaceChildren(svg);
-    const kinds = [...new Set(t.slices.filter(s => s.insn !== null).map(s => s.what))];
-    const waits = [...new Set(t.slices.filter(s => s.insn === null && s.track < 4 && s.what !== "hands on").map(s => s.what))];
-    legend(section, kinds.concat(waits).map(k => [causeWords[k] || k, TILE_COLOURS[k] || "--overhead"]));
+    const shown = t.slices.filter(s => s.track < 4 && s.to > chosen.from && s.from < chosen.to);
+    const seen = (insns, words) => [...new Map(shown.filter(s => (s.insn !== null) === insns && s.what !== "hands on").map(s => [words(s.what), TILE_COLOURS[s.what] || "--overhead"]))];
+    legend(section, [
+      ...seen(true, what => what.startsWith("alu") ? "alu" : what),
+      ...seen(false, what => what.startsWith("queue") ? "a queue is full" : causeWords[what] || what).map(([words, colour]) => [words, colour, "thin"]),
+    ]);
   };
 
   const zoom = (factor, at) => {
@@ -79,7 +83,7 @@ function drawTile() {
   const controls = [group];
   if (tiles.filter(Boolean).length > 1) { controls.unshift(choice(PROGRAMS.map(p => p.name), chosen.program, i => { if (tiles[i]) { chosen.program = i; whole(); draw(); } })); }
   $(".controls", section).replaceChildren(...controls);
-  const at = event => { const box = chart.getBoundingClientRect(), left = box.width < 560 ? 66 : 92; return chosen.from + (chosen.to - chosen.from) * Math.max(0, Math.min(1, (event.clientX - box.left - left) / (box.width - left - 8))); };
+  const at = event => { const box = chart.getBoundingClientRect(), left = leftOf(box.width); return chosen.from + (chosen.to - chosen.from) * Math.max(0, Math.min(1, (event.clientX - box.left - left) / (box.width - left - 8))); };
   chart.onwheel = event => { if (event.ctrlKey || event.metaKey) { event.preventDefault(); zoom(event.deltaY > 0 ? 1.25 : .8, at(event)); } };
   let drag = null;
   chart.onpointerdown = event => { drag = at(event); };
