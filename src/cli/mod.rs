@@ -15,6 +15,7 @@ mod config;
 mod cost;
 mod data;
 mod diff;
+mod diff_trace;
 mod disasm;
 mod error;
 mod execute;

@@ -1,59 +1,19 @@
-//! What holds a part back, and what would help: from where its cycles went.
+//! What would help a part: from where its cycles went.
 //!
-//! Compute decides how long a part takes, so the bottleneck is what most of
-//! compute's cycles went to. What compute waits for is followed to the unit
+//! What compute waits for is followed to the unit
 //! that it waits for. Each advice says how many cycles it could save at most.
 
+use super::split::{Bottleneck, DRAIN, split};
 use super::view::Row;
 use crate::config::HwConfig;
 use crate::isa::{MemoryType, Unit};
 use crate::report::thousands;
 use crate::trace::{Cause, Kind, Part};
 
-/// Cycles of a GEMM or ALU instruction that are no steps.
-const DRAIN: u64 = 7;
 /// Cycles of a load before its first beat, about.
 const LEAD: u64 = 20;
 /// Advice that saves less than this share is not given.
 const WORTH: f64 = 0.02;
-
-/// What most of the cycles of compute go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bottleneck {
-    /// Steps of GEMM.
-    Gemm,
-    /// Steps of the ALU.
-    Alu,
-    /// Short instructions: the pipelines fill and drain.
-    Overhead,
-    /// Inputs and weights that are not there yet.
-    Load,
-    /// Outputs that are not stored yet.
-    Store,
-    /// Loads of micro-ops, in which compute does nothing else.
-    Uops,
-    /// Loads of accumulators.
-    Accumulators,
-    /// Instructions that are not there yet.
-    Fetch,
-}
-
-impl Bottleneck {
-    /// In words, as the subject of a sentence.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Gemm => "GEMM steps",
-            Self::Alu => "ALU steps",
-            Self::Overhead => "filling and draining the pipelines of short instructions",
-            Self::Load => "waiting for inputs and weights",
-            Self::Store => "waiting for outputs to be stored",
-            Self::Uops => "loading micro-ops",
-            Self::Accumulators => "loading accumulators",
-            Self::Fetch => "waiting for instructions",
-        }
-    }
-}
 
 /// What would help, and what it could save at most.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -68,31 +28,6 @@ pub struct Advice {
 fn count(n: u64, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {what}{s}", thousands(n))
-}
-
-/// The cycles of compute by what they went to, the most first.
-pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
-    let kind = |k: Kind| part.kinds[k as usize];
-    let pipes = [Kind::Gemm, Kind::Reset, Kind::AluImm, Kind::AluReg].map(kind);
-    let overhead: u64 = pipes.iter().map(|k| k.insns * DRAIN).sum();
-    let gemm = pipes[0].cycles + pipes[1].cycles;
-    let gemm = gemm.saturating_sub((pipes[0].insns + pipes[1].insns) * DRAIN);
-    let alu = pipes[2].cycles + pipes[3].cycles;
-    let alu = alu.saturating_sub((pipes[2].insns + pipes[3].insns) * DRAIN);
-    let waits = |c: Cause| part.of(Unit::Compute, c);
-    let mut all = vec![
-        (Bottleneck::Gemm, gemm),
-        (Bottleneck::Alu, alu),
-        (Bottleneck::Overhead, overhead),
-        (Bottleneck::Load, waits(Cause::TokenLoad)),
-        (Bottleneck::Store, waits(Cause::TokenStore)),
-        (Bottleneck::Uops, kind(Kind::LoadUop).cycles),
-        (Bottleneck::Accumulators, kind(Kind::LoadAcc).cycles),
-        (Bottleneck::Fetch, waits(Cause::Insn)),
-    ];
-    // Those of one number stay in this order.
-    all.sort_by_key(|a| std::cmp::Reverse(a.1));
-    all
 }
 
 struct Adviser<'a> {
@@ -281,6 +216,7 @@ pub fn advise<'a>(
             Bottleneck::Load => a.load(cycles),
             Bottleneck::Store => a.store(cycles),
             Bottleneck::Fetch => a.fetch(cycles),
+            Bottleneck::Rest => {}
             Bottleneck::Gemm => steps(&mut a, cycles),
             Bottleneck::Alu => {
                 let k = row.part.kinds[Kind::AluReg as usize];

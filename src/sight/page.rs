@@ -1,7 +1,8 @@
 //! All that a report page shows, as one JSON object.
 
-use super::advice::{advise, split};
+use super::advice::advise;
 use super::json::view_json;
+use super::split::split;
 use super::view::View;
 use super::watch::symbols;
 use crate::mem::Dram;
