@@ -18,6 +18,7 @@ mod data;
 mod demo;
 mod device;
 mod diff;
+mod diff_trace;
 mod disasm;
 mod error;
 mod eval;
@@ -41,6 +42,7 @@ mod progress;
 #[cfg(feature = "prune")]
 mod prune;
 mod reference;
+mod report;
 mod road;
 mod run;
 mod samples;
@@ -107,6 +109,7 @@ enum Command {
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
     Trace(timeline::Trace),
+    Report(report::ReportArgs),
     Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
@@ -224,6 +227,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
         Command::Trace(c) => c.run(paint),
+        Command::Report(c) => c.run(),
         Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),
