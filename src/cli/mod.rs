@@ -14,6 +14,8 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+#[cfg(feature = "prune")]
+mod demo;
 mod device;
 mod diff;
 mod disasm;
@@ -99,6 +101,8 @@ enum Command {
     Data(data::DataArgs),
     #[cfg(feature = "prune")]
     Train(train::Train),
+    #[cfg(feature = "prune")]
+    Demo(demo::Demo),
     Run(run::Run),
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
@@ -214,6 +218,8 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Data(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Train(c) => c.run(),
+        #[cfg(feature = "prune")]
+        Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(paint),
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),

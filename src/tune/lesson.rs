@@ -1,11 +1,11 @@
 //! What a task's outputs teach.
 
+use super::teach::soft_outputs;
+use crate::data::Boxes;
 use crate::train::backend::Kernels;
-use crate::train::{Classify, Pass, TrainError};
+use crate::train::{Classify, Detect, Pass, TrainError};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
-
-use super::teach::soft_outputs;
 
 /// What of a task is learned from a teacher, with labels `L`.
 pub trait Lesson<L> {
@@ -45,5 +45,21 @@ impl Lesson<u16> for Classify {
     {
         let logits = (self.logits(student)?, self.logits(teacher)?);
         Ok(soft_outputs(logits.0, logits.1, temperature))
+    }
+}
+
+impl Lesson<Boxes> for Detect {
+    fn outputs<A, B>(
+        &self,
+        student: &Pass<A>,
+        _teacher: &Pass<B>,
+        _labels: &[Boxes],
+        _temperature: f64,
+    ) -> Result<Tensor<A, 1>, TrainError>
+    where
+        A: AutodiffBackend<InnerBackend = B> + Kernels,
+        B: Kernels,
+    {
+        todo!()
     }
 }

@@ -3,17 +3,18 @@
 use super::Prune;
 use super::job::{Done, End, Job, Place};
 use super::statistics::Mean;
-use super::train::{Scored, score};
+use super::train::{Goal, chooser};
+use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
-use crate::data::Dataset;
+use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
 use crate::prune::{
     Budget, Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
 };
 use crate::report::{Cell, Table, thousands};
-use crate::train::{Classify, Settings};
-use crate::tune::Teaching;
+use crate::train::{Settings, Task};
+use crate::tune::{Lesson, Teaching};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ struct Kept {
     images: u64,
     seconds: f64,
     float: f64,
-    device: Option<f64>,
+    device: f64,
     sparsity: f64,
     macs: f64,
     cycles: u64,
@@ -122,15 +123,13 @@ fn rows() -> Vec<Row> {
 
 impl Prune {
     /// Runs all rows that are not done yet, and writes the table.
-    pub(super) fn ablation(
+    pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
         graph: &Graph,
         layers: &[PruneLayer],
-        task: Classify,
-        set: &Dataset<u16>,
+        goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
-        let calibration = super::train::calibration(&set.train);
         for row in rows() {
             let seeds = match row.often {
                 true => self.training.seeds,
@@ -144,18 +143,18 @@ impl Prune {
                     kept.push(done);
                     continue;
                 }
-                let job = self.row_job(&row, seed, graph, layers, task, set, &table)?;
+                let job = self.row_job((&row, seed), (graph, layers), goal, &table)?;
                 let place = Place {
                     dir: &dir,
                     command: self.command(&job),
                     resume: dir.join("checkpoint").exists(),
                     stop_after: None,
                 };
-                let done = match job.run(&place, super::train::chooser(calibration.clone()))? {
+                let done = match job.run(&place, chooser(goal.calibration.clone()))? {
                     End::Done(done) => *done,
                     End::Stopped { .. } => return Ok(self.stopped()),
                 };
-                let result = self.result(&job, &done, set, &calibration)?;
+                let result = self.result(&job, &done, goal)?;
                 let text = serde_json::to_string_pretty(&result);
                 let text = text.map_err(|e| CliError::new("prune", e))? + "\n";
                 write_file(&file, text.as_bytes()).map_err(|e| CliError::file(&file, &e))?;
@@ -165,20 +164,16 @@ impl Prune {
             }
             table.push((row, kept));
         }
-        self.table(&table, set)
+        self.table(&table, goal.set.test.len(), goal.metric.name())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn row_job<'a>(
+    fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
         &self,
-        row: &Row,
-        seed: u64,
-        graph: &'a Graph,
-        layers: &'a [PruneLayer],
-        task: Classify,
-        set: &'a Dataset<u16>,
+        (row, seed): (&Row, u64),
+        (graph, layers): (&'a Graph, &'a [PruneLayer]),
+        goal: &'a Goal<'_, L, T, M>,
         before: &[(Row, Vec<Kept>)],
-    ) -> Result<Job<'a, u16, Classify>, CliError> {
+    ) -> Result<Job<'a, L, T>, CliError> {
         let args = &self.training;
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
         let (mut budget, mut costs) = (self.rule(layers)?.1, Costs::Blocks);
@@ -205,15 +200,15 @@ impl Prune {
         Ok(Job {
             graph,
             layers,
-            task,
-            train: &set.train,
+            task: goal.task.clone(),
+            train: &goal.set.train,
             held_out: &[],
             method: row.method,
             lengths: Lengths::default(),
             settings: Settings {
                 epochs,
                 seed,
-                ..args.settings()
+                ..goal.settings.clone()
             },
             teaching: Teaching {
                 every: args.teach_every.into(),
@@ -228,18 +223,13 @@ impl Prune {
         })
     }
 
-    fn result(
+    fn result<L: Label, T: Task<L>, M: Metric<L>>(
         &self,
-        job: &Job<'_, u16, Classify>,
+        job: &Job<'_, L, T>,
         done: &Done,
-        set: &Dataset<u16>,
-        calibration: &[Vec<crate::host::Tensor>],
+        goal: &Goal<'_, L, T, M>,
     ) -> Result<Kept, CliError> {
-        let Scored {
-            float,
-            device,
-            cycles,
-        } = score(&self.model, job, done, set, calibration, &self.hardware()?)?;
+        let scored = self.score(job, done, goal)?;
         let weight =
             |l: &PruneLayer| crate::prune::weight(&done.graph, &l.weight_name).unwrap_or_default();
         let weights: Vec<Vec<f32>> = job.layers.iter().map(weight).collect();
@@ -249,11 +239,11 @@ impl Prune {
             epochs: job.settings.epochs,
             images: done.images,
             seconds: done.seconds,
-            float,
-            device,
+            float: scored.float,
+            device: scored.device,
             sparsity: s.block_sparsity,
             macs: s.kept_macs as f64 / s.macs.max(1) as f64,
-            cycles,
+            cycles: scored.cycles.sparse,
         })
     }
 
@@ -264,7 +254,12 @@ impl Prune {
         output
     }
 
-    fn table(&self, rows: &[(Row, Vec<Kept>)], set: &Dataset<u16>) -> Result<Output, CliError> {
+    fn table(
+        &self,
+        rows: &[(Row, Vec<Kept>)],
+        images: usize,
+        metric: &str,
+    ) -> Result<Output, CliError> {
         let head = [
             "row",
             "what",
@@ -283,10 +278,6 @@ impl Prune {
         for (row, kept) in rows {
             let percent = |f: &dyn Fn(&Kept) -> f64| Mean::of(kept, f).percent();
             let first = &kept[0];
-            let device = match first.device {
-                Some(_) => percent(&|k| k.device.unwrap_or(f64::NAN)),
-                None => "-".into(),
-            };
             t.row(vec![
                 row.name.into(),
                 row.what.into(),
@@ -294,7 +285,7 @@ impl Prune {
                 first.epochs.into(),
                 first.images.into(),
                 Cell::Number(percent(&|k| k.float)),
-                Cell::Number(device),
+                Cell::Number(percent(&|k| k.device)),
                 Cell::Number(format!("{:.1} %", 100.0 * first.sparsity)),
                 Cell::Number(format!("{:.1} %", 100.0 * Mean::of(kept, |k| k.macs).mean)),
                 Cell::Number(thousands(Mean::of(kept, |k| k.cycles as f64).mean as u64)),
@@ -303,10 +294,12 @@ impl Prune {
             json_rows.push(json!({ "row": row.name, "runs": kept }));
         }
         let json = json!({
-            "model": self.model, "data": self.training.data, "test_images": set.test.len(),
+            "model": self.model, "data": self.training.data, "test_images": images, "metric": metric,
             "rows": json_rows,
         });
-        let text = format!("{t}\nmean and 95 % interval where there are several seeds\n");
+        let text = format!(
+            "{t}\n{metric} of {images} test images; mean and 95 % interval where there are several seeds\n"
+        );
         for (name, bytes) in [
             ("ablation.txt", text.clone()),
             ("ablation.json", format!("{json:#}\n")),

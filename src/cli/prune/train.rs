@@ -4,18 +4,22 @@ use super::job::{Done, End, Job, Place};
 use super::report::Report;
 use super::work::Work;
 use super::{Prune, Unit, read_table};
-use crate::cli::training;
-use crate::cli::{CliError, Output, cost, number};
+use crate::cli::data::open_sized;
+use crate::cli::device::{Compiled, Cycles};
+use crate::cli::metric::{Accuracy, MeanAp, Metric};
+use crate::cli::road::{Pruned, Scales};
+use crate::cli::{CliError, Output, number, training};
 use crate::config::HwConfig;
-use crate::data::{Data, Dataset, Sample, to_array};
+use crate::data::{Augment, Data, Dataset, Label, Sample, to_array};
 use crate::graph::{Graph, onnx};
 use crate::host::Tensor;
 use crate::program::atomic::write_file;
 use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
 use crate::quant::{self, Calibration, QuantOptions};
+use crate::report::thousands;
 use crate::sparse;
-use crate::train::{Classify, Rule, Settings, normalise};
-use crate::tune::{Calibrate, Teaching};
+use crate::train::{Classify, Detect, Detector, Rule, Settings, Task, normalise};
+use crate::tune::{Calibrate, Lesson, Teaching};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -58,9 +62,9 @@ pub struct TrainingArgs {
     /// Images of a step
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "64", requires = "data")]
     pub batch: u32,
-    /// The highest learning rate
-    #[arg(long, value_name = "RATE", default_value = "0.02", requires = "data")]
-    pub lr: f64,
+    /// The highest learning rate [default: 0.02; 0.001 for boxes]
+    #[arg(long, value_name = "RATE", requires = "data")]
+    pub lr: Option<f64>,
     /// Ask teachers in one of so many steps
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "1", requires = "data")]
     pub teach_every: u32,
@@ -83,6 +87,11 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub stop_after: Option<u32>,
 }
+
+/// The highest learning rate for images with a class.
+const CLASSES_RATE: f64 = 0.02;
+/// The same for images with boxes.
+const BOXES_RATE: f64 = 0.001;
 
 /// Recipes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,13 +136,14 @@ impl TrainingArgs {
         m
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {
         Settings {
             epochs: self.epochs.into(),
             batch: self.batch as usize,
-            rate: self.lr,
-            rule: Rule::sgd(),
+            rate: self.lr.unwrap_or(rate),
+            rule,
             seed: self.seed,
+            augment,
             ..Settings::default()
         }
     }
@@ -150,6 +160,20 @@ pub fn switch(m: &mut Method, part: Part, on: bool) {
     } = on;
 }
 
+/// What a network is pruned for.
+pub struct Goal<'a, L, T, M> {
+    /// How it is trained.
+    pub task: T,
+    /// How good it is.
+    pub metric: M,
+    /// The data.
+    pub set: &'a Dataset<L>,
+    /// How steps are made.
+    pub settings: Settings,
+    /// Images by which exponents are chosen.
+    pub calibration: Vec<Vec<Tensor>>,
+}
+
 impl Prune {
     /// Prunes with training.
     pub(super) fn train(&self) -> Result<Output, CliError> {
@@ -157,31 +181,65 @@ impl Prune {
         training::not_there(&self.out, args.resume)?;
         // Before anything that takes time.
         self.hardware()?;
-        let name = args.data.as_deref().unwrap_or_default();
-        let data = crate::cli::data::open_set(name, crate::data::shapes::SEED)?;
         let (graph, layers) = self.read()?;
-        match data {
+        let name = args.data.as_deref().unwrap_or_default();
+        let input = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
+        let size = match input {
+            Some([_, _, h, w]) => Some([*h, *w]),
+            _ => None,
+        };
+        match open_sized(name, size)? {
             Data::Classes(mut set) => {
                 training::limit(&mut set.train, args.limit, args.seed);
-                let task = Classify::new(&graph, set.classes.len(), 0.0)?;
-                match args.ablation {
-                    true => self.ablation(&graph, &layers, task, &set),
-                    false => self.train_on(&graph, &layers, task, &set),
-                }
+                let n = set.classes.len();
+                let goal = Goal {
+                    task: Classify::new(&graph, n, 0.0)?,
+                    metric: Accuracy::new(&graph, n)?,
+                    settings: args.settings(Rule::sgd(), CLASSES_RATE, Augment::small_images()),
+                    calibration: calibration(&set.train),
+                    set: &set,
+                };
+                self.prune_for(&graph, &layers, &goal)
             }
-            Data::Boxes(_) => {
-                let what = format_args!("{name}: its images have boxes, not classes");
-                Err(CliError::new("prune", what))
+            Data::Boxes(mut set) => {
+                training::limit(&mut set.train, args.limit, args.seed);
+                let detector = training::detector(&self.model, &graph, &set)?;
+                let text = detector.to_json();
+                let [h, w] = detector.image();
+                let goal = Goal {
+                    metric: MeanAp::new(detector.clone(), &set.classes)?,
+                    task: Detect::new(detector),
+                    settings: args.settings(Rule::adamw(), BOXES_RATE, Augment::scenes(h, w)),
+                    calibration: calibration(&set.train),
+                    set: &set,
+                };
+                let output = self.prune_for(&graph, &layers, &goal)?;
+                if self.out.join("model.onnx").exists() {
+                    let path = self.out.join(Detector::FILE);
+                    write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+                }
+                Ok(output)
             }
         }
     }
 
-    fn train_on(
+    fn prune_for<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
         graph: &Graph,
         layers: &[PruneLayer],
-        task: Classify,
-        set: &Dataset<u16>,
+        goal: &Goal<'_, L, T, M>,
+    ) -> Result<Output, CliError> {
+        match self.training.ablation {
+            true => self.ablation(graph, layers, goal),
+            false => self.train_on(graph, layers, goal),
+        }
+    }
+
+    fn train_on<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+        &self,
+        graph: &Graph,
+        layers: &[PruneLayer],
+        goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         let args = &self.training;
         let mut method = args.method();
@@ -196,19 +254,20 @@ impl Prune {
             Some(limit) => self.cycle_costs(graph, layers, limit)?,
             None => self.costs(graph, layers)?,
         };
-        let held_out: &[Sample<u16>] = match set.val.is_empty() {
+        let set = goal.set;
+        let held_out: &[Sample<L>] = match set.val.is_empty() {
             true => &set.test,
             false => &set.val,
         };
         let job = Job {
             graph,
             layers,
-            task,
+            task: goal.task.clone(),
             train: &set.train,
             held_out,
             method,
             lengths: Lengths::default(),
-            settings: args.settings(),
+            settings: goal.settings.clone(),
             teaching: Teaching {
                 every: args.teach_every.into(),
                 ..Teaching::default()
@@ -226,8 +285,7 @@ impl Prune {
             resume: args.resume,
             stop_after: args.stop_after,
         };
-        let samples = calibration(&set.train);
-        let done = match job.run(&place, chooser(samples.clone()))? {
+        let done = match job.run(&place, chooser(goal.calibration.clone()))? {
             End::Done(done) => done,
             End::Stopped {
                 step,
@@ -235,7 +293,7 @@ impl Prune {
                 interrupted,
             } => return Ok(training::stopped(step, steps, interrupted)),
         };
-        self.end(&job, *done, set, &samples)
+        self.end(&job, *done, goal)
     }
 
     /// The hardware that is simulated.
@@ -280,19 +338,18 @@ impl Prune {
         .to_string()
     }
 
-    fn end(
+    fn end<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
-        job: &Job<'_, u16, Classify>,
+        job: &Job<'_, L, T>,
         done: Done,
-        set: &Dataset<u16>,
-        samples: &[Vec<Tensor>],
+        goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         let weight =
             |l: &PruneLayer| crate::prune::weight(&done.graph, &l.weight_name).unwrap_or_default();
         let weights: Vec<Vec<f32>> = job.layers.iter().map(weight).collect();
         let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-        let dense = job.measure(job.graph, &set.test)?;
-        let scored = score(&self.model, job, &done, set, samples, &self.hardware()?)?;
+        let dense = job.measure(job.graph, &goal.set.test)?;
+        let scored = self.score(job, &done, goal)?;
         let report = Report {
             model: &self.model,
             out: &self.out,
@@ -302,10 +359,13 @@ impl Prune {
             outcome: done.outcome,
         };
         let mut json = report.json();
-        json["accuracy"] = json!(scored.float);
-        json["device_accuracy"] = json!(scored.device);
-        json["dense_accuracy"] = json!(dense.score);
-        json["cycles"] = json!(scored.cycles);
+        json["metric"] = json!(goal.metric.name());
+        json["float"] = json!(scored.float);
+        json["device"] = json!(scored.device);
+        json["dense_float"] = json!(dense.score);
+        json["cycles"] = json!({
+            "dense": scored.cycles.dense, "sparse": scored.cycles.sparse,
+        });
         json["seconds"] = json!(done.seconds);
         json["images"] = json!(done.images);
         let put = |name: &str, bytes: &[u8]| {
@@ -318,13 +378,23 @@ impl Prune {
             put("quantisation.json", e.to_json().as_bytes())?;
         }
         put("report.json", format!("{json:#}\n").as_bytes())?;
+        let Cycles { dense: all, sparse } = scored.cycles;
+        let percent = |part: f64| format!("{:.2} %", 100.0 * part);
         let text = report.text()
             + &format!(
-                "accuracy {:.2} %, dense {:.2} %; {} cycles; {:.0} s\n",
-                100.0 * scored.float,
-                100.0 * dense.score,
-                scored.cycles,
-                done.seconds
+                "{}, {} test images: {} in floats, {} as int8 on the device; dense {} in floats\n\
+                 cycles: {} sparse, {} dense, {:.2} times fewer\n\
+                 trained for {:.0} s with {} images\n",
+                goal.metric.name(),
+                goal.set.test.len(),
+                percent(scored.float),
+                percent(scored.device),
+                percent(dense.score),
+                thousands(sparse),
+                thousands(all),
+                all as f64 / sparse.max(1) as f64,
+                done.seconds,
+                thousands(done.images),
             );
         Ok(Output::ok(text, json))
     }
@@ -335,30 +405,37 @@ const CALIBRATION: usize = 64;
 
 /// How good a pruned network is.
 pub struct Scored {
-    /// Accuracy of the float network, from 0 to 1.
+    /// The score of the float network, from 0 to 1.
     pub float: f64,
-    /// Accuracy of the int8 program on the simulated device.
-    pub device: Option<f64>,
+    /// That of the int8 program on the simulated device.
+    pub device: f64,
     /// Cycles of one image.
-    pub cycles: u64,
+    pub cycles: Cycles,
 }
 
-/// Measures a pruned network.
-pub fn score(
-    model: &str,
-    job: &Job<'_, u16, Classify>,
-    done: &Done,
-    set: &Dataset<u16>,
-    _samples: &[Vec<Tensor>],
-    config: &HwConfig,
-) -> Result<Scored, CliError> {
-    let float = job.measure(&done.graph, &set.test)?.score;
-    let cycles = cost::simulate(model, done.graph.clone(), &done.masks, config)?.total;
-    Ok(Scored {
-        float,
-        device: None,
-        cycles,
-    })
+impl Prune {
+    /// Measures a pruned network with the test images.
+    pub(super) fn score<L: Label, T: Task<L>, M: Metric<L>>(
+        &self,
+        job: &Job<'_, L, T>,
+        done: &Done,
+        goal: &Goal<'_, L, T, M>,
+    ) -> Result<Scored, CliError> {
+        let test = &goal.set.test;
+        let float = job.measure(&done.graph, test)?.score;
+        let scales = match &done.exponents {
+            Some(e) => Scales::Given(e.clone(), "training".into()),
+            None => Scales::Samples(goal.calibration.clone(), "training images".into()),
+        };
+        let masks = done.masks.clone();
+        let network = Pruned::new(&self.model, done.graph.clone(), masks, "pruned");
+        let compiled = Compiled::new(network, &scales, &self.hardware()?)?;
+        Ok(Scored {
+            float,
+            device: compiled.score(test, &goal.metric)?.score,
+            cycles: compiled.cycles(test)?,
+        })
+    }
 }
 
 /// Chooses exponents by these samples.
@@ -371,7 +448,7 @@ pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
 }
 
 /// The first images, as the network's input takes them.
-pub fn calibration<L>(samples: &[Sample<L>]) -> Vec<Vec<Tensor>> {
+fn calibration<L>(samples: &[Sample<L>]) -> Vec<Vec<Tensor>> {
     let one = |s: &Sample<L>| {
         let rule = normalise(s.image.channels());
         let array = to_array([&s.image], &rule).ok()?;
