@@ -5,5 +5,6 @@
 mod exponents;
 #[path = "tune/run.rs"]
 mod run;
+#[allow(dead_code)] // each test takes a part
 #[path = "train/values.rs"]
 mod values;
