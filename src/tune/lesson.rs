@@ -49,17 +49,22 @@ impl Lesson<u16> for Classify {
 }
 
 impl Lesson<Boxes> for Detect {
+    /// Detectors give probabilities: the temperature does not count.
     fn outputs<A, B>(
         &self,
         student: &Pass<A>,
-        _teacher: &Pass<B>,
-        _labels: &[Boxes],
+        teacher: &Pass<B>,
+        labels: &[Boxes],
         _temperature: f64,
     ) -> Result<Tensor<A, 1>, TrainError>
     where
         A: AutodiffBackend<InnerBackend = B> + Kernels,
         B: Kernels,
     {
-        todo!()
+        self.apart(student, teacher, labels.len())
+    }
+
+    fn places(&self, labels: &[Boxes], map: [usize; 2]) -> Option<Vec<f32>> {
+        Some(self.foreground(labels, map))
     }
 }
