@@ -5,6 +5,8 @@ mod support;
 
 #[path = "train/command.rs"]
 mod command;
+#[path = "train/detect.rs"]
+mod detect;
 #[path = "train/network.rs"]
 mod network;
 #[path = "train/operators.rs"]

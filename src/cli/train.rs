@@ -283,6 +283,11 @@ impl Train {
                 json[name]["classes"] = classes.into_iter().map(one).collect::<serde_json::Value>();
             }
         }
+        let repaired = set.repaired.len();
+        if repaired > 0 {
+            text += &format!("{repaired} boxes were repaired; `vta data` lists them\n");
+            json["repaired"] = json!(repaired);
+        }
         text += &format!("{}\n", model.display());
         Ok(Output::ok(text, json))
     }
