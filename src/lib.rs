@@ -29,4 +29,6 @@ pub mod trace;
 #[cfg(feature = "prune")]
 pub mod train;
 pub mod tsim;
+#[cfg(feature = "prune")]
+pub mod tune;
 pub mod verify;

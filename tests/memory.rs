@@ -1,5 +1,6 @@
 //! What a run takes from the allocator: nothing for each instruction, and
-//! never more than the scratchpads and a few times the program.
+//! never more than the scratchpads and a few times the program. A timeline is
+//! written as it goes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,6 +9,7 @@ use vta::config::HwConfig;
 use vta::fsim;
 use vta::mem::Dram;
 use vta::program::Program;
+use vta::trace::Timeline;
 use vta::tsim::{self, Event, NoSink, Options, Sink, Status};
 
 /// What this thread has taken.
@@ -103,6 +105,15 @@ impl Sink for Listener {
     fn event(&mut self, _: u64, _: Event) {}
 }
 
+/// Wants what leaps tell, keeps none.
+struct Coarse;
+
+impl Sink for Coarse {
+    const CYCLES: bool = false;
+
+    fn event(&mut self, _: u64, _: Event) {}
+}
+
 /// What `run` takes.
 fn taken(run: impl FnOnce()) -> Taken {
     let before = TAKEN.get();
@@ -180,5 +191,50 @@ fn memory_is_bounded() {
                 "{way}: {most} bytes for {insns} instructions; scratchpads have {pads}"
             );
         }
+    }
+}
+
+#[test]
+fn a_timeline_is_written_as_it_goes() {
+    for n in [1, 100, 1600, 6400] {
+        let p = rounds(n);
+        let launch = p.launches().next().expect("there is one");
+        let image = p.dram_image();
+        let insns: Vec<_> = launch.insns(&image).map(Result::ok).collect();
+        let mut dram = Dram::new(image);
+        let options = Options {
+            data: false,
+            ..Options::default()
+        };
+        let mut written = 0;
+        let with = taken(|| {
+            let mut timeline = Timeline::new(std::io::sink(), "rounds");
+            timeline.launch(&insns, []);
+            let (addr, count) = (launch.insn_addr, launch.insn_count);
+            let done = tsim::run(&p.config, &mut dram, addr, count, options, &mut timeline);
+            timeline.launch_end(done.expect("it runs").cycles);
+            written = timeline.bytes();
+            timeline.finish().expect("nowhere is never full");
+        });
+        let mut dram = Dram::new(p.dram_image());
+        let without = taken(|| {
+            let (addr, count) = (launch.insn_addr, launch.insn_count);
+            let done = tsim::run(&p.config, &mut dram, addr, count, options, &mut Coarse);
+            assert_eq!(done.expect("it runs").status, Status::Ok);
+        })
+        .most;
+        let most = with.most - without;
+        println!(
+            "{} instructions: {written} bytes with {most} more in memory",
+            insns.len()
+        );
+        // Of an instruction less is kept than its 16 bytes.
+        let bound = 16 * insns.len() as i64 + (128 << 10);
+        assert!(
+            most <= bound,
+            "{most} bytes for {} instructions",
+            insns.len()
+        );
+        assert!(n < 6400 || written as i64 > 8 * bound, "{written}");
     }
 }

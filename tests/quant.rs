@@ -12,6 +12,8 @@ mod models;
 mod naive;
 #[path = "quant/reference.rs"]
 mod reference;
+#[path = "quant/scales.rs"]
+mod scales;
 #[path = "quant/shared.rs"]
 mod shared;
 #[path = "quant/zoo.rs"]

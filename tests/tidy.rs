@@ -74,6 +74,10 @@ mod layers {
         ("quant", &["graph", "host", "sparse"]),
         ("train", &["data", "graph"]),
         (
+            "tune",
+            &["train", "prune", "quant", "graph", "data", "sparse", "cost"],
+        ),
+        (
             "compiler",
             &[
                 "config", "isa", "mem", "program", "host", "graph", "sparse", "quant",
@@ -93,7 +97,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
-                "data", "prune", "train",
+                "data", "prune", "train", "tune",
             ],
         ),
     ];

@@ -8,6 +8,7 @@ use super::road::{self, CalibArgs};
 use super::samples::{self, InputShape, Samples};
 use super::{CliError, Output, Paint, number};
 use crate::config::HwConfig;
+use crate::program::Program;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ pub struct Compare {
     #[arg(value_name = "MODEL|A")]
     a: String,
     /// The second program
-    #[arg(conflicts_with_all = ["masks", "density", "calib", "input", "verify"])]
+    #[arg(conflicts_with_all = ["masks", "density", "calib", "quantisation", "input", "verify"])]
     b: Option<PathBuf>,
     #[command(flatten)]
     masks: MaskArgs,
@@ -46,6 +47,9 @@ pub struct Compare {
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
+    /// Also write a page to look at, `index.html` in this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
     threads: Option<u32>,
@@ -64,7 +68,13 @@ impl Compare {
                 timing_only: self.timing_only,
                 max_cycles: self.max_cycles,
             };
-            return two.run(paint);
+            let mut output = two.run(paint)?;
+            if self.report.is_some() {
+                let a = super::input::load(Path::new(&self.a), config.as_ref())?;
+                let b = super::input::load(b, config.as_ref())?;
+                self.write_report("two programs", ("A", &a), ("B", &b), &mut output)?;
+            }
+            return Ok(output);
         }
         if road::is_program(Path::new(&self.a)) {
             let message = format_args!("{}: one program has nothing to be compared with", self.a);
@@ -84,14 +94,36 @@ impl Compare {
             road::verify(&sparse)?;
         }
         drop(progress);
-        Comparison::new(
+        let compared = Comparison::new(
             &prepared,
             &dense,
             &sparse,
             &sample.values[0],
             self.max_cycles,
-        )?
-        .output(paint)
+        )?;
+        let mut output = compared.output(paint)?;
+        self.write_report(&self.a, ("dense", &dense), ("sparse", &sparse), &mut output)?;
+        Ok(output)
+    }
+
+    /// Writes the page, if one is wanted.
+    fn write_report(
+        &self,
+        title: &str,
+        a: (&str, &Program),
+        b: (&str, &Program),
+        output: &mut Output,
+    ) -> Result<(), CliError> {
+        let Some(dir) = &self.report else {
+            return Ok(());
+        };
+        let data = super::report::data(title, &[a, b], self.max_cycles)?;
+        std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, &e))?;
+        let file = dir.join("index.html");
+        super::report::write(&file, &data)?;
+        output.text += &format!("\nreport: {}\n", file.display());
+        output.json["report"] = serde_json::json!(file.display().to_string());
+        Ok(())
     }
 
     /// The sample that both programs compute.

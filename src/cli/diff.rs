@@ -1,8 +1,7 @@
 //! `vta diff`: the first instruction, then the first byte, that differs.
 
-use super::input::{self};
-use super::sim::{Sim, Which};
 use super::{CliError, EXIT_DIFFERS, Output, Paint, number};
+use super::{diff_trace, input};
 use crate::asm::insn_text;
 use crate::config::HwConfig;
 use crate::mem::Dram;
@@ -50,9 +49,9 @@ struct Side<'a> {
 }
 
 /// What differs, in words and as JSON.
-struct Difference {
-    text: String,
-    json: Value,
+pub(super) struct Difference {
+    pub(super) text: String,
+    pub(super) json: Value,
 }
 
 impl Diff {
@@ -60,7 +59,9 @@ impl Diff {
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
         let a = input::load(&self.a, config.as_ref())?;
         if let Some(trace) = &self.trace {
-            return self.against(&a, trace, paint);
+            let launch = self.launch.as_deref();
+            let found = diff_trace::against(&a, trace, launch, self.max_cycles)?;
+            return Ok(said(found, paint));
         }
         let b = self
             .b
@@ -87,30 +88,6 @@ impl Diff {
         let found = compare(&mut a_side, &mut b_side)?;
         Ok(said(found, paint))
     }
-
-    /// A program's trace against a recorded one.
-    fn against(
-        &self,
-        program: &Program,
-        path: &std::path::Path,
-        paint: Paint,
-    ) -> Result<Output, CliError> {
-        let recorded = input::read(path, 1 << 32)?;
-        let recorded = String::from_utf8_lossy(&recorded);
-        let mut launches = program.launches();
-        let launch = match &self.launch {
-            Some(name) => launches.find(|l| l.name == *name),
-            None => launches.next(),
-        };
-        let launch =
-            launch.ok_or_else(|| CliError::new("usage", "the program has no such launch"))?;
-        let mut sim = Sim::new(Which::Tsim, &program.config).timing_only(true);
-        let mut trace = Vec::new();
-        let mut dram = Dram::new(program.dram_image());
-        sim.run(&mut dram, launch, self.max_cycles, Some(&mut trace))?;
-        let found = String::from_utf8_lossy(&trace);
-        Ok(said(rows(&recorded, &found, launch, &dram), paint))
-    }
 }
 
 fn said(found: Option<Difference>, paint: Paint) -> Output {
@@ -128,42 +105,6 @@ fn said(found: Option<Difference>, paint: Paint) -> Output {
             }
         }
     }
-}
-
-/// The first row in which two traces differ.
-fn rows(recorded: &str, found: &str, launch: &Launch, dram: &Dram) -> Option<Difference> {
-    let (mut x, mut y) = (recorded.lines(), found.lines());
-    let insns: Vec<_> = launch.insns(dram.bytes()).collect();
-    for row in 1.. {
-        let (p, q) = (x.next(), y.next());
-        if p == q {
-            p?;
-            continue;
-        }
-        let (p, q) = (p.unwrap_or("no row"), q.unwrap_or("no row"));
-        let mut text = format!("row {row}: recorded {p}, found {q}\n");
-        let mut json = json!({ "row": row, "recorded": p, "found": q });
-        // The instruction of a row, or the one that its unit was at.
-        let of = [p, q].into_iter().find_map(|r| {
-            let mut cells = r.split(',');
-            let (event, unit, index) = (cells.next()?, cells.next()?, cells.next()?);
-            let index: usize = index.parse().ok().filter(|_| event == "insn")?;
-            let own = (0u32..)
-                .zip(&insns)
-                .filter(|(_, i)| i.is_ok_and(|i| i.unit().name() == unit));
-            own.map(|(n, _)| n).nth(index)
-        });
-        if let Some(insn) = of {
-            let word = launch
-                .words(dram.bytes())
-                .nth(insn as usize)
-                .unwrap_or_default();
-            text += &format!("it is instruction {insn}: {}\n", insn_text(word));
-            json["instruction"] = json!(insn);
-        }
-        return Some(Difference { text, json });
-    }
-    None
 }
 
 fn failed(launch: &str, e: &ReplayError) -> CliError {
@@ -300,6 +241,12 @@ fn launches<'p>(
         let (p, q) = (named(insn, &words_a), named(insn, &words_b));
         text += &format!("  {}: {p}\n  {}: {q}\n", a.name, b.name);
         json["words"] = json!([p, q]);
+        let done = |side: &Side<'p>, launch: &Launch, ended: &[Ended]| {
+            let last = ended.last().map_or(0, |e| e.insn);
+            upto(side, launch, ended, last).map_err(|e| failed(&launch.name, &e))
+        };
+        let (p, q) = (done(a, x, &end_a)?, done(b, y, &end_b)?);
+        text += &results(a, b, (&p, x), (&q, y), &mut json);
         return Ok(Some(Difference { text, json }));
     }
     text += &format!("  {}\n", named(insn, &words_a));
@@ -334,4 +281,47 @@ fn first_byte(p: &Replay<'_>, q: &Replay<'_>, insn: u32) -> Option<(Place, u8, u
         }
     }
     None
+}
+
+/// The first byte of the launches' results that differs, in words.
+fn results(
+    a: &Side<'_>,
+    b: &Side<'_>,
+    (p, x): (&Replay<'_>, &Launch),
+    (q, y): (&Replay<'_>, &Launch),
+    json: &mut Value,
+) -> String {
+    for (n, (l, r)) in x.outputs.iter().zip(&y.outputs).enumerate() {
+        let of = |replay: &Replay<'_>, (addr, bytes): (u32, u32)| {
+            let all = replay.dram().read(addr.into(), bytes.into());
+            all.unwrap_or_default().to_vec()
+        };
+        let (l, r) = (of(p, *l), of(q, *r));
+        if let Some(at) = l.iter().zip(&r).position(|(l, r)| l != r) {
+            json["output"] = json!([n, at]);
+            json["bytes"] = json!([l[at], r[at]]);
+            return format!(
+                "output {n}: byte {at} is {:#04x} in {}, {:#04x} in {}\n",
+                l[at], a.name, r[at], b.name
+            );
+        }
+        if l.len() != r.len() {
+            json["output_bytes"] = json!([l.len(), r.len()]);
+            return format!(
+                "output {n}: {} bytes in {}, {} in {}\n",
+                l.len(),
+                a.name,
+                r.len(),
+                b.name
+            );
+        }
+    }
+    match (x.outputs.len(), y.outputs.len()) {
+        (0, 0) => String::new(),
+        (m, n) if m == n => {
+            json["outputs_equal"] = json!(true);
+            "outputs: equal\n".into()
+        }
+        (m, n) => format!("outputs: {m} in {}, {n} in {}\n", a.name, b.name),
+    }
 }

@@ -43,16 +43,26 @@ impl Explain {
             }
             let (one, json) = explain(
                 row,
+                &view.total,
                 &program.config,
                 view.profile.cycles,
                 self.advice as usize,
             );
+            if !layers.is_empty() {
+                text.push('\n');
+            }
             text += &one;
             layers.push(json);
         }
         if self.layer.is_none() && layers.len() > 1 {
-            let (one, _) = explain(&view.total, &program.config, view.profile.cycles, 0);
-            text += &one;
+            let (one, _) = explain(
+                &view.total,
+                &view.total,
+                &program.config,
+                view.profile.cycles,
+                0,
+            );
+            text += &format!("\n{one}");
         }
         let mut json = json!({ "cycles": view.profile.cycles, "layers": layers });
         let exit = sight::add_status(&mut json, &seen);
@@ -68,9 +78,15 @@ fn share(part: u64, of: u64) -> String {
 }
 
 /// One layer in words, and the same as JSON.
-fn explain(row: &Row<'_>, cfg: &HwConfig, all: u64, most: usize) -> (String, Value) {
+fn explain(
+    row: &Row<'_>,
+    total: &Row<'_>,
+    cfg: &HwConfig,
+    all: u64,
+    most: usize,
+) -> (String, Value) {
     let cycles = row.part.cycles();
-    let (what, of, advice) = advise(row, cfg);
+    let (what, of, advice) = advise(row, total, cfg);
     let name = &row.part.name;
     let mut text = format!("{name}: {} cycles", thousands(cycles));
     if cycles != all {
@@ -116,9 +132,8 @@ fn explain(row: &Row<'_>, cfg: &HwConfig, all: u64, most: usize) -> (String, Val
         );
     }
     if advice.is_empty() && most > 0 {
-        text += "  nothing would help much but fewer steps\n";
+        text += "  nothing else would help much\n";
     }
-    text.push('\n');
     let split: serde_json::Map<String, Value> = split(&row.part)
         .into_iter()
         .map(|(b, n)| (json!(b).as_str().unwrap_or_default().to_owned(), json!(n)))

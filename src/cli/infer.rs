@@ -151,6 +151,7 @@ impl Infer {
                 ),
                 (self.dense, "--dense"),
                 (!self.calib.calib.is_empty(), "--calib"),
+                (self.calib.quantisation.is_some(), "--quantisation"),
             ] {
                 if given {
                     let message =

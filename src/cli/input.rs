@@ -2,6 +2,7 @@
 
 use super::{CliError, number, text};
 use crate::config::HwConfig;
+use crate::graph::zoo;
 use crate::program::{MAX_DRAM_BYTES, Program, is_bundle};
 use clap::Args;
 use std::fs::File;
@@ -58,6 +59,15 @@ impl ProgramArgs {
 /// # Errors
 /// The file and what is wrong in it.
 pub fn load(path: &Path, config: Option<&HwConfig>) -> Result<Program, CliError> {
+    let network = path.to_str().filter(|name| {
+        let known = zoo::NAMES.contains(name);
+        (known && !path.exists()) || name.ends_with(".onnx")
+    });
+    if let Some(name) = network {
+        let message = format_args!("{name}: a network, not a program");
+        let help = format!("`vta compile {name} -o program.vta` makes one of it");
+        return Err(CliError::new("file", message).help(help));
+    }
     let bytes = read(path, u64::from(MAX_DRAM_BYTES) + (256 << 20))?;
     if is_bundle(&bytes) {
         let mut program = Program::from_bytes(&bytes).map_err(|e| CliError::from(e).of(path))?;

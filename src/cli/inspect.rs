@@ -141,7 +141,14 @@ impl Inspect<'_> {
             if let Some(StopAt::Insn(n)) = stop
                 && last.is_none_or(|e| e.insn != n)
             {
-                let message = format_args!("launch {}: instruction {n} never ends", launch.name);
+                let (name, count) = (&launch.name, launch.insn_count);
+                if n >= count {
+                    let message = format_args!("launch {name} has no instruction {n}");
+                    let last = count.saturating_sub(1);
+                    let help = format!("it has {count}, the last is {last}");
+                    return Err(CliError::new("usage", message).help(help));
+                }
+                let message = format_args!("launch {name}: instruction {n} never ends");
                 return Err(
                     CliError::new("simulator", message).help("`vta run` says how the launch ends")
                 );

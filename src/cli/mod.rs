@@ -14,9 +14,14 @@ mod compile;
 mod config;
 mod cost;
 mod data;
+#[cfg(feature = "prune")]
+mod demo;
+mod device;
 mod diff;
+mod diff_trace;
 mod disasm;
 mod error;
+mod eval;
 mod execute;
 mod explain;
 mod export_image;
@@ -28,6 +33,7 @@ mod info_network;
 mod input;
 mod inspect;
 mod layers;
+mod metric;
 mod model;
 mod network;
 mod number;
@@ -35,11 +41,8 @@ mod profile;
 mod progress;
 #[cfg(feature = "prune")]
 mod prune;
-#[cfg(feature = "prune")]
-mod prune_report;
-#[cfg(feature = "prune")]
-mod prune_work;
 mod reference;
+mod report;
 mod road;
 mod run;
 mod samples;
@@ -50,7 +53,7 @@ mod timeline;
 #[cfg(feature = "prune")]
 mod train;
 #[cfg(feature = "prune")]
-mod train_run;
+mod training;
 mod zoo;
 
 pub use error::CliError;
@@ -93,16 +96,20 @@ enum Command {
     Compare(compare::Compare),
     Check(check::Check),
     Infer(infer::Infer),
+    Eval(eval::Eval),
     #[cfg(feature = "prune")]
     Prune(prune::Prune),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
     #[cfg(feature = "prune")]
     Train(train::Train),
+    #[cfg(feature = "prune")]
+    Demo(demo::Demo),
     Run(run::Run),
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
     Trace(timeline::Trace),
+    Report(report::ReportArgs),
     Diff(diff::Diff),
     Info(info::Info),
     Asm(asm::Asm),
@@ -207,16 +214,20 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Compare(c) => c.run(paint),
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
+        Command::Eval(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
         #[cfg(feature = "prune")]
         Command::Train(c) => c.run(),
+        #[cfg(feature = "prune")]
+        Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(paint),
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),
         Command::Trace(c) => c.run(paint),
+        Command::Report(c) => c.run(),
         Command::Diff(c) => c.run(paint),
         Command::Info(c) => c.run(),
         Command::Asm(c) => c.run(),

@@ -66,7 +66,7 @@ pub(super) fn percent(part: u64, of: u64) -> Cell {
 
 /// The rows with something in them, and their sum.
 fn rows<'a>(view: &'a View<'a>) -> impl Iterator<Item = &'a Row<'a>> {
-    let some = |r: &&Row<'_>| r.part.causes.iter().flatten().any(|n| *n > 0);
+    let some = |r: &&Row<'_>| r.part.cycles() > 0 || r.part.bytes() > 0;
     view.rows.iter().filter(some).chain([&view.total])
 }
 

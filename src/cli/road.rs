@@ -3,12 +3,13 @@
 use super::model::{self, MaskArgs, ZooArgs};
 use super::progress::Progress;
 use super::samples::{self, InputShape, Samples, Scaling};
-use super::{CliError, number};
+use super::{CliError, input, number};
 use crate::compiler::{self, Options, Sparsity};
 use crate::config::HwConfig;
 use crate::graph::Graph;
+use crate::host::Tensor;
 use crate::program::{Program, is_bundle};
-use crate::quant::{self, Calibration, QNet, QOp, QuantOptions};
+use crate::quant::{self, Calibration, Exponents, QNet, QOp, QuantOptions};
 use crate::sparse::{self, Masks};
 use crate::verify;
 use clap::Args;
@@ -21,6 +22,9 @@ const NOISE_SAMPLES: usize = 2;
 /// Seed of these samples.
 const NOISE_SEED: u64 = 1;
 
+/// Largest file of exponents that is read, in bytes.
+const MAX_EXPONENTS: u64 = 64 << 20;
+
 /// What scales are chosen by.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CalibArgs {
@@ -32,6 +36,20 @@ pub struct CalibArgs {
     pub calib_limit: u32,
     #[command(flatten)]
     pub scaling: Scaling,
+    /// Take scales as they are in this file, with which the network was trained, and biases as they are
+    #[arg(long, value_name = "FILE", conflicts_with = "calib")]
+    pub quantisation: Option<PathBuf>,
+}
+
+/// Where scales come from.
+#[derive(Debug, Clone)]
+pub enum Scales {
+    /// These, and in words where they are from.
+    Given(Exponents, String),
+    /// They are chosen by samples, for each a tensor for each input; and in words whose.
+    Samples(Vec<Vec<Tensor>>, String),
+    /// They are chosen by noise.
+    Noise,
 }
 
 /// A network, quantised.
@@ -81,6 +99,11 @@ impl Pruned {
         }
     }
 
+    /// The float network, without the dropped blocks.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// The network's inputs.
     pub fn inputs(&self) -> Vec<InputShape> {
         model::input_shapes(&self.graph)
@@ -96,15 +119,28 @@ impl Pruned {
         calib: &CalibArgs,
         others: Option<&Samples>,
     ) -> Result<Prepared, CliError> {
-        let (calibration, calib_are) = {
-            let _span = tracing::info_span!("calibrate").entered();
-            let _progress = Progress::spinner("calibrate");
-            calib.observe(&self.graph, &self.inputs(), others)?
-        };
-        let net = {
-            let _span = tracing::info_span!("quantise").entered();
-            let _progress = Progress::spinner("choose scales");
-            quant::quantise(&self.graph, &calibration, &QuantOptions::default())?
+        let scales = calib.scales(&self.inputs(), others)?;
+        self.with(&scales)
+    }
+
+    /// Quantises.
+    ///
+    /// # Errors
+    /// Samples or exponents that do not fit, a network that cannot be quantised.
+    pub fn with(self, scales: &Scales) -> Result<Prepared, CliError> {
+        let calib_are = scales.describe();
+        let net = match scales {
+            Scales::Given(exponents, _) => quant::quantise_with(&self.graph, exponents, None)?,
+            scales => {
+                let calibration = {
+                    let _span = tracing::info_span!("calibrate").entered();
+                    let _progress = Progress::spinner("calibrate");
+                    scales.observe(&self.graph)?
+                };
+                let _span = tracing::info_span!("quantise").entered();
+                let _progress = Progress::spinner("choose scales");
+                quant::quantise(&self.graph, &calibration, &QuantOptions::default())?
+            }
         };
         let masks = quant::conv_masks(&self.graph, &self.masks)?;
         Ok(Prepared {
@@ -117,35 +153,66 @@ impl Pruned {
 }
 
 impl CalibArgs {
-    /// What the network does on samples; and in words on which.
-    fn observe(
-        &self,
-        graph: &Graph,
-        inputs: &[InputShape],
-        others: Option<&Samples>,
-    ) -> Result<(Calibration, String), CliError> {
+    /// What is asked for: a file of exponents, samples of files, those that are
+    /// there anyway, or noise.
+    fn scales(&self, inputs: &[InputShape], others: Option<&Samples>) -> Result<Scales, CliError> {
+        if let Some(path) = &self.quantisation {
+            return Scales::read(path);
+        }
         let limit = self.calib_limit as usize;
-        let (samples, whose) = match (self.calib.as_slice(), others) {
-            ([], None) => {
-                let noise = Calibration::noise(graph, NOISE_SEED, NOISE_SAMPLES)?;
-                let words = format!("noise (seed {NOISE_SEED}); --calib FILE takes real samples");
-                return Ok((noise, words));
-            }
+        match (self.calib.as_slice(), others) {
+            ([], None) => Ok(Scales::Noise),
             ([], Some(others)) => {
                 let first = others.values.iter().take(limit);
-                (first.cloned().collect(), "the input".to_owned())
+                Ok(Scales::Samples(
+                    first.cloned().collect(),
+                    "the input".into(),
+                ))
             }
             (files, _) => {
                 let samples = samples::load(files, inputs, limit, &self.scaling)?;
                 let files: Vec<String> = files.iter().map(|p| p.display().to_string()).collect();
-                (samples.values, files.join(", "))
+                Ok(Scales::Samples(samples.values, files.join(", ")))
             }
-        };
-        let words = match samples.len() {
-            1 => format!("1 sample of {whose}"),
-            n => format!("{n} samples of {whose}"),
-        };
-        Ok((Calibration::observe(graph, samples)?, words))
+        }
+    }
+}
+
+impl Scales {
+    /// Those of a file, as `vta prune` writes it.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is something else.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let bytes = input::read(path, MAX_EXPONENTS)?;
+        let error = |e: &dyn std::fmt::Display| CliError::new("quantise", e).of(path);
+        let text = std::str::from_utf8(&bytes).map_err(|e| error(&e))?;
+        let exponents = Exponents::from_json(text).map_err(|e| {
+            error(&e).help("`vta prune` writes such a file; --calib FILE chooses scales by samples")
+        })?;
+        Ok(Self::Given(exponents, path.display().to_string()))
+    }
+
+    /// What a network does on the samples, or on noise.
+    fn observe(&self, graph: &Graph) -> Result<Calibration, CliError> {
+        Ok(match self {
+            Self::Samples(samples, _) => Calibration::observe(graph, samples.clone())?,
+            _ => Calibration::noise(graph, NOISE_SEED, NOISE_SAMPLES)?,
+        })
+    }
+
+    /// In words.
+    fn describe(&self) -> String {
+        match self {
+            Self::Given(_, from) => from.clone(),
+            Self::Samples(samples, whose) => match samples.len() {
+                1 => format!("1 sample of {whose}"),
+                n => format!("{n} samples of {whose}"),
+            },
+            Self::Noise => {
+                format!("noise (seed {NOISE_SEED}); --calib FILE takes real samples")
+            }
+        }
     }
 }
 

@@ -1,30 +1,24 @@
 //! `vta train`: a network from a data set.
 
-use super::data::open_with;
+use super::data::open_sized;
 use super::model::{self, ZooArgs};
-use super::train_run::{Files, Quality, Run};
-use super::{CliError, EXIT_STOPPED, Output, input, number};
-use crate::data::{
-    Augment, Boxes, Data, Dataset, Fit, Label, Loader, OpenOptions, Sample, Split, order,
-};
+use super::training::{self, Files};
+use super::{CliError, Output, number};
+use crate::data::{Augment, Boxes, Data, Dataset, Label, Sample};
 use crate::graph::{Graph, onnx, zoo};
 use crate::program::atomic::write_file;
 use crate::train::backend::Cpu;
 use crate::train::{
-    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError, images,
-    normalise,
+    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
 };
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Largest description of a detector that is read, in bytes.
-const MAX_DETECTOR: u64 = 1 << 20;
-/// What frames around images are filled with: 0 after [`normalise`].
-const FILL: u8 = 128;
-/// Batches from which the statistics of a network from a file are taken.
-const STATISTICS: usize = 8;
+type Run<'a, L, T> = training::Run<'a, L, T, ()>;
+
+/// Loss and score, and the score of each class where it has one.
+type Quality = (Measured, Vec<(String, Option<f64>)>);
 
 /// Train a network: writes model.onnx, log.csv and checkpoint
 #[derive(Debug, Args)]
@@ -83,53 +77,15 @@ enum Optimiser {
 impl Train {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let path = self.out.join("checkpoint");
-        if !self.resume && path.exists() {
-            let e = CliError::new("train", format_args!("{}: exists", path.display()));
-            return Err(e.help("--resume goes on from it; else give another folder"));
-        }
-        match self.open()? {
+        training::not_there(&self.out, self.resume)?;
+        match open_sized(&self.data, self.size)? {
             Data::Classes(set) => self.classes(set),
             Data::Boxes(set) => self.boxes(set),
         }
     }
 
-    /// The data, with images of the size that is wanted.
-    fn open(&self) -> Result<Data, CliError> {
-        let fit = match self.size {
-            Some([h, w]) => Fit::Letterbox(h, w, FILL),
-            None => Fit::Exact,
-        };
-        let options = OpenOptions {
-            fit,
-            ..OpenOptions::default()
-        };
-        let mut data = open_with(&self.data, &options)?;
-        // Sets that are no image files come in their own size.
-        match &mut data {
-            Data::Classes(set) => self.fit(set, fit)?,
-            Data::Boxes(set) => self.fit(set, fit)?,
-        }
-        Ok(data)
-    }
-
-    fn fit<L: Label>(&self, set: &mut Dataset<L>, fit: Fit) -> Result<(), CliError> {
-        let Some([height, width]) = self.size else {
-            return Ok(());
-        };
-        for split in Split::ALL {
-            for Sample { image, label } in set.split_mut(split) {
-                if [image.height(), image.width()] != [height, width] {
-                    let fitted = fit.apply(image.clone(), label);
-                    *image = fitted.map_err(|e| CliError::new("train", e))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn classes(&self, mut set: Dataset<u16>) -> Result<Output, CliError> {
-        self.limit(&mut set.train);
+        training::limit(&mut set.train, self.limit, self.seed);
         let graph = self.graph(&set)?;
         let network = self.network(&graph, &set.train)?;
         let task = Classify::new(&graph, set.classes.len(), self.smoothing as f32)?;
@@ -149,9 +105,9 @@ impl Train {
             let what = "--smoothing is for images with a class";
             return Err(CliError::new("train", what));
         }
-        self.limit(&mut set.train);
+        training::limit(&mut set.train, self.limit, self.seed);
         let graph = self.graph(&set)?;
-        let detector = self.detector(&graph, &set)?;
+        let detector = training::detector(&self.model, &graph, &set)?;
         let path = self.out.join(Detector::FILE);
         let text = detector.to_json();
         let task = Detect::new(detector);
@@ -184,23 +140,6 @@ impl Train {
         Ok(output)
     }
 
-    /// Anchors and classes: those of a trained network, or from the boxes.
-    fn detector(&self, graph: &Graph, set: &Dataset<Boxes>) -> Result<Detector, CliError> {
-        let path = Path::new(&self.model).with_file_name(Detector::FILE);
-        if model::is_zoo(&self.model) || !path.exists() {
-            return Ok(Detector::fit(graph, &set.classes, &set.train)?);
-        }
-        let bytes = input::read(&path, MAX_DETECTOR)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let read = Detector::from_json(&text, graph).map_err(|e| CliError::from(e).of(&path))?;
-        if read.classes() != set.classes {
-            let (then, now) = (read.classes().join(", "), set.classes.join(", "));
-            let what = format_args!("{}: has classes {then}, not {now}", path.display());
-            return Err(CliError::new("train", what));
-        }
-        Ok(read)
-    }
-
     /// Makes the steps; writes the network if the run has ended.
     fn train<L: Label, T: Task<L>>(
         &self,
@@ -217,23 +156,12 @@ impl Train {
         let data = (&set.train[..], &held_out[..]);
         let mut run = Run::new(network, (task, ()), data, settings)?;
         let mut files = Files::new(&self.out, self.command());
-        if self.resume {
-            files.restore(&mut run)?;
-        }
-        fs::create_dir_all(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
-        let epochs = self.stop_after.map(u64::from);
-        let stopped = files.steps(&mut run, epochs)?;
+        files.start(&mut run, self.resume)?;
+        let stopped = training::steps("training", &mut run, &mut files, self.stop_after)?;
         if run.finished() {
             return self.end(&run, set, score, quality);
         }
-        let (step, steps) = (run.next(), run.steps());
-        let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
-        let json = json!({ "finished": false, "step": step, "steps": steps });
-        let mut output = Output::ok(text, json);
-        if stopped {
-            output.exit = EXIT_STOPPED;
-        }
-        Ok(output)
+        Ok(training::stopped(run.next(), run.steps(), stopped))
     }
 
     fn settings(&self, usual: Optimiser) -> Settings {
@@ -260,21 +188,6 @@ impl Train {
             all["size"] = json!([h, w]);
         }
         all.to_string()
-    }
-
-    fn limit<L>(&self, samples: &mut Vec<Sample<L>>) {
-        let Some(n) = self
-            .limit
-            .map(|n| n as usize)
-            .filter(|n| *n < samples.len())
-        else {
-            return;
-        };
-        let mut keep = vec![false; samples.len()];
-        let chosen = order(samples.len(), self.seed, u64::MAX);
-        chosen[..n].iter().for_each(|i| keep[*i] = true);
-        let mut keep = keep.into_iter();
-        samples.retain(|_| keep.next().unwrap_or(false));
     }
 
     /// The network with the size and the classes of the data.
@@ -331,16 +244,7 @@ impl Train {
         if model::is_zoo(&self.model) {
             return Ok(Network::normalised(graph, &device)?);
         }
-        let channels = samples.first().map_or(1, |s| s.image.channels());
-        let loader = Loader {
-            shuffle: true,
-            seed: self.seed,
-            ..Loader::plain(samples, self.batch as usize, normalise(channels))
-        };
-        let batches = loader.epoch(0, 0).take(STATISTICS);
-        let batches = batches.map(|b| Ok(images::<Cpu>(b?.images, &device)));
-        let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
-        Ok(Network::renormalised(graph, &batches, &device)?)
+        training::renormalised(graph, samples, self.batch as usize, self.seed)
     }
 
     fn end<L: Label, T: Task<L>>(

@@ -21,6 +21,17 @@ impl Normalise {
         }
     }
 
+    /// As networks are trained: `(v - 128) / 64` in each of `channels` channels.
+    ///
+    /// The grid of int8 with exponent -6 has exactly these values, so nothing is
+    /// lost on the device; 0, with which convolutions pad, is the middle value.
+    pub fn middle(channels: usize) -> Self {
+        Self {
+            mean: vec![128.0; channels],
+            scale: vec![1.0 / 64.0; channels],
+        }
+    }
+
     /// To mean 0 and variance 1 over all pixels of these images, channel by channel.
     ///
     /// Sums are integers, so the order of the images does not matter. A channel

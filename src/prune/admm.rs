@@ -64,6 +64,16 @@ impl Admm {
         });
     }
 
+    /// Takes out the array that holds `Z` and `U`.
+    pub(super) fn detach(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.zu)
+    }
+
+    /// Puts it back.
+    pub(super) fn attach(&mut self, zu: Vec<f32>) {
+        self.zu = zu;
+    }
+
     /// Another weight of the penalty; `U` is scaled so that `rho U` stays.
     pub fn set_rho(&mut self, rho: f32) {
         if self.rho > 0.0 && rho > 0.0 && rho != self.rho {

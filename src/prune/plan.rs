@@ -40,10 +40,10 @@ pub struct Step {
     pub teachers: f64,
     /// Values are quantised.
     pub quantise: bool,
-    /// Which schedule of the learning rate, from 0.
-    pub schedule: u32,
-    /// How far it is, from 0 to below 1. Where it is 0, the optimiser starts anew.
-    pub position: f64,
+    /// First step of this schedule of the learning rate; there the optimiser starts anew.
+    pub schedule: u64,
+    /// Steps of this schedule.
+    pub span: u64,
 }
 
 /// What happens to masks at a step.
@@ -192,7 +192,7 @@ impl Plan {
         };
         let rates = self.rates(todo, updated, length);
         let (rho, reset_duals) = self.rho(phase, since, length, updated);
-        let (schedule, position) = self.schedule(step, to);
+        let (schedule, span) = self.schedule(step, to);
         let quantised =
             self.method.quantisation && step >= self.steps() - self.part(self.settings.quantised);
         Step {
@@ -213,7 +213,7 @@ impl Plan {
             teachers: self.teachers(step, from),
             quantise: quantised,
             schedule,
-            position,
+            span,
         }
     }
 
@@ -265,13 +265,12 @@ impl Plan {
         }
     }
 
-    /// Which schedule of the learning rate, and how far it is.
-    fn schedule(&self, step: u64, to: u64) -> (u32, f64) {
-        let part = |at: u64, of: u64| at as f64 / of.max(1) as f64;
+    /// First step and length of the schedule of the learning rate.
+    fn schedule(&self, step: u64, to: u64) -> (u64, u64) {
         match self.method.recipe {
-            Recipe::TwoStage if step < to => (0, part(step, to)),
-            Recipe::TwoStage => (1, part(step - to, self.steps() - to)),
-            _ => (0, part(step, self.steps())),
+            Recipe::TwoStage if step < to => (0, to),
+            Recipe::TwoStage => (to, self.steps() - to),
+            _ => (0, self.steps()),
         }
     }
 

@@ -130,6 +130,42 @@ impl Pruner {
         Ok(())
     }
 
+    /// Takes the arrays as large as the weights out, for a checkpoint that
+    /// keeps them apart; [`Pruner::attach`] puts them back.
+    pub fn detach(&mut self) -> Vec<Vec<f32>> {
+        self.states.iter_mut().map(Admm::detach).collect()
+    }
+
+    /// Puts back what [`Pruner::detach`] took out.
+    ///
+    /// # Errors
+    /// Arrays of other layers.
+    pub fn attach(&mut self, arrays: Vec<Vec<f32>>) -> Result<(), PruneError> {
+        let views: Vec<&[f32]> = arrays.iter().map(Vec::as_slice).collect();
+        check(&self.layers, &views)?;
+        let states = self.states.iter_mut().zip(arrays);
+        states.for_each(|(s, a)| s.attach(a));
+        Ok(())
+    }
+
+    /// Whether another has the same layers, plan, rates and budget: the same
+    /// run at maybe another step. Tables of cycles may have been corrected since.
+    pub fn same_run(&self, other: &Self) -> bool {
+        let fixed = |p: &Self| {
+            let unit = p.costs.unit();
+            (unit, p.weighed.unit(), p.budget, p.floor.to_bits())
+        };
+        fixed(self) == fixed(other)
+            && self.layers == other.layers
+            && self.plan == other.plan
+            && self.rates == other.rates
+    }
+
+    /// The weight of the penalty, the same for all layers.
+    pub fn rho(&self) -> f32 {
+        self.states.iter().fold(0.0, |rho, s| s.rho().max(rho))
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -1,9 +1,10 @@
 //! The integer network of a plan, for given exponents.
 
-use super::calibrate::{Calibration, judged};
+use super::calibrate::{Calibration, Stats, judged};
 use super::exponents::Groups;
 use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType, Shift};
 use super::plan::{Form, Kind, Linear, Plan, Step};
+use super::scales::Exponents;
 use super::weights::{self, PerChannel, Steps};
 use crate::graph::TensorId;
 use crate::host::HostOp;
@@ -18,8 +19,11 @@ pub(crate) struct Emit<'a, 'g> {
     pub plan: &'a Plan<'g>,
     pub groups: &'a Groups,
     pub weights: &'a FloatWeights,
-    pub calibration: &'a Calibration,
+    /// Weighs errors of weights; without one all inputs weigh the same.
+    pub calibration: Option<&'a Calibration>,
     pub per_channel: PerChannel,
+    /// Exponents of weights that are not to be chosen.
+    pub given: Option<&'a Exponents>,
 }
 
 /// A convolution of the integer network and the float values of its sums.
@@ -260,8 +264,16 @@ impl Emit<'_, '_> {
             clamp: (limit(low, output), limit(high, output)),
         };
         let like = self.plan.tensor(step.inputs[0]).like;
-        let squares = self.calibration.tensors[like.0].squares();
+        let calibration = self.calibration.map(|c| &c.tensors[like.0]);
+        let squares = calibration.map_or_else(Vec::new, Stats::squares);
         let steps = Steps { input, sum, output };
+        let given = self
+            .given
+            .map(|g| g.of_weight(&conv.weight_name, bias.len()));
+        if let Some(Ok(exponents)) = given {
+            weights::place(&mut conv, (weight, bias), steps, &exponents);
+            return conv;
+        }
         weights::quantise(&mut conv, (weight, bias), steps, &squares, self.per_channel);
         conv
     }

@@ -3,6 +3,7 @@
 use super::check::NetError;
 use super::float::FloatError;
 use super::reference::RunError;
+use super::scales::ExponentsError;
 
 /// Why a network cannot be quantised.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,9 @@ pub enum QuantError {
     /// A calibration of another graph.
     #[error("the calibration is of another network")]
     OtherNetwork,
+    /// Exponents that were given do not fit.
+    #[error("exponents: {0}")]
+    Exponents(#[from] ExponentsError),
     /// The float network cannot be evaluated.
     #[error(transparent)]
     Float(#[from] FloatError),

@@ -66,8 +66,9 @@ pub fn quantise(
             plan: &plan,
             groups: &groups,
             weights: &weights,
-            calibration,
+            calibration: Some(calibration),
             per_channel: options.per_channel,
+            given: None,
         },
         needed: weights
             .iter()
@@ -80,7 +81,7 @@ pub fn quantise(
 }
 
 /// Weights of every step, which are finite.
-fn float_weights(plan: &Plan<'_>) -> Result<FloatWeights, QuantError> {
+pub(super) fn float_weights(plan: &Plan<'_>) -> Result<FloatWeights, QuantError> {
     let one = |step: &super::plan::Step| {
         let Kind::Linear(linear) = &step.kind else {
             return Ok(None);

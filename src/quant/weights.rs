@@ -69,19 +69,7 @@ pub(super) fn quantise(
     let uniform = choice.exponents.windows(2).all(|e| e[0] == e[1]);
     let mut exponents = choice.exponents;
     loop {
-        let shifts = exponents.iter().map(|e| (steps.coarsest() - e) as u8);
-        conv.shift = match exponents.first() {
-            Some(e) if uniform => Shift::Layer((steps.coarsest() - e) as u8),
-            _ => Shift::Channel(shifts.collect()),
-        };
-        conv.weight = Array4::zeros(weight.dim());
-        let channels = conv.weight.outer_iter_mut().zip(weight.outer_iter());
-        for ((mut to, from), e) in channels.zip(&exponents) {
-            let scale = 2_f64.powi(-e);
-            to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
-        }
-        let scaled = bias.iter().zip(&exponents);
-        conv.bias = scaled.map(|(b, e)| start(*b, steps.input + e)).collect();
+        place(conv, (weight, bias), steps, &exponents);
         // Sums that could leave int32 get larger steps, if there are any.
         let channels = 0..exponents.len();
         let wide = |c: &usize| {
@@ -98,6 +86,29 @@ pub(super) fn quantise(
             wide.iter().for_each(|c| exponents[*c] += 1);
         }
     }
+}
+
+/// Fills in weight, bias and shift with these exponents, one for each channel.
+pub(super) fn place(
+    conv: &mut QConv,
+    (weight, bias): (&Array4<f32>, &[f32]),
+    steps: Steps,
+    exponents: &[i32],
+) {
+    let uniform = exponents.windows(2).all(|e| e[0] == e[1]);
+    let shifts = exponents.iter().map(|e| (steps.coarsest() - e) as u8);
+    conv.shift = match exponents.first() {
+        Some(e) if uniform => Shift::Layer((steps.coarsest() - e) as u8),
+        _ => Shift::Channel(shifts.collect()),
+    };
+    conv.weight = Array4::zeros(weight.dim());
+    let channels = conv.weight.outer_iter_mut().zip(weight.outer_iter());
+    for ((mut to, from), e) in channels.zip(exponents) {
+        let scale = 2_f64.powi(-e);
+        to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
+    }
+    let scaled = bias.iter().zip(exponents);
+    conv.bias = scaled.map(|(b, e)| start(*b, steps.input + e)).collect();
 }
 
 /// A bias in steps of `2^exponent`; beyond a quarter of int32 it is cut off, where

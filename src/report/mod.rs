@@ -1,5 +1,9 @@
 //! What people read: renders, computes nothing.
 
+mod curve;
+mod page;
 mod table;
 
+pub use curve::{Curve, Panel, curves};
+pub use page::page;
 pub use table::{Cell, Table, thousands};

@@ -1,59 +1,19 @@
-//! What holds a part back, and what would help: from where its cycles went.
+//! What would help a part: from where its cycles went.
 //!
-//! Compute decides how long a part takes, so the bottleneck is what most of
-//! compute's cycles went to. What compute waits for is followed to the unit
+//! What compute waits for is followed to the unit
 //! that it waits for. Each advice says how many cycles it could save at most.
 
+use super::split::{Bottleneck, DRAIN, split};
 use super::view::Row;
 use crate::config::HwConfig;
 use crate::isa::{MemoryType, Unit};
 use crate::report::thousands;
 use crate::trace::{Cause, Kind, Part};
 
-/// Cycles of a GEMM or ALU instruction that are no steps.
-const DRAIN: u64 = 7;
 /// Cycles of a load before its first beat, about.
 const LEAD: u64 = 20;
 /// Advice that saves less than this share is not given.
 const WORTH: f64 = 0.02;
-
-/// What most of the cycles of compute go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bottleneck {
-    /// Steps of GEMM.
-    Gemm,
-    /// Steps of the ALU.
-    Alu,
-    /// Short instructions: the pipelines fill and drain.
-    Overhead,
-    /// Inputs and weights that are not there yet.
-    Load,
-    /// Outputs that are not stored yet.
-    Store,
-    /// Loads of micro-ops, in which compute does nothing else.
-    Uops,
-    /// Loads of accumulators.
-    Accumulators,
-    /// Instructions that are not there yet.
-    Fetch,
-}
-
-impl Bottleneck {
-    /// In words, as the subject of a sentence.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Gemm => "GEMM steps",
-            Self::Alu => "ALU steps",
-            Self::Overhead => "filling and draining the pipelines of short instructions",
-            Self::Load => "waiting for inputs and weights",
-            Self::Store => "waiting for outputs to be stored",
-            Self::Uops => "loading micro-ops",
-            Self::Accumulators => "loading accumulators",
-            Self::Fetch => "waiting for instructions",
-        }
-    }
-}
 
 /// What would help, and what it could save at most.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -64,33 +24,17 @@ pub struct Advice {
     pub saves: u64,
 }
 
-/// The cycles of compute by what they went to, the most first.
-pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
-    let kind = |k: Kind| part.kinds[k as usize];
-    let pipes = [Kind::Gemm, Kind::Reset, Kind::AluImm, Kind::AluReg].map(kind);
-    let overhead: u64 = pipes.iter().map(|k| k.insns * DRAIN).sum();
-    let gemm = pipes[0].cycles + pipes[1].cycles;
-    let gemm = gemm.saturating_sub((pipes[0].insns + pipes[1].insns) * DRAIN);
-    let alu = pipes[2].cycles + pipes[3].cycles;
-    let alu = alu.saturating_sub((pipes[2].insns + pipes[3].insns) * DRAIN);
-    let waits = |c: Cause| part.of(Unit::Compute, c);
-    let mut all = vec![
-        (Bottleneck::Gemm, gemm),
-        (Bottleneck::Alu, alu),
-        (Bottleneck::Overhead, overhead),
-        (Bottleneck::Load, waits(Cause::TokenLoad)),
-        (Bottleneck::Store, waits(Cause::TokenStore)),
-        (Bottleneck::Uops, kind(Kind::LoadUop).cycles),
-        (Bottleneck::Accumulators, kind(Kind::LoadAcc).cycles),
-        (Bottleneck::Fetch, waits(Cause::Insn)),
-    ];
-    // Those of one number stay in this order.
-    all.sort_by_key(|a| std::cmp::Reverse(a.1));
-    all
+/// A number of things.
+fn count(n: u64, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", thousands(n))
 }
 
 struct Adviser<'a> {
     row: &'a Row<'a>,
+    /// Where the loads are that it waits for: itself, or all of the program.
+    loads: &'a Row<'a>,
+    total: &'a Row<'a>,
     cfg: &'a HwConfig,
     cycles: u64,
     all: Vec<Advice>,
@@ -109,7 +53,7 @@ impl Adviser<'_> {
 
     /// Operands that are loaded more than once.
     fn reuse(&mut self, waits: u64) {
-        let needs = self.row.needs;
+        let needs = self.loads.needs;
         let beat = u64::from(self.cfg.beat_bytes());
         for (t, what, other) in [
             (MemoryType::Wgt, "weights", "inputs"),
@@ -134,11 +78,14 @@ impl Adviser<'_> {
 
     /// What load does while compute waits for it.
     fn load(&mut self, waits: u64) {
-        let of = |c: Cause| self.part().of(Unit::Load, c);
+        let source = self.loads;
+        let of = |c: Cause| source.part.of(Unit::Load, c);
+        // What comes after the last instruction is of no part.
+        let idle = self.total.part.of(Unit::Load, Cause::Idle);
         let (beats, latency) = (of(Cause::Beats), of(Cause::Latency));
         let (turns, tokens) = (of(Cause::Arbitration), of(Cause::TokenCompute));
         let fetch = of(Cause::Insn);
-        let loads = self.row.needs.loads;
+        let loads = source.needs.loads;
         self.reuse(waits);
         self.say(
             (beats / 2).min(waits),
@@ -151,12 +98,20 @@ impl Adviser<'_> {
             self.say(
                 latency.min(waits),
                 format!(
-                    "fewer and longer loads: {} of them wait {} cycles for a first beat",
-                    thousands(loads),
+                    "fewer and longer loads: {} waited {} cycles for a first beat",
+                    count(loads, "load"),
                     thousands(latency)
                 ),
             );
         }
+        self.say(
+            idle.min(waits),
+            format!(
+                "loads in pieces, so that compute begins with the first: it waits {} cycles, and load is idle for {} after its last one",
+                thousands(waits),
+                thousands(idle)
+            ),
+        );
         self.say(
             tokens.min(waits),
             format!(
@@ -188,17 +143,17 @@ impl Adviser<'_> {
         self.say(
             shake.min(waits),
             format!(
-                "longer rows in stores: {} bursts take {} cycles of handshake beside their beats",
-                thousands(bursts),
+                "longer rows in stores: {} took {} cycles of handshake beside their beats",
+                count(bursts, "burst"),
                 thousands(shake)
             ),
         );
         self.say(
             waits,
             format!(
-                "a second half of the accumulators: compute waits {} cycles for {} stores; it could fill one half while the other is stored",
+                "stores in pieces, each as soon as its outputs are there, while compute fills other accumulators: compute waits {} cycles for {}",
                 thousands(waits),
-                thousands(s.insns)
+                count(s.insns, "store")
             ),
         );
     }
@@ -237,12 +192,20 @@ impl Adviser<'_> {
     }
 }
 
-/// What most of the cycles went to, how many, and what would help, the most first.
-pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
+/// What most of the cycles of a part went to, how many, and what would help,
+/// the most first. `total` is the whole program.
+pub fn advise<'a>(
+    row: &'a Row<'a>,
+    total: &'a Row<'a>,
+    cfg: &'a HwConfig,
+) -> (Bottleneck, u64, Vec<Advice>) {
     let split = split(&row.part);
     let (first, most) = split.first().copied().unwrap_or((Bottleneck::Fetch, 0));
     let mut a = Adviser {
         row,
+        total,
+        // The loads of a part may stand before its symbol.
+        loads: if row.needs.loads > 0 { row } else { total },
         cfg,
         cycles: row.part.cycles(),
         all: Vec::new(),
@@ -253,6 +216,7 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
             Bottleneck::Load => a.load(cycles),
             Bottleneck::Store => a.store(cycles),
             Bottleneck::Fetch => a.fetch(cycles),
+            Bottleneck::Rest => {}
             Bottleneck::Gemm => steps(&mut a, cycles),
             Bottleneck::Alu => {
                 let k = row.part.kinds[Kind::AluReg as usize];
@@ -274,7 +238,7 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
                 a.say(
                     cycles,
                     format!(
-                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU spend {DRAIN} cycles each beside their steps",
+                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU, each {DRAIN} cycles beside its steps",
                         thousands(n)
                     ),
                 );
@@ -286,8 +250,8 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
                 a.say(
                     cycles,
                     format!(
-                        "micro-ops that stay: {} loads of them stop compute, about {LEAD} cycles each before their beats; {} of {} bytes are loaded again",
-                        thousands(k.insns),
+                        "micro-ops that stay: {} of them stopped compute, about {LEAD} cycles each before their beats; {} of {} bytes are loaded again",
+                        count(k.insns, "load"),
                         thousands(loaded.saturating_sub(once)),
                         thousands(loaded)
                     ),
@@ -298,8 +262,8 @@ pub fn advise(row: &Row<'_>, cfg: &HwConfig) -> (Bottleneck, u64, Vec<Advice>) {
                 a.say(
                     cycles,
                     format!(
-                        "operands of 8 bits added by a GEMM with the identity: {} loads of accumulators stop compute",
-                        thousands(k.insns)
+                        "operands of 8 bits added by a GEMM with the identity: {} of accumulators stopped compute",
+                        count(k.insns, "load")
                     ),
                 );
             }

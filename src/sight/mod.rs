@@ -6,14 +6,18 @@
 
 mod advice;
 mod json;
+mod page;
 mod replay;
 mod reuse;
+mod split;
 mod view;
 mod watch;
 
-pub use advice::{Advice, Bottleneck, advise, split};
+pub use advice::{Advice, advise};
 pub use json::{part_json, view_json};
+pub use page::{program_json, tile};
 pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
 pub use reuse::{Needs, needs};
+pub use split::{Bottleneck, split};
 pub use view::{Roof, Row, View};
 pub use watch::{Seen, profiler, symbols, watch};

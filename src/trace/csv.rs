@@ -30,6 +30,17 @@ impl<W: Write> Csv<W> {
         }
     }
 
+    /// The target, with all rows.
+    ///
+    /// # Errors
+    /// The first error of any row.
+    pub fn into_inner(mut self) -> io::Result<W> {
+        match self.error {
+            Some(e) => Err(e),
+            None => self.to.flush().map(|()| self.to),
+        }
+    }
+
     fn row(&mut self, cycle: u64, event: Event) -> io::Result<()> {
         let w = &mut self.to;
         match event {

@@ -5,6 +5,7 @@ mod fetched;
 pub mod perfetto;
 mod profile;
 mod ranges;
+mod window;
 
 pub use csv::Csv;
 pub use perfetto::Timeline;
@@ -12,3 +13,4 @@ pub use profile::{
     COMPUTE, Cause, Kind, KindUse, MODULES, OTHER, Part, Profile, Profiler, Traffic,
 };
 pub use ranges::{RangeUse, Ranges};
+pub use window::{Slice, TRACKS, Tiles, Window};

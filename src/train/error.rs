@@ -42,6 +42,9 @@ pub enum TrainError {
     /// Images or classes that do not fit the network, or settings without sense.
     #[error("{0}")]
     Request(String),
+    /// What takes part in training cannot go on.
+    #[error("{0}")]
+    Hooks(String),
     /// The loss is no number any more.
     #[error("the loss is {loss} in step {step}: training does not converge")]
     Diverged {

@@ -47,6 +47,12 @@ pub struct Seen<'a, B: Kernels, A: Kernels, L> {
 /// next goes through [`save`](Hooks::save) and [`load`](Hooks::load), else a
 /// run that was stopped goes on differently.
 pub trait Hooks<B: Kernels, A: Kernels + BackendTypes<Device = B::Device>, L> {
+    /// First step and length of the stage that a step is in: in each stage the
+    /// learning rate and the optimiser start anew. `None` is one stage for the whole run.
+    fn stage(&self, _step: u64) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Before the forward pass: masks, exponents, tensors to keep.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub struct Row {
     pub score: f64,
     /// Loss and score on the images that are held out, if any.
     pub held_out: Option<super::Measured>,
-    /// Seconds of the run so far.
+    /// Seconds of the steps so far, without measuring.
     pub seconds: f64,
     /// What the hooks add.
     pub more: Vec<(String, f64)>,

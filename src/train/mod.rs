@@ -24,6 +24,7 @@ pub use detect::{Detect, Detector, Rules};
 pub use error::TrainError;
 pub use hooks::{At, Hooks, Seen};
 pub use log::Row;
+pub(crate) use network::row;
 pub use network::{EPSILON, Exponents, Kind, Mask, Mode, Network, Param, Pass, Running, Value};
 pub use optimiser::{Optimiser, Rule};
 pub use schedule::Schedule;

@@ -8,15 +8,9 @@ use crate::graph::{Graph, Op};
 use burn::tensor::{Tensor, TensorData, activation};
 use ndarray::Array4;
 
-/// How bytes of images become floats in training: `(v - 128) / 64`.
-///
-/// The grid of int8 with exponent -6 has exactly these values, so nothing is
-/// lost on the device; 0, with which convolutions pad, is the middle value.
+/// How bytes of images become floats in training: [`Normalise::middle`].
 pub fn normalise(channels: usize) -> Normalise {
-    Normalise {
-        mean: vec![128.0; channels],
-        scale: vec![1.0 / 64.0; channels],
-    }
+    Normalise::middle(channels)
 }
 
 /// Images as a tensor.
@@ -133,6 +127,18 @@ impl Classify {
             classes: outputs,
             smoothing,
             probabilities: last.is_some_and(|n| matches!(n.op, Op::Softmax { .. })),
+        })
+    }
+
+    /// The outputs `[samples, classes]`, as logarithms where the network gives probabilities.
+    ///
+    /// # Errors
+    /// A pass of another network.
+    pub fn logits<K: Kernels>(&self, pass: &Pass<K>) -> Result<Tensor<K, 2>, TrainError> {
+        let rows = self.rows(pass)?;
+        Ok(match self.probabilities {
+            true => rows.clamp_min(SMALLEST).log(),
+            false => rows,
         })
     }
 

@@ -74,7 +74,7 @@ pub struct Trainer<'a, A, B: Kernels, L, T, H> {
     loader: Loader<'a, L>,
     held_out: &'a [Sample<L>],
     settings: Settings,
-    schedule: Schedule,
+    steps: u64,
     step: u64,
     epoch: Sums,
     seconds: f64,
@@ -129,12 +129,6 @@ where
         let Some(steps) = settings.epochs.checked_mul(loader.batches() as u64) else {
             return bad("so many epochs cannot be counted");
         };
-        let schedule = Schedule {
-            peak: settings.rate,
-            warm_up: (settings.warm_up.clamp(0.0, 1.0) * steps as f64) as u64,
-            steps,
-            last: settings.last_rate,
-        };
         Ok(Self {
             optimiser: Optimiser::new(settings.rule, &network),
             network,
@@ -143,7 +137,7 @@ where
             loader,
             held_out,
             settings,
-            schedule,
+            steps,
             step: 0,
             epoch: Sums::default(),
             seconds: 0.0,
@@ -166,9 +160,14 @@ where
         &self.hooks
     }
 
+    /// Seconds of all steps so far, without measuring.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     /// All steps of the run.
     pub fn steps(&self) -> u64 {
-        self.schedule.steps
+        self.steps
     }
 
     /// Steps of an epoch.
@@ -183,18 +182,36 @@ where
 
     /// Whether all steps have been made.
     pub fn finished(&self) -> bool {
-        self.step >= self.schedule.steps
+        self.step >= self.steps
+    }
+
+    fn stage(&self, step: u64) -> (u64, u64) {
+        self.hooks.stage(step).unwrap_or((0, self.steps))
+    }
+
+    /// The learning rate over the stage that a step is in.
+    fn schedule(&self, step: u64) -> Schedule {
+        let (_, steps) = self.stage(step);
+        let warm_up = self.settings.warm_up.clamp(0.0, 1.0);
+        Schedule {
+            peak: self.settings.rate,
+            warm_up: (warm_up * steps as f64) as u64,
+            steps,
+            last: self.settings.last_rate,
+        }
     }
 
     fn at(&self) -> At {
         let batches = self.batches().max(1);
         At {
             step: self.step,
-            steps: self.schedule.steps,
+            steps: self.steps,
             epoch: self.step / batches,
             batch: self.step % batches,
             batches,
-            rate: self.schedule.at(self.step),
+            rate: self
+                .schedule(self.step)
+                .at(self.step - self.stage(self.step).0),
         }
     }
 
@@ -211,6 +228,9 @@ where
             Some(batch) if !self.finished() => batch?,
             _ => return Err(TrainError::Request("the run has ended".into())),
         };
+        if at.step > 0 && self.stage(at.step).0 == at.step {
+            self.optimiser = Optimiser::new(self.settings.rule, &self.network);
+        }
         self.hooks.before(&mut self.network, &at)?;
         let device = self.network.device().clone();
         let n = batch.labels.len();
@@ -248,12 +268,13 @@ where
         self.epoch.right += self.task.right(&pass, &batch.labels)?;
         self.epoch.images += n as f64;
         self.step += 1;
+        // Measuring is not training.
+        self.seconds += start.elapsed().as_secs_f64();
         let ended = at.batch + 1 == at.batches;
         let held_out = match ended && !self.held_out.is_empty() {
             true => Some(self.measure(self.held_out)?),
             false => None,
         };
-        self.seconds += start.elapsed().as_secs_f64();
         let row = ended.then(|| self.row(&at, held_out));
         Ok(Step {
             at,

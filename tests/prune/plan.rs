@@ -68,23 +68,16 @@ fn one_stage_has_its_phases() {
             .iter()
             .all(|s| s.snapshot == s.update_masks && !s.reset_duals && s.schedule == 0)
     );
-    assert_eq!(steps[400].position, 0.5);
+    assert!(steps.iter().all(|s| s.span == 800));
 }
 
 #[test]
 fn two_stages_start_their_learning_rate_anew() {
     let plan = plan(Method::plain(Recipe::TwoStage), 20, 40);
     let steps = all(&plan);
-    assert_eq!((steps[0].schedule, steps[0].position), (0, 0.0));
-    assert_eq!(
-        (
-            steps[319].schedule,
-            steps[320].schedule,
-            steps[320].position
-        ),
-        (0, 1, 0.0)
-    );
-    assert_eq!(steps[560].position, 0.5);
+    let schedule = |at: usize| (steps[at].schedule, steps[at].span);
+    assert_eq!([0, 319].map(schedule), [(0, 320); 2]);
+    assert_eq!([320, 560, 799].map(schedule), [(320, 480); 3]);
     // Four rounds of rho, duals anew at each; the cut is by the weights alone.
     let resets: Vec<usize> = (0..800).filter(|i| steps[*i].reset_duals).collect();
     assert_eq!(resets, [0, 80, 160, 240, 320]);
@@ -151,13 +144,15 @@ proptest! {
             prop_assert!(two[0].eta <= two[1].eta && two[0].tau <= two[1].tau);
             prop_assert!(two[0].teachers <= two[1].teachers && two[0].quantise <= two[1].quantise);
             prop_assert!(two[1].rho >= two[0].rho || two[1].phase == Phase::Frozen);
-            let anew = two[1].schedule == two[0].schedule + 1 && two[1].position == 0.0;
-            prop_assert!(anew || two[1].position > two[0].position);
+            prop_assert!(two[1].schedule == two[0].schedule && two[1].span == two[0].span
+                || two[1].schedule == two[0].schedule + two[0].span);
         }
-        for s in &all {
+        for (step, s) in all.iter().enumerate() {
+            let schedule = s.schedule..s.schedule + s.span;
+            prop_assert!(schedule.contains(&(step as u64)) && schedule.end <= plan.steps());
             prop_assert!(!s.update_rates || s.update_masks);
             prop_assert!(!s.reset_duals || s.update_masks || recipe == Recipe::TwoStage);
-            prop_assert!((0.0..1.0).contains(&s.position) && (0.0..=0.1 + 1e-9).contains(&s.rho));
+            prop_assert!((0.0..=0.1 + 1e-9).contains(&s.rho));
         }
         let text = serde_json::to_string(&plan).unwrap();
         prop_assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);

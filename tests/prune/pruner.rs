@@ -83,8 +83,14 @@ fn a_run_that_is_resumed_is_the_same_to_the_bit() {
         run(&mut whole, &mut w, 0..steps);
         let (mut part, _) = start(method, Rates::Lamp, Costs::Macs, Budget::Part(0.5));
         run(&mut part, &mut first, 0..stop);
-        let text = serde_json::to_string(&part).unwrap();
+        // As a checkpoint does it: arrays apart from the rest.
+        let mut rest = part.clone();
+        let arrays = rest.detach();
+        let text = serde_json::to_string(&rest).unwrap();
         let mut again: Pruner = serde_json::from_str(&text).unwrap();
+        assert!(again.clone().attach(Vec::new()).is_err());
+        again.attach(arrays).unwrap();
+        assert!(again.same_run(&whole));
         assert_eq!(again, part);
         run(&mut again, &mut first, stop..steps);
         assert_eq!(again, whole);

@@ -60,6 +60,7 @@ const RACE: &[u8] = b".config de10
 /// - `dram.bin`: the image of both, instructions at 4096
 /// - `finish.vtasm`: an assembly text, `race.vtasm`: one with a race
 /// - `golden/fetch/000/`: a golden case
+/// - `programs/`: those of the repository
 pub fn folder() -> TempDir {
     let dir = tempfile::tempdir().expect("there is room for temporary files");
     let at = |name: &str| dir.path().join(name);
@@ -74,5 +75,15 @@ pub fn folder() -> TempDir {
     write("finish.vtasm", b".config de10\n.launch main\n  finish\n");
     write("race.vtasm", RACE);
     super::golden::finish_case(&at("golden/fetch/000"));
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+    for kind in ["kernels", "hazards", "sparse"] {
+        let to = at("programs").join(kind);
+        std::fs::create_dir_all(&to).expect("folders can be made");
+        for entry in std::fs::read_dir(from.join(kind)).expect("programs are committed") {
+            let path = entry.expect("they can be listed").path();
+            let name = path.file_name().expect("files have names").to_owned();
+            std::fs::copy(&path, to.join(name)).expect("files can be copied");
+        }
+    }
     dir
 }

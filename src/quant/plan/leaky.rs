@@ -20,6 +20,13 @@ pub(super) fn powers(alpha: f32) -> Option<Vec<u8>> {
     Some(best.1)
 }
 
+/// The slope that the device has for one of `alpha`: a sum of powers of two.
+/// None where the host does it.
+pub fn slope(alpha: f32) -> Option<f32> {
+    let powers = powers(alpha)?;
+    Some(powers.iter().map(|k| 0.5_f32.powi((*k).into())).sum())
+}
+
 /// All falling sums of `terms` further terms; `best` is an error and its powers.
 fn search(alpha: f64, sum: f64, terms: u8, powers: &mut Vec<u8>, best: &mut (f64, Vec<u8>)) {
     if terms == 0 {

@@ -12,6 +12,7 @@ use crate::graph::{Graph, Node, TensorId, Window};
 use crate::host::HostOp;
 
 pub(crate) use build::plan;
+pub use leaky::slope;
 pub(crate) use weights::{Layout, Weights};
 
 /// What holds a tensor's values where they are computed.

@@ -73,6 +73,8 @@ pub struct Timeline<W> {
     reads: [u64; 5],
     writes: u64,
     flows: u64,
+    /// Names of bursts by their beats; 0: none yet.
+    bursts: Vec<u64>,
     launch: Launch,
 }
 
@@ -99,6 +101,7 @@ impl<W: Write> Timeline<W> {
             reads,
             writes,
             flows: 0,
+            bursts: Vec::new(),
             launch: Launch::default(),
         }
     }
@@ -175,7 +178,7 @@ impl<W: Write> Timeline<W> {
         if let Some((cycle, insn, flows)) = self.units[slot].starts.take() {
             self.close(slot, cycle);
             let kind = self.launch.kinds.get(insn as usize).copied().flatten();
-            let name = kind.map_or("unknown", Kind::name);
+            let name = self.to.fixed(kind.map_or("unknown", Kind::name));
             let uuid = self.units[slot].uuid;
             let at = self.offset + cycle.min(limit);
             self.to.begin(uuid, at, name, Some(insn), &flows);
@@ -185,9 +188,13 @@ impl<W: Write> Timeline<W> {
             self.close(slot, (cycle + 1).min(limit));
             let uuid = self.units[slot].uuid;
             for (flow, to) in flows {
-                let name = format!("token for {to}");
+                let name = self.to.fixed(match to {
+                    Unit::Load => "token for load",
+                    Unit::Compute => "token for compute",
+                    Unit::Store => "token for store",
+                });
                 self.to
-                    .instant(uuid, self.offset + (cycle + 1).min(limit), &name, flow);
+                    .instant(uuid, self.offset + (cycle + 1).min(limit), name, flow);
             }
             self.to.end(uuid, self.offset + (cycle + 1).min(limit));
             self.units[slot].runs = false;
@@ -209,6 +216,7 @@ impl<W: Write> Timeline<W> {
             false => t.waits = true,
         }
         let uuid = t.uuid;
+        let name = self.to.fixed(name);
         self.to.begin(uuid, self.offset + cycle, name, None, &[]);
     }
 
@@ -217,9 +225,9 @@ impl<W: Write> Timeline<W> {
             return;
         }
         let name = self.launch.names.get(part as usize);
-        let name = name.map_or("other", String::as_str).to_owned();
+        let name = self.to.name(name.map_or("other", String::as_str));
         self.to
-            .begin(self.layers, self.offset + from, &name, None, &[]);
+            .begin(self.layers, self.offset + from, name, None, &[]);
         self.to.end(self.layers, self.offset + to);
     }
 
@@ -286,13 +294,16 @@ impl<W: Write> Timeline<W> {
     }
 
     fn burst(&mut self, track: u64, first: u64, after: u64) {
-        let beats = after - first;
-        let name = if beats == 1 {
-            "1 beat".to_owned()
-        } else {
-            format!("{beats} beats")
-        };
-        self.to.begin(track, self.offset + first, &name, None, &[]);
+        let beats = (after - first) as usize;
+        if self.bursts.len() <= beats {
+            self.bursts.resize(beats + 1, 0);
+        }
+        if self.bursts[beats] == 0 {
+            let s = if beats == 1 { "" } else { "s" };
+            self.bursts[beats] = self.to.name(&format!("{beats} beat{s}"));
+        }
+        let name = self.bursts[beats];
+        self.to.begin(track, self.offset + first, name, None, &[]);
         self.to.end(track, self.offset + after);
     }
 }

@@ -88,8 +88,8 @@ impl Detector {
             for place in 0..h * w {
                 let value = |i: usize| planes[i * h * w + place];
                 let object = value(OBJECT);
-                // Scores of classes are at most 1. Also false for what is no number.
-                if !(object >= least) {
+                // Scores of classes are at most 1.
+                if object.is_nan() || object < least {
                     continue;
                 }
                 let axis = |i: usize, at: usize, end: usize| {

@@ -36,6 +36,25 @@ impl Grid {
         }
     }
 
+    /// As the host rounds inputs.
+    pub const fn input(exponent: i32) -> Self {
+        Self {
+            away: true,
+            ..Self::result(exponent)
+        }
+    }
+
+    /// As the quantiser rounds biases, to steps of a layer's sums.
+    pub const fn bias(exponent: i32) -> Self {
+        let most = (1 << 29) as f32;
+        Self {
+            exponent,
+            low: -most,
+            high: most,
+            away: true,
+        }
+    }
+
     /// The distance of two values.
     pub fn step(&self) -> f32 {
         (self.exponent as f32).exp2()

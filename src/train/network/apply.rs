@@ -80,6 +80,45 @@ pub(super) fn apply<K: Kernels>(
     }
 }
 
+/// A mean in which each value has the part `factor`, or a leaky ReLU of that
+/// slope. The half step that makes results round comes before the slope then.
+pub(super) fn with_factor<K: Kernels>(
+    op: &Op,
+    (factor, half): (f32, f32),
+    x: &Value<K>,
+    dims: &[usize],
+) -> Option<Value<K>> {
+    match op {
+        Op::LeakyRelu { .. } => {
+            let y = activation::leaky_relu(x.flat() + half, f64::from(factor)) - half;
+            Some(Value::from(y).reshaped(dims))
+        }
+        // Sums first: they are exact where values are on a grid.
+        Op::ReduceMean { .. } => {
+            let [n, c, h, w] = x.map().dims();
+            let sums = x.to([n * c, h * w]).sum_dim(1);
+            Some(Value::from(sums * factor).reshaped(dims))
+        }
+        Op::AveragePool { window, .. } => {
+            let x = x.map();
+            let [_, c, h, w] = x.dims();
+            let sums = match window.kernel == [h, w] && window.pads == [0; 4] {
+                true => x
+                    .reshape([dims[0] * c, h * w])
+                    .sum_dim(1)
+                    .reshape([dims[0], c, 1, 1]),
+                false => {
+                    let [kh, kw] = window.kernel;
+                    let ones = Tensor::ones([c, 1, kh, kw], &x.device());
+                    K::conv(x, ones, None, window, c)
+                }
+            };
+            Some(Value::from(sums * factor).reshaped(dims))
+        }
+        _ => None,
+    }
+}
+
 /// A constant, with ones in front.
 fn constant<K: Kernels>(values: &ArrayD<f32>, device: &K::Device) -> Tensor<K, 6> {
     let mut dims = [1; 6];

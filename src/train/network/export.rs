@@ -26,7 +26,8 @@ impl<B: Kernels> Network<B> {
                 let gamma = self.params[norm.gamma].values();
                 let per_channel = (weight.len() / gamma.len().max(1)).max(1);
                 for (c, w) in weight.chunks_mut(per_channel).enumerate() {
-                    let scale = gamma[c] / (r.var[c] + EPSILON).sqrt();
+                    // As a pass folds it, to the bit.
+                    let scale = gamma[c] * (1.0 / (r.var[c] + EPSILON).sqrt());
                     w.iter_mut().for_each(|w| *w *= scale);
                     bias[c] -= r.mean[c] * scale;
                 }

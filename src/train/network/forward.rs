@@ -1,6 +1,6 @@
 //! From images to outputs.
 
-use super::apply::apply;
+use super::apply::{apply, with_factor};
 use super::params::{Layer, row};
 use super::plan::Role;
 use super::value::Value;
@@ -141,7 +141,11 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
         self.values[t.0] = Some(match exponent {
             Some(e) => {
                 let dims = value.dims().to_vec();
-                let y = K::fake_quantise(value.flat(), &[Grid::result(*e)]);
+                let grid = match self.network.graph.inputs.contains(&t) {
+                    true => Grid::input(*e),
+                    false => Grid::result(*e),
+                };
+                let y = K::fake_quantise(value.flat(), &[grid]);
                 Value::from(y).reshaped(&dims)
             }
             None => value,
@@ -164,7 +168,7 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
                 let batch = self.mode == Mode::Batch && layer.norm.is_some();
                 let (weight, bias) = match batch {
                     true => (self.weight(layer), None),
-                    false => self.folded(layer),
+                    false => self.folded(layer, node.inputs[0]),
                 };
                 let [co, ci, kh, kw] = [0, 1, 2, 3].map(|d| c.weight.shape()[d]);
                 let weight = weight.reshape([co, ci, kh, kw]);
@@ -181,7 +185,7 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
             (Op::Dense(d), Some(layer), _) => {
                 let (out, inp) = d.weight.dim();
                 let rows = operands[0].dims().iter().product::<usize>() / inp.max(1);
-                let (weight, bias) = self.folded(layer);
+                let (weight, bias) = self.folded(layer, node.inputs[0]);
                 let x = operands[0].to([rows, inp]);
                 let mut y = x.matmul(weight.reshape([out, inp]).transpose());
                 if let Some(bias) = bias {
@@ -199,7 +203,13 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
             (_, _, Role::Done) => Ok(operands[0].clone()),
             (op, _, _) => {
                 let operands: Vec<&Value<K>> = operands.iter().collect();
-                Ok(apply(op, &operands, dims, &self.device))
+                let exponents = self.network.exponents.as_ref();
+                let factor = exponents.and_then(|e| e.factors.get(&node.output));
+                let step = exponents.and_then(|e| e.tensors.get(&node.output));
+                let half = step.map_or(0.0, |e| (*e as f32 - 1.0).exp2());
+                let approximate =
+                    factor.and_then(|f| with_factor(op, (*f, half), operands[0], dims));
+                Ok(approximate.unwrap_or_else(|| apply(op, &operands, dims, &self.device)))
             }
         }
     }
@@ -218,7 +228,7 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
     }
 
     /// A weight and a bias as they are exported, rounded where there are exponents.
-    fn folded(&self, layer: Layer) -> (Tensor<K, 1>, Option<Tensor<K, 1>>) {
+    fn folded(&self, layer: Layer, operand: TensorId) -> (Tensor<K, 1>, Option<Tensor<K, 1>>) {
         let mut weight = self.weight(layer);
         let mut bias = self.params[layer.bias].clone();
         if let Some(norm) = layer.norm {
@@ -236,6 +246,11 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
         let name = &self.network.params[layer.weight].name;
         if let Some(grids) = self.network.grids(name) {
             weight = K::fake_quantise(weight, &grids);
+            let exponents = self.network.exponents.as_ref();
+            if let Some(e) = exponents.and_then(|e| e.tensors.get(&operand)) {
+                let grids: Vec<Grid> = grids.iter().map(|g| Grid::bias(g.exponent + e)).collect();
+                bias = K::fake_quantise(bias, &grids);
+            }
         }
         (weight, Some(bias))
     }

@@ -45,13 +45,17 @@ impl Mask {
 }
 
 /// Exponents of int8 values, to train with the rounding of the device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exponents {
     /// Of each weight after its normalisation is folded in, by the weight's
     /// name: one for all, or one for each output channel.
     pub weights: BTreeMap<String, Vec<i32>>,
-    /// Of tensors of the graph, inputs and results.
+    /// Of tensors of the graph, inputs and results. Where a layer's operand and
+    /// weight both have exponents, its bias is rounded to steps of its sums.
     pub tensors: BTreeMap<TensorId, i32>,
+    /// By the result of a mean or of a leaky ReLU: what the device has for the
+    /// part of a value in the mean, or for the slope, where it is not exact.
+    pub factors: BTreeMap<TensorId, f32>,
 }
 
 /// A network that can be trained. `B` is a backend without gradients, on which its values live.
@@ -207,6 +211,23 @@ impl<B: Kernels> Network<B> {
     /// Sets how far the masked places of all weights have faded.
     pub fn set_eta(&mut self, eta: f32) {
         self.masks.values_mut().for_each(|m| m.eta = eta);
+    }
+
+    /// Multiplies weights with their masks as they are, and takes the masks away.
+    pub fn apply_masks(&mut self) {
+        let masks = std::mem::take(&mut self.masks);
+        for (name, mask) in masks {
+            if let Some(at) = self.find(&name) {
+                let factors = row(mask.factors(), &self.device);
+                let p = &mut self.params[at];
+                p.value = p.value.clone() * factors;
+            }
+        }
+    }
+
+    /// Takes all masks away; weights are then as they are kept.
+    pub fn drop_masks(&mut self) {
+        self.masks.clear();
     }
 
     /// The masks, by weight.

@@ -70,7 +70,7 @@ impl<K: Backend> Value<K> {
     }
 
     /// Dimensions as a map `[n, c, h, w]`.
-    pub(super) fn map(&self) -> Tensor<K, 4> {
+    pub fn map(&self) -> Tensor<K, 4> {
         let mut dims = [1; 4];
         let n = self.dims.len().min(4);
         dims[..n].copy_from_slice(&self.dims[..n]);

@@ -1,8 +1,10 @@
 //! A network while it is pruned.
 
-use super::{CliError, cost};
+use crate::cli::progress::Progress;
+use crate::cli::{CliError, cost};
 use crate::config::HwConfig;
 use crate::graph::Graph;
+use crate::prune::permute::{Effort, Outcome, permute};
 use crate::prune::{Allocation, Profile, PruneError, PruneLayer, weight};
 use crate::sparse::{self, Masks};
 use std::collections::BTreeMap;
@@ -42,6 +44,16 @@ impl Work {
             layers,
             weights,
         })
+    }
+
+    /// Puts channels in an order in which the `kept` strongest units of each layer hold more.
+    pub fn reorder(&mut self, kept: &[usize], effort: &Effort) -> Result<Outcome, PruneError> {
+        let _progress = Progress::spinner("order channels");
+        let _span = tracing::info_span!("permute").entered();
+        let mut graph = self.graph.clone();
+        let outcome = permute(&mut graph, &self.layers, kept, effort)?;
+        *self = Self::new(graph, self.layers.clone())?;
+        Ok(outcome)
     }
 
     /// The strongest units of each layer, as many as were allocated.

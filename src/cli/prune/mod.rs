@@ -1,25 +1,33 @@
 //! `vta prune`: drop weight blocks of a network under a budget.
 
+mod ablation;
+mod job;
+mod report;
+mod statistics;
+mod train;
+mod work;
+
 use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
 use super::progress::Progress;
-use super::prune_report::Report;
-use super::prune_work::{Cycles, Work};
 use super::road;
 use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
 use crate::cost::CostTable;
 use crate::graph::{Graph, onnx};
 use crate::program::atomic::AtomicFolder;
-use crate::prune::permute::{Effort, Outcome, permute};
+use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
     Allocation, Budget, Costs, Dense, Path as Removal, PruneError, PruneLayer, Ranking, Rates,
     layers, read_rates, summary,
 };
 use crate::sparse::{self, Masks};
 use clap::{ArgGroup, Args, ValueEnum};
+use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use train::TrainingArgs;
+use work::{Cycles, Work};
 
 /// Largest file of rates or of a cost table that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
@@ -27,13 +35,15 @@ const MAX_TEXT_BYTES: u64 = 16 << 20;
 const CORRECTIONS: u32 = 3;
 
 /// Drop weight blocks of a network and write what is left: model, masks, report
+///
+/// With --data the network is trained while its blocks go; with --one-shot they go at once.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("how-far").required(true).args(["rate", "budget_cycles", "budget_macs", "rates"]))]
 pub struct Prune {
     /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it)
     model: String,
     /// Drop blocks by magnitude at once, without training
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     one_shot: bool,
     /// Drop this part of the blocks of the layers that do not stay dense
     #[arg(long, value_name = "R", value_parser = number::fraction)]
@@ -75,6 +85,8 @@ pub struct Prune {
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
+    training: TrainingArgs,
+    #[command(flatten)]
     zoo: ZooArgs,
     /// Configuration that is simulated: a built-in name or a vta_config.json file [default: the table's, else de10]
     #[arg(long, value_name = "NAME|FILE", requires = "budget_cycles")]
@@ -105,19 +117,12 @@ struct Decision {
 impl Prune {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        if self.training.data.is_some() {
+            return self.train();
+        }
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
-        let graph = model::load(&self.model, &self.zoo)?;
-        let dense = match &self.keep_dense {
-            None => Dense::Ends,
-            Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),
-        };
-        let layers = layers(&graph, &dense, self.whole_kernel, Ranking::MeanSquare)?;
-        if !layers.iter().any(PruneLayer::prunable) {
-            let message = format!("{}: every layer stays dense", self.model);
-            return Err(CliError::new("prune", message)
-                .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
-        }
+        let (graph, layers) = self.read()?;
         let (rates, budget) = self.rule(&layers)?;
         let costs = self.costs(&graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
@@ -125,10 +130,13 @@ impl Prune {
         if self.permute {
             // Counts first: the order is for them.
             let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
-            outcome = Some(self.reorder(&mut work, &allocation)?);
+            outcome = Some(work.reorder(&allocation.kept, &self.effort())?);
         }
         let decision = match costs {
-            Costs::Cycles(table) => self.by_simulation(&work, table, &rates, &budget)?,
+            Costs::Cycles(table) => {
+                let limit = self.budget_cycles.unwrap_or(u64::MAX);
+                self.by_simulation(&work, table, &rates, limit)?.0
+            }
             costs => {
                 let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
                 let masks = work.masks(&allocation);
@@ -140,6 +148,22 @@ impl Prune {
             }
         };
         self.write(folder, work, &decision, outcome)
+    }
+
+    /// The network, and what can be pruned in it.
+    fn read(&self) -> Result<(Graph, Vec<PruneLayer>), CliError> {
+        let graph = model::load(&self.model, &self.zoo)?;
+        let dense = match &self.keep_dense {
+            None => Dense::Ends,
+            Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),
+        };
+        let layers = layers(&graph, &dense, self.whole_kernel, Ranking::MeanSquare)?;
+        if !layers.iter().any(PruneLayer::prunable) {
+            let message = format!("{}: every layer stays dense", self.model);
+            return Err(CliError::new("prune", message)
+                .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
+        }
+        Ok((graph, layers))
     }
 
     /// How blocks leave, and how far.
@@ -173,10 +197,13 @@ impl Prune {
             });
         }
         if let Some(path) = &self.cost {
-            let table = CostTable::from_json(&read_text(path)?);
-            let table = table.map_err(|e| CliError::new("cost", e).of(path))?;
-            return Ok(Costs::Cycles(table));
+            return Ok(Costs::Cycles(read_table(path)?));
         }
+        Ok(Costs::Cycles(self.cycle_table(graph, layers)?))
+    }
+
+    /// Cycles of the layers, simulated now.
+    fn cycle_table(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<CostTable, CliError> {
         let name = self.config.as_deref();
         let dense = || {
             let dense = layers.iter().filter(|l| !l.prunable());
@@ -188,7 +215,7 @@ impl Prune {
             config: road::config(name)?,
             dense: self.keep_dense.is_some().then(dense),
         };
-        Ok(Costs::Cycles(measure.table(cost::DENSITIES, cost::SEED)?))
+        measure.table(cost::DENSITIES, cost::SEED)
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
@@ -203,30 +230,25 @@ impl Prune {
         path.map_err(CliError::from)
     }
 
-    /// Puts channels in an order for these counts.
-    fn reorder(&self, work: &mut Work, allocation: &Allocation) -> Result<Outcome, CliError> {
-        let _progress = Progress::spinner("order channels");
-        let _span = tracing::info_span!("permute").entered();
-        let effort = Effort {
+    /// The search for an order of channels.
+    fn effort(&self) -> Effort {
+        Effort {
             seed: self.permute_seed,
             ..Effort::default()
-        };
-        let mut graph = work.graph.clone();
-        let outcome = permute(&mut graph, &work.layers, &allocation.kept, &effort)?;
-        *work = Work::new(graph, work.layers.clone())?;
-        Ok(outcome)
+        }
     }
 
     /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the budget and little of it is left.
+    /// the simulated network meets the limit and little of it is left. Also
+    /// gives the corrected table.
     fn by_simulation(
         &self,
         work: &Work,
         mut table: CostTable,
         rates: &Rates,
-        budget: &Budget,
-    ) -> Result<Decision, CliError> {
-        let limit = self.budget_cycles.unwrap_or(u64::MAX);
+        limit: u64,
+    ) -> Result<(Decision, CostTable), CliError> {
+        let budget = Budget::AtMost(limit as f64);
         let config = match &self.config {
             Some(name) => HwConfig::load(name)?,
             None => HwConfig::load(&table.config)?,
@@ -237,7 +259,7 @@ impl Prune {
         let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
         for _ in 0..=CORRECTIONS {
             let path = self.path(work, &Costs::Cycles(table.clone()), rates)?;
-            let allocation = path.allocate(budget, 1.0)?;
+            let allocation = path.allocate(&budget, 1.0)?;
             if seen.contains(&allocation.kept) {
                 break;
             }
@@ -293,7 +315,7 @@ impl Prune {
         if let Some(cycles) = &mut best.cycles {
             cycles.rounds = rounds;
         }
-        Ok(best)
+        Ok((best, table))
     }
 
     /// Writes the folder, and says what is in it.
@@ -312,6 +334,7 @@ impl Prune {
             cycles: decision.cycles.as_ref(),
             cost: decision.allocation.cost,
             outcome,
+            trained: None,
         };
         sparse::apply(&mut work.graph, &decision.masks)?;
         let json = report.json();
@@ -331,4 +354,10 @@ impl Prune {
 fn read_text(path: &Path) -> Result<String, CliError> {
     let bytes = input::read(path, MAX_TEXT_BYTES)?;
     String::from_utf8(bytes).map_err(|e| CliError::new("file", e).of(path))
+}
+
+/// A table of cycles from a file.
+fn read_table(path: &Path) -> Result<CostTable, CliError> {
+    let table = CostTable::from_json(&read_text(path)?);
+    table.map_err(|e| CliError::new("cost", e).of(path))
 }

@@ -1,0 +1,240 @@
+//! `vta eval`: how good a network is on a data set.
+
+use super::data::open_sized;
+use super::device::{Cycles, Evaluated, Score, calibration, evaluate, some};
+use super::metric::{Accuracy, Metric};
+use super::model::{self, ZooArgs};
+use super::road::{self, Pruned, Scales};
+use super::{CliError, Output, input, number};
+use crate::config::HwConfig;
+use crate::data::{Boxes, Data, Dataset, Label, Sample, Split};
+use crate::graph::Graph;
+use crate::report::thousands;
+use crate::sparse::{self, Masks};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Largest file with what a detector's outputs mean, in bytes.
+#[cfg(feature = "prune")]
+const MAX_DETECTOR: u64 = 16 << 20;
+
+/// Measure a network on a data set: in floats, and as a program of the simulated device
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// A folder of `vta prune` or `vta train`, an ONNX file, or a name of the zoo (`vta zoo` lists it)
+    model: String,
+    /// The data: a set that is built in, or a folder (`vta data` says what is in it)
+    #[arg(long, value_name = "DATA")]
+    data: String,
+    /// The part of the data to measure with
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"], default_value = "test")]
+    split: String,
+    /// At most so many of its images, by chance but always the same
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    limit: Option<u32>,
+    /// Also run the int8 program on the simulated device, and count its cycles
+    #[arg(long)]
+    device: bool,
+    /// Masks of weight blocks [default: masks.safetensors of the folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    masks: Option<PathBuf>,
+    /// The exponents that the network was trained with [default: quantisation.json of the folder, if it is there; else they are chosen]
+    #[arg(long, value_name = "FILE", requires = "device")]
+    quantisation: Option<PathBuf>,
+    /// Choose exponents by at most so many images of the training split
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "64")]
+    calib_limit: u32,
+    /// Configuration: a built-in name or a vta_config.json file [default: de10]
+    #[arg(long, value_name = "NAME|FILE", requires = "device")]
+    config: Option<String>,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    threads: Option<u32>,
+}
+
+/// Everything that was measured.
+struct Report<'a> {
+    metric: &'static str,
+    images: usize,
+    set: &'a str,
+    network: String,
+    scores: Evaluated,
+}
+
+impl Eval {
+    pub(super) fn run(&self) -> Result<Output, CliError> {
+        super::threads(self.threads)?;
+        let (graph, masks) = self.network()?;
+        // As in training: images come in frames of the network's size.
+        let size = match graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]) {
+            Some([_, _, h, w]) => Some([*h, *w]),
+            _ => None,
+        };
+        match open_sized(&self.data, size)? {
+            Data::Classes(set) => {
+                let metric = Accuracy::new(&graph, set.classes.len())?;
+                self.measure(graph, masks, (&set, &metric))
+            }
+            Data::Boxes(set) => self.boxes(graph, masks, &set),
+        }
+    }
+
+    #[cfg(not(feature = "prune"))]
+    fn boxes(&self, _: Graph, _: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+        let what = format_args!("{}: its images have boxes, not classes", set.name);
+        Err(CliError::new("eval", what).help("detectors need a build with the feature `prune`"))
+    }
+
+    #[cfg(feature = "prune")]
+    fn boxes(&self, graph: Graph, masks: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+        use super::metric::MeanAp;
+        use crate::train::detect::Detector;
+        let at = Path::new(&self.model);
+        let folder = match at.is_dir() {
+            true => at,
+            false => at.parent().unwrap_or(at),
+        };
+        let path = folder.join(Detector::FILE);
+        let bytes = input::read(&path, MAX_DETECTOR)
+            .map_err(|e| e.help("`vta train` writes it beside a detector's model.onnx"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let detector = Detector::from_json(&text, &graph)?;
+        let metric = MeanAp::new(detector, &set.classes)?;
+        self.measure(graph, masks, (set, &metric))
+    }
+
+    fn measure<L: Label, M: Metric<L>>(
+        &self,
+        graph: Graph,
+        masks: Masks,
+        (set, metric): (&Dataset<L>, &M),
+    ) -> Result<Output, CliError> {
+        let samples = self.samples(set)?;
+        let words = match self.given(&self.masks, "masks.safetensors") {
+            Some(path) => format!("masks of {}", path.display()),
+            None => "zero blocks of the weights".into(),
+        };
+        let network = Pruned::new(&self.model, graph, masks, &words);
+        let device = match self.device {
+            true => Some(self.scales(network.graph(), set)?),
+            false => None,
+        };
+        let device = device.as_ref().map(|(scales, config)| (scales, config));
+        let report = Report {
+            metric: metric.name(),
+            images: samples.len(),
+            set: &set.name,
+            network: format!("{}: {words}", self.model),
+            scores: evaluate(network, device, &samples, metric)?,
+        };
+        Ok(Output::ok(self.text(&report), self.json(&report)))
+    }
+
+    /// What the program is compiled with.
+    fn scales<L: Label>(
+        &self,
+        graph: &Graph,
+        set: &Dataset<L>,
+    ) -> Result<(Scales, HwConfig), CliError> {
+        let config = road::config(self.config.as_deref())?;
+        let scales = match self.given(&self.quantisation, "quantisation.json") {
+            Some(path) => Scales::read(&path)?,
+            None => {
+                let whose = format!("{}, train", set.name);
+                calibration(graph, &set.train, self.calib_limit as usize, &whose)?
+            }
+        };
+        Ok((scales, config))
+    }
+
+    /// The network without the blocks that masks drop, and the masks.
+    fn network(&self) -> Result<(Graph, Masks), CliError> {
+        let mut model = self.model.clone();
+        if Path::new(&self.model).is_dir() {
+            let path = Path::new(&self.model).join("model.onnx");
+            if !path.is_file() {
+                let what = format_args!("{}: there is no model.onnx in it", self.model);
+                return Err(CliError::new("model", what)
+                    .help("`vta train` and `vta prune` write such folders; a run that was stopped has its model only after --resume"));
+            }
+            model = path.display().to_string();
+        }
+        let mut graph = model::load(&model, &ZooArgs { zoo_seed: 1 })?;
+        let masks = match self.given(&self.masks, "masks.safetensors") {
+            Some(path) => {
+                let bytes = input::read(&path, sparse::MAX_FILE_BYTES)?;
+                sparse::read(&bytes, &sparse::layers(&graph))
+                    .map_err(|e| CliError::from(e).of(&path))?
+            }
+            None => Masks::default(),
+        };
+        sparse::apply(&mut graph, &masks)?;
+        Ok((graph, masks))
+    }
+
+    /// A file that was given, or one of the folder.
+    fn given(&self, path: &Option<PathBuf>, name: &str) -> Option<PathBuf> {
+        let in_folder = || Some(Path::new(&self.model).join(name)).filter(|p| p.is_file());
+        path.clone().or_else(in_folder)
+    }
+
+    /// The images to measure with.
+    fn samples<L: Label>(&self, set: &Dataset<L>) -> Result<Vec<Sample<L>>, CliError> {
+        let split = Split::ALL.into_iter().find(|s| s.name() == self.split);
+        let all = set.split(split.unwrap_or(Split::Test));
+        if all.is_empty() {
+            let others = Split::ALL.into_iter().filter(|s| !set.split(*s).is_empty());
+            let others: Vec<&str> = others.map(Split::name).collect();
+            let what = format_args!("{}: its {} split is empty", set.name, self.split);
+            let help = format!("--split {} has images", others.join(" or --split "));
+            return Err(CliError::new("eval", what).help(help));
+        }
+        Ok(some(all, self.limit.map_or(usize::MAX, |n| n as usize)))
+    }
+
+    fn text(&self, r: &Report<'_>) -> String {
+        let percent = |s: &Score| format!("{} {:.2} %", r.metric, 100.0 * s.score);
+        let network = r.scores.device.as_ref().map_or(&r.network, |d| &d.network);
+        let mut text = format!(
+            "{network}\n{}, {}: {} images\n\nfloat   {}\n",
+            r.set,
+            self.split,
+            thousands(r.images as u64),
+            percent(&r.scores.float)
+        );
+        let Some(d) = &r.scores.device else {
+            return text + "--device measures the int8 program and counts its cycles\n";
+        };
+        let Cycles { dense, sparse } = d.cycles;
+        text += &format!("device  {}, config {}\n", percent(&d.score), d.config);
+        text += &format!("dense   {} cycles\n", thousands(dense));
+        text += &format!(
+            "sparse  {} cycles, {:.2} times fewer\n",
+            thousands(sparse),
+            ratio(d.cycles)
+        );
+        text
+    }
+
+    fn json(&self, r: &Report<'_>) -> Value {
+        let score = |s: &Score| json!({ "score": s.score, "seconds": s.time.as_secs_f64() });
+        let mut json = json!({
+            "model": self.model, "data": self.data, "split": self.split,
+            "images": r.images, "metric": r.metric, "float": score(&r.scores.float),
+        });
+        if let Some(d) = &r.scores.device {
+            json["device"] = score(&d.score);
+            json["device"]["config"] = json!(d.config);
+            json["network"] = json!(d.network);
+            json["cycles"] = json!({
+                "dense": d.cycles.dense, "sparse": d.cycles.sparse, "speedup": ratio(d.cycles),
+            });
+        }
+        json
+    }
+}
+
+fn ratio(cycles: Cycles) -> f64 {
+    cycles.dense as f64 / cycles.sparse.max(1) as f64
+}

@@ -1,0 +1,322 @@
+//! `vta prune --ablation`: what each part of the method gives, row by row.
+
+use super::Prune;
+use super::job::{Done, End, Job, Place};
+use super::statistics::Mean;
+use super::train::{Goal, chooser};
+use crate::cli::metric::Metric;
+use crate::cli::{CliError, EXIT_STOPPED, Output};
+use crate::data::Label;
+use crate::graph::Graph;
+use crate::program::atomic::write_file;
+use crate::prune::{
+    Budget, Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
+};
+use crate::report::{Cell, Table, thousands};
+use crate::train::{Settings, Task};
+use crate::tune::{Lesson, Teaching};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// The part of the baseline's time in which the short row has to be done.
+const SHORT: f64 = 0.6;
+/// The part of the cycles of uniform rates that the last row may use.
+const CYCLES: f64 = 0.95;
+
+/// A row of the table.
+struct Row {
+    /// Its folder, and its name in the table.
+    name: &'static str,
+    what: &'static str,
+    method: Method,
+    /// Whether it is run with all seeds.
+    often: bool,
+    how: How,
+}
+
+/// How far a row goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The rate, in all epochs.
+    Rate,
+    /// The rate, in as many epochs as fit in a part of the baseline's time.
+    Short,
+    /// A part of the cycles that uniform rates need.
+    Cycles,
+}
+
+/// What a run gave, as it is kept in its folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    epochs: u64,
+    images: u64,
+    seconds: f64,
+    float: f64,
+    device: f64,
+    sparsity: f64,
+    macs: f64,
+    cycles: u64,
+}
+
+const BASELINE: &str = "two-stage";
+const UNIFORM: &str = "spatial";
+const FULL: &str = "full";
+
+/// The rows, each with one part more than the one before from `one-stage` on.
+fn rows() -> Vec<Row> {
+    let row = |name, what, method, often| Row {
+        name,
+        what,
+        method,
+        often,
+        how: How::Rate,
+    };
+    let one = Method::plain(Recipe::OneStage);
+    let temporal = Method {
+        temporal: true,
+        ..one
+    };
+    let spatial = Method {
+        spatial: true,
+        ..temporal
+    };
+    let adaptive = Method {
+        adaptive: true,
+        ..spatial
+    };
+    let permutation = Method {
+        permutation: true,
+        ..adaptive
+    };
+    let full = Method::full();
+    vec![
+        row("dense", "trained on", Method::plain(Recipe::Dense), false),
+        row(
+            "one-shot",
+            "cut, trained on",
+            Method::plain(Recipe::OneShot),
+            false,
+        ),
+        row(
+            BASELINE,
+            "penalty, cut, trained on",
+            Method::plain(Recipe::TwoStage),
+            true,
+        ),
+        row("one-stage", "masks while training", one, false),
+        row("temporal", "+ earlier self teaches", temporal, false),
+        row(UNIFORM, "+ dense network teaches", spatial, false),
+        row("adaptive", "+ rates of layers", adaptive, false),
+        row("permutation", "+ order of channels", permutation, false),
+        row(FULL, "+ quantised at the end", full, true),
+        Row {
+            how: How::Short,
+            ..row("short", "the same in 0.6 of the time", full, true)
+        },
+        Row {
+            how: How::Cycles,
+            ..row("cycles", "0.95 of the cycles of uniform rates", full, false)
+        },
+    ]
+}
+
+impl Prune {
+    /// Runs all rows that are not done yet, and writes the table.
+    pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+        &self,
+        graph: &Graph,
+        layers: &[PruneLayer],
+        goal: &Goal<'_, L, T, M>,
+    ) -> Result<Output, CliError> {
+        let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
+        for row in rows() {
+            let seeds = match row.often {
+                true => self.training.seeds,
+                false => 1,
+            };
+            let mut kept = Vec::new();
+            for seed in self.training.seed..self.training.seed + u64::from(seeds) {
+                let dir = self.out.join(row.name).join(format!("seed-{seed}"));
+                let file = dir.join("result.json");
+                if let Some(done) = read(&file)? {
+                    kept.push(done);
+                    continue;
+                }
+                let job = self.row_job((&row, seed), (graph, layers), goal, &table)?;
+                let place = Place {
+                    dir: &dir,
+                    command: self.command(&job),
+                    resume: dir.join("checkpoint").exists(),
+                    stop_after: None,
+                };
+                let done = match job.run(&place, chooser(goal.calibration.clone()))? {
+                    End::Done(done) => *done,
+                    End::Stopped { .. } => return Ok(self.stopped()),
+                };
+                let result = self.result(&job, &done, goal)?;
+                let text = serde_json::to_string_pretty(&result);
+                let text = text.map_err(|e| CliError::new("prune", e))? + "\n";
+                write_file(&file, text.as_bytes()).map_err(|e| CliError::file(&file, &e))?;
+                // The result stands for the run now.
+                let _ = std::fs::remove_file(dir.join("checkpoint"));
+                kept.push(result);
+            }
+            table.push((row, kept));
+        }
+        self.table(&table, goal.set.test.len(), goal.metric.name())
+    }
+
+    fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
+        &self,
+        (row, seed): (&Row, u64),
+        (graph, layers): (&'a Graph, &'a [PruneLayer]),
+        goal: &'a Goal<'_, L, T, M>,
+        before: &[(Row, Vec<Kept>)],
+    ) -> Result<Job<'a, L, T>, CliError> {
+        let args = &self.training;
+        let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
+        let (mut budget, mut costs) = (self.rule(layers)?.1, Costs::Blocks);
+        let mut epochs = u64::from(args.epochs);
+        match row.how {
+            How::Rate => {}
+            How::Short => {
+                let seconds = |name| of(name).map_or(0.0, |k| Mean::of(k, |k| k.seconds).mean);
+                let part = SHORT * seconds(BASELINE) / seconds(FULL).max(1e-9);
+                epochs = ((epochs as f64 * part) as u64).clamp(1, epochs);
+            }
+            How::Cycles => {
+                let uniform =
+                    of(UNIFORM).map_or(f64::MAX, |k| Mean::of(k, |k| k.cycles as f64).mean);
+                let limit = (CYCLES * uniform) as u64;
+                budget = Budget::AtMost(limit as f64);
+                costs = self.cycle_costs(graph, layers, limit)?;
+            }
+        }
+        let rates = match row.method.adaptive {
+            true => Rates::Lamp,
+            false => Rates::Uniform,
+        };
+        Ok(Job {
+            graph,
+            layers,
+            task: goal.task.clone(),
+            train: &goal.set.train,
+            held_out: &[],
+            method: row.method,
+            lengths: Lengths::default(),
+            settings: Settings {
+                epochs,
+                seed,
+                ..goal.settings.clone()
+            },
+            teaching: Teaching {
+                every: args.teach_every.into(),
+                ..Teaching::default()
+            },
+            rates,
+            budget,
+            weighed: self.weighed(&costs, row.method.adaptive),
+            costs,
+            floor: self.floor,
+            effort: self.effort(),
+        })
+    }
+
+    fn result<L: Label, T: Task<L>, M: Metric<L>>(
+        &self,
+        job: &Job<'_, L, T>,
+        done: &Done,
+        goal: &Goal<'_, L, T, M>,
+    ) -> Result<Kept, CliError> {
+        let scored = self.score(job, done, goal)?;
+        let weight =
+            |l: &PruneLayer| crate::prune::weight(&done.graph, &l.weight_name).unwrap_or_default();
+        let weights: Vec<Vec<f32>> = job.layers.iter().map(weight).collect();
+        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        let s = summary(job.layers, &views, &done.masks);
+        Ok(Kept {
+            epochs: job.settings.epochs,
+            images: done.images,
+            seconds: done.seconds,
+            float: scored.float,
+            device: scored.device,
+            sparsity: s.block_sparsity,
+            macs: s.kept_macs as f64 / s.macs.max(1) as f64,
+            cycles: scored.cycles.sparse,
+        })
+    }
+
+    fn stopped(&self) -> Output {
+        let text = "stopped; the same command goes on\n".to_owned();
+        let mut output = Output::ok(text, json!({ "finished": false }));
+        output.exit = EXIT_STOPPED;
+        output
+    }
+
+    fn table(
+        &self,
+        rows: &[(Row, Vec<Kept>)],
+        images: usize,
+        metric: &str,
+    ) -> Result<Output, CliError> {
+        let head = [
+            "row",
+            "what",
+            "seeds",
+            "epochs",
+            "images",
+            "float",
+            "int8 on device",
+            "blocks gone",
+            "MACs kept",
+            "cycles",
+            "seconds",
+        ];
+        let mut t = Table::new(&head);
+        let mut json_rows = Vec::new();
+        for (row, kept) in rows {
+            let percent = |f: &dyn Fn(&Kept) -> f64| Mean::of(kept, f).percent();
+            let first = &kept[0];
+            t.row(vec![
+                row.name.into(),
+                row.what.into(),
+                (kept.len() as u64).into(),
+                first.epochs.into(),
+                first.images.into(),
+                Cell::Number(percent(&|k| k.float)),
+                Cell::Number(percent(&|k| k.device)),
+                Cell::Number(format!("{:.1} %", 100.0 * first.sparsity)),
+                Cell::Number(format!("{:.1} %", 100.0 * Mean::of(kept, |k| k.macs).mean)),
+                Cell::Number(thousands(Mean::of(kept, |k| k.cycles as f64).mean as u64)),
+                Cell::Number(format!("{:.0}", Mean::of(kept, |k| k.seconds).mean)),
+            ]);
+            json_rows.push(json!({ "row": row.name, "runs": kept }));
+        }
+        let json = json!({
+            "model": self.model, "data": self.training.data, "test_images": images, "metric": metric,
+            "rows": json_rows,
+        });
+        let text = format!(
+            "{t}\n{metric} of {images} test images; mean and 95 % interval where there are several seeds\n"
+        );
+        for (name, bytes) in [
+            ("ablation.txt", text.clone()),
+            ("ablation.json", format!("{json:#}\n")),
+        ] {
+            let path: PathBuf = self.out.join(name);
+            write_file(&path, bytes.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+        }
+        Ok(Output::ok(text, json))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Kept>, CliError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|e| CliError::new("file", e).of(path)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(CliError::file(path, &e)),
+    }
+}

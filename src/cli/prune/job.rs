@@ -1,0 +1,183 @@
+//! A run of pruning with training, from the dense network to the masks.
+
+use super::work::Work;
+use crate::cli::CliError;
+use crate::cli::training::{self, Files, Run};
+use crate::data::{Label, Sample};
+use crate::graph::Graph;
+use crate::prune::permute::{Effort, Outcome};
+use crate::prune::{
+    Budget, Costs, Method, Path as Removal, Plan, PruneLayer, Pruner, Rates, Settings as Lengths,
+};
+use crate::quant::Exponents;
+use crate::sparse::{self, Masks};
+use crate::train::backend::Cpu;
+use crate::train::{Measured, Settings, Task, TrainError};
+use crate::tune::{Calibrate, Lesson, PruneRun, Teaching};
+use std::path::Path;
+
+/// What a run needs.
+pub struct Job<'a, L, T> {
+    /// The dense network.
+    pub graph: &'a Graph,
+    /// Its layers, and which stay dense.
+    pub layers: &'a [PruneLayer],
+    /// What it is trained for.
+    pub task: T,
+    /// Images.
+    pub train: &'a [Sample<L>],
+    /// Images that are measured after each epoch; may be none.
+    pub held_out: &'a [Sample<L>],
+    /// The method.
+    pub method: Method,
+    /// Lengths of its phases.
+    pub lengths: Lengths,
+    /// Training.
+    pub settings: Settings,
+    /// Teachers.
+    pub teaching: Teaching,
+    /// How blocks leave.
+    pub rates: Rates,
+    /// How far.
+    pub budget: Budget,
+    /// What the budget counts.
+    pub costs: Costs,
+    /// What blocks are weighed against, if something else.
+    pub weighed: Option<Costs>,
+    /// Part of its blocks that each layer keeps at least.
+    pub floor: f64,
+    /// The search for an order of channels, where the method has one.
+    pub effort: Effort,
+}
+
+/// Where a run's files are, and whether it goes on.
+pub struct Place<'a> {
+    /// The folder, for checkpoint and log.
+    pub dir: &'a Path,
+    /// What must be the same when it goes on.
+    pub command: String,
+    /// Goes on from the checkpoint.
+    pub resume: bool,
+    /// Stops after so many epochs.
+    pub stop_after: Option<u32>,
+}
+
+/// What a run gave.
+pub enum End {
+    /// It was stopped before its end: after a step, of all steps; by Ctrl-C or as wanted.
+    Stopped {
+        /// Steps made.
+        step: u64,
+        /// Steps of the run.
+        steps: u64,
+        /// Whether by Ctrl-C.
+        interrupted: bool,
+    },
+    /// The pruned network.
+    Done(Box<Done>),
+}
+
+/// A pruned network.
+pub struct Done {
+    /// The network with zero blocks.
+    pub graph: Graph,
+    /// Which blocks are kept.
+    pub masks: Masks,
+    /// Exponents it was trained with, if any.
+    pub exponents: Option<Exponents>,
+    /// What the network costs in the units of the budget.
+    pub cost: f64,
+    /// What an order of channels gained.
+    pub outcome: Option<Outcome>,
+    /// Seconds of training, without measuring.
+    pub seconds: f64,
+    /// Images that were trained with, each as often as it was seen.
+    pub images: u64,
+}
+
+impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
+    /// Prunes. Scales of rounding are chosen by `calibrate`.
+    ///
+    /// # Errors
+    /// A budget that cannot be met, data or a network that do not fit, files.
+    pub fn run(&self, place: &Place<'_>, calibrate: Calibrate<'_>) -> Result<End, CliError> {
+        let mut work = Work::new(self.graph.clone(), self.layers.to_vec())?;
+        let mut outcome = None;
+        if self.method.permutation {
+            // Counts first: the order is for them.
+            let weighed = self.weighed.as_ref().unwrap_or(&self.costs);
+            let (layers, profiles) = (&work.layers, &work.profiles);
+            let path = Removal::ordered(
+                layers,
+                profiles,
+                weighed,
+                &self.costs,
+                &self.rates,
+                self.floor,
+            );
+            let kept = path?.allocate(&self.budget, 1.0)?.kept;
+            outcome = Some(work.reorder(&kept, &self.effort)?);
+        }
+        let s = &self.settings;
+        let mut network = training::renormalised(&work.graph, self.train, s.batch, s.seed)?;
+        let views: Vec<&[f32]> = work.weights.iter().map(Vec::as_slice).collect();
+        let steps = (self.train.len() / s.batch).max(1);
+        let plan = Plan::new(
+            self.method,
+            self.lengths,
+            u32::try_from(s.epochs).unwrap_or(u32::MAX),
+            u32::try_from(steps).unwrap_or(u32::MAX),
+        )?;
+        let mut pruner = Pruner::new(
+            work.layers.clone(),
+            plan,
+            self.costs.clone(),
+            self.rates.clone(),
+            self.budget,
+            self.floor,
+            &views,
+        )?;
+        if let Some(weighed) = &self.weighed {
+            pruner.weigh_by(weighed.clone(), &views)?;
+        }
+        let lesson = self.task.clone();
+        let hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
+        let data = (self.train, self.held_out);
+        let mut run: Run<'_, L, T, PruneRun<'_, Cpu, T>> =
+            Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
+        let mut files = Files::new(place.dir, place.command.clone());
+        files.start(&mut run, place.resume)?;
+        let interrupted = training::steps("pruning", &mut run, &mut files, place.stop_after)?;
+        if !run.finished() {
+            return Ok(End::Stopped {
+                step: run.next(),
+                steps: run.steps(),
+                interrupted,
+            });
+        }
+        let (seconds, images) = (run.seconds(), run.steps() * s.batch as u64);
+        let (network, hooks) = run.into_parts();
+        let (mut graph, masks) = (network.to_graph(), hooks.pruner().masks());
+        sparse::apply(&mut graph, &masks)?;
+        Ok(End::Done(Box::new(Done {
+            graph,
+            masks,
+            cost: hooks.pruner().allocation().cost,
+            exponents: hooks.exponents().cloned(),
+            outcome,
+            seconds,
+            images,
+        })))
+    }
+}
+
+impl<L: Label, T: Task<L>> Job<'_, L, T> {
+    /// Loss and score of a network as it is exported.
+    ///
+    /// # Errors
+    /// Images that do not fit it.
+    pub fn measure(&self, graph: &Graph, samples: &[Sample<L>]) -> Result<Measured, TrainError> {
+        let network = crate::train::Network::<Cpu>::new(graph, &Default::default())?;
+        self.task.measure(&network, samples, self.settings.batch)
+    }
+}

@@ -1,0 +1,10 @@
+//! Tuning: runs of pruning; the trainer rounds as the device does.
+#![cfg(feature = "prune")]
+
+#[path = "tune/exponents.rs"]
+mod exponents;
+#[path = "tune/run.rs"]
+mod run;
+#[allow(dead_code)] // each test takes a part
+#[path = "train/values.rs"]
+mod values;
