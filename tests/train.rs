@@ -7,6 +7,8 @@ mod support;
 mod command;
 #[path = "train/detect.rs"]
 mod detect;
+#[path = "train/detect_command.rs"]
+mod detect_command;
 #[path = "train/network.rs"]
 mod network;
 #[path = "train/operators.rs"]

@@ -3,7 +3,7 @@
 use super::teach::soft_outputs;
 use crate::data::Boxes;
 use crate::train::backend::Kernels;
-use crate::train::{Classify, Detect, Pass, TrainError, detect};
+use crate::train::{Classify, Detect, Pass, TrainError};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
@@ -48,39 +48,23 @@ impl Lesson<u16> for Classify {
     }
 }
 
-/// What is around boxes counts as much as so many boxes.
-const BACKGROUND: f32 = 0.5;
-
 impl Lesson<Boxes> for Detect {
     /// Detectors give probabilities: the temperature does not count.
     fn outputs<A, B>(
         &self,
         student: &Pass<A>,
         teacher: &Pass<B>,
-        _labels: &[Boxes],
+        labels: &[Boxes],
         _temperature: f64,
     ) -> Result<Tensor<A, 1>, TrainError>
     where
         A: AutodiffBackend<InnerBackend = B> + Kernels,
         B: Kernels,
     {
-        let device = student.outputs().first().map(|o| o.flat().device());
-        detect::teach::outputs(
-            self.detector(),
-            student,
-            teacher,
-            &device.unwrap_or_default(),
-        )
+        self.apart(student, teacher, labels.len())
     }
 
-    /// Boxes count as much as in [`detect::teach::foreground`]; the mean of an image is 1.
-    fn places(&self, labels: &[Boxes], [h, w]: [usize; 2]) -> Option<Vec<f32>> {
-        let image = self.detector().image();
-        let mut all = detect::teach::foreground(labels, image, (h, w), BACKGROUND);
-        for mut map in all.outer_iter_mut() {
-            let by = (h * w) as f32 / map.sum();
-            map.mapv_inplace(|x| x * by);
-        }
-        Some(all.into_iter().collect())
+    fn places(&self, labels: &[Boxes], map: [usize; 2]) -> Option<Vec<f32>> {
+        Some(self.foreground(labels, map))
     }
 }

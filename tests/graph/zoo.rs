@@ -64,6 +64,38 @@ fn outputs() {
     assert_eq!(dims("lenet5"), [[1, 10]]);
     assert_eq!(dims("resnet18"), [[1, 1000]]);
     assert_eq!(dims("yolo-tiny"), [[1, 3, 15, 10, 10], [1, 3, 15, 20, 20]]);
+    assert_eq!(
+        dims("yolo-32-64-128"),
+        [[1, 3, 11, 6, 6], [1, 3, 11, 12, 12]]
+    );
+}
+
+#[test]
+fn forms_follow_the_data() {
+    for name in zoo::NAMES {
+        let sides = zoo::sides(name).expect("a network of the zoo");
+        let [h, w] = sides.least;
+        assert!(sides.suit(h, w) && !sides.suit(h, w - 1), "{name}");
+        assert!(sides.suit(h + sides.step, w), "{name}");
+        let form = zoo::Form {
+            image: Some([1, h + sides.step, w]),
+            classes: Some(3),
+        };
+        let g = zoo::build_as(name, 1, form).expect("it has this form");
+        assert_eq!(
+            g.tensor(g.inputs[0]).dims,
+            [1, 1, h + sides.step, w],
+            "{name}"
+        );
+        for output in &g.outputs {
+            let dims = &g.tensor(*output).dims;
+            let values = if g.outputs.len() == 1 { 3 } else { 5 + 3 };
+            assert!(dims.contains(&values), "{name}: {dims:?}");
+        }
+    }
+    assert_eq!(zoo::sides("yolo-huge"), None);
+    let yolo = zoo::sides("yolo-tiny").expect("it is there");
+    assert!(yolo.suit(160, 112) && !yolo.suit(160, 120));
 }
 
 #[test]

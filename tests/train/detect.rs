@@ -6,7 +6,7 @@ use vta::data::shapes::{Counts, boxes};
 use vta::data::{Augment, BBox, Boxes, Dataset, Image, Sample, iou};
 use vta::graph::{Builder, ConvSpec, Graph, zoo};
 use vta::train::backend::{Cpu, CpuGrad, floats};
-use vta::train::detect::{Weights, teach};
+use vta::train::detect::Weights;
 use vta::train::{
     Checkpoint, Detect, Detector, Mode, Network, Pass, Rule, Rules, Settings, Task, TrainError,
     Trainer,
@@ -406,8 +406,8 @@ fn taught(student: &[f32], teacher: &[f32]) -> (f32, Vec<f32>) {
     let dims = [student.len() / VALUES, 7, 16, 16];
     let x = tensor::<CpuGrad, 4>(student.to_vec(), dims).require_grad();
     let t = pass(tensor::<Cpu, 4>(teacher.to_vec(), dims));
-    let loss = teach::outputs(&detector(), &pass(x.clone()), &t, &Default::default());
-    let loss = loss.expect("they fit");
+    let loss = task(1.0, 1.0, 1.0).apart(&pass(x.clone()), &t, dims[0]);
+    let loss: Tensor<CpuGrad, 1> = loss.expect("they fit");
     let value = floats(loss.clone())[0];
     let gradient = x.grad(&loss.backward()).expect("outputs have gradients");
     (value, floats(gradient))
@@ -431,12 +431,12 @@ fn teaching_by_hand_and_by_differences() {
     student[at(1, 3, 3, 2)] -= 0.3;
     student[at(0, 2, 9, 6)] += 0.2;
     student[at(0, 2, 9, 5)] += 9.0;
-    let want = (0.5 * (0.2f32.powi(2) + 0.3f32.powi(2)) + 0.2f32.powi(2)) / 1.5;
+    let want = (0.5 * (0.1f32.powi(2) + 0.3f32.powi(2)) + 0.2f32.powi(2)) / 1.5;
     let (value, _) = taught(&student, &teacher);
     assert!((value - want).abs() < 1e-5, "{value} {want}");
     let mut student = teacher.clone();
     student[at(0, 4, 0, 0)] = 0.5;
-    let want = 0.25 * 2f32.ln() / 1.5;
+    let want = 2f32.ln() / 1.5;
     let (value, _) = taught(&student, &teacher);
     assert!((value - want).abs() < 1e-5, "{value} {want}");
     let mut student = teacher.clone();
@@ -463,8 +463,32 @@ fn teaching_by_hand_and_by_differences() {
     assert!(gradients.iter().any(|g| g.abs() > 0.5));
     let apart = distance(&slopes, &gradients);
     assert!(apart < 0.05, "{apart}");
-    let one = pass(tensor::<Cpu, 4>(outputs(1), [1, 7, 16, 16]));
-    let two = pass(tensor::<Cpu, 4>(student, [2, 7, 16, 16]));
-    let e = teach::outputs(&detector(), &one, &two, &Default::default());
+    let one = pass(tensor::<CpuGrad, 4>(outputs(1), [1, 7, 16, 16]));
+    let two = pass(tensor::<Cpu, 4>(teacher, [2, 7, 16, 16]));
+    let e = task(1.0, 1.0, 1.0).apart(&one, &two, 1);
     assert!(e.is_err(), "one image and two");
+}
+
+#[test]
+fn weights_of_places_by_hand() {
+    // Places of 4 x 4 pixels: a box on four of them, another within one of these.
+    let labels = [
+        vec![
+            BBox::new(0, 0.0, 0.0, 8.0, 8.0),
+            BBox::new(0, 5.0, 5.0, 7.0, 7.0),
+        ],
+        vec![],
+        vec![BBox::new(0, 0.0, 0.0, 16.0, 16.0)],
+    ];
+    let got = task(1.0, 1.0, 1.0).foreground(&labels, [4, 4]);
+    assert_eq!(got.len(), 48);
+    for (i, weight) in got[..16].iter().enumerate() {
+        let want = match (i / 4, i % 4) {
+            (1, 1) => 8.0 / 1.75,
+            (0 | 1, 0 | 1) => 2.0 / 1.75,
+            _ => 8.0 / 12.0,
+        };
+        assert!((weight - want).abs() < 1e-6, "{i}: {weight} {want}");
+    }
+    assert!(got[16..].iter().all(|w| *w == 1.0));
 }

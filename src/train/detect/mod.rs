@@ -9,7 +9,7 @@
 //!
 //! A [`Detector`] knows anchors and classes; [`Detect`] is its task in
 //! training; [`Detector::decode`] makes boxes of outputs, no matter what
-//! computed them; [`teach`] compares detectors with each other.
+//! computed them; [`Detect::apart`] and [`Detect::foreground`] let detectors teach.
 
 mod anchors;
 mod assign;
@@ -17,7 +17,7 @@ mod decode;
 mod file;
 mod loss;
 mod overlap;
-pub mod teach;
+mod teach;
 
 pub use anchors::anchors;
 pub use decode::Rules;
