@@ -64,12 +64,14 @@ impl Method {
 
 /// Lengths of the phases, as parts of all steps, and the penalty's range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Steps before anything is dropped.
     pub warm_up: f64,
     /// Steps in which blocks go, of the one-stage recipe.
     pub sparsify: f64,
+    /// How masks fade in over them: what is left of the rest is `(1 - part)^fade`.
+    pub fade: f64,
     /// Part of these, at their end, in which counts of blocks stay.
     pub settled: f64,
     /// Steps with a penalty, of the two-stage recipe.
@@ -93,6 +95,7 @@ impl Default for Settings {
         Self {
             warm_up: 0.1,
             sparsify: 0.5,
+            fade: 1.0,
             settled: 0.2,
             first_stage: 0.4,
             rounds: 4,

@@ -94,6 +94,9 @@ impl Plan {
             let text = format!("rho from {first} to {last} does not grow from above 0");
             return Err(PruneError::Plan(text));
         }
+        if !(s.fade >= 0.0 && s.fade.is_finite()) {
+            return Err(PruneError::Plan(format!("masks fade with {}", s.fade)));
+        }
         let counts = [
             ("epochs", epochs),
             ("steps in an epoch", steps_per_epoch),
@@ -198,7 +201,10 @@ impl Plan {
         Step {
             phase,
             eta: match (self.method.recipe, phase) {
-                (Recipe::OneStage, Phase::Sparsify) => since as f64 / length as f64,
+                (Recipe::OneStage, Phase::Sparsify) => {
+                    let left = 1.0 - since as f64 / length as f64;
+                    1.0 - libm::pow(left, self.settings.fade)
+                }
                 (_, Phase::Frozen) => 1.0,
                 _ => 0.0,
             },

@@ -12,7 +12,7 @@ const SMALL: f64 = 1e-12;
 
 /// How strongly teachers count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Teaching {
     /// Temperature `T` of outputs.
     pub temperature: f64,

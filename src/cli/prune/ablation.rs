@@ -9,12 +9,10 @@ use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
-use crate::prune::{
-    Budget, Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
-};
+use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe, summary};
 use crate::report::{Cell, Table, thousands};
 use crate::train::{Settings, Task};
-use crate::tune::{Lesson, Teaching};
+use crate::tune::Lesson;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -197,6 +195,7 @@ impl Prune {
             true => Rates::Lamp,
             false => Rates::Uniform,
         };
+        let numbers = args.numbers()?;
         Ok(Job {
             graph,
             layers,
@@ -204,16 +203,13 @@ impl Prune {
             train: &goal.set.train,
             held_out: &[],
             method: row.method,
-            lengths: Lengths::default(),
+            lengths: numbers.lengths,
             settings: Settings {
                 epochs,
                 seed,
                 ..goal.settings.clone()
             },
-            teaching: Teaching {
-                every: args.teach_every.into(),
-                ..Teaching::default()
-            },
+            teaching: numbers.teaching,
             rates,
             budget,
             weighed: self.weighed(&costs, row.method.adaptive),

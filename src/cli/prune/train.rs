@@ -20,7 +20,9 @@ use crate::sparse;
 use crate::train::{Classify, Detect, Detector, Rule, Settings, Task, normalise};
 use crate::tune::{Calibrate, Lesson, Teaching};
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// How a network is trained while its blocks go.
 #[derive(Debug, Clone, Args)]
@@ -64,9 +66,12 @@ pub struct TrainingArgs {
     /// The highest learning rate [default: 0.02; 0.001 for boxes]
     #[arg(long, value_name = "RATE", requires = "data")]
     pub lr: Option<f64>,
-    /// Ask teachers in one of so many steps
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "1", requires = "data")]
-    pub teach_every: u32,
+    /// Ask teachers in one of so many steps [default: 1]
+    #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
+    pub teach_every: Option<u32>,
+    /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub plan: Option<PathBuf>,
     /// Seed of the order and of the changes of images
     #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1", requires = "data")]
     pub seed: u64,
@@ -85,6 +90,16 @@ pub struct TrainingArgs {
     /// Stop after so many epochs, to go on later with --resume
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub stop_after: Option<u32>,
+}
+
+/// Numbers of the method that a file can give.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Numbers {
+    /// Lengths of phases, range of the penalty.
+    pub lengths: Lengths,
+    /// Weights of teachers.
+    pub teaching: Teaching,
 }
 
 /// The highest learning rate for images with a class.
@@ -133,6 +148,19 @@ impl TrainingArgs {
             switch(&mut m, *part, on);
         }
         m
+    }
+
+    /// The numbers of the method.
+    pub(super) fn numbers(&self) -> Result<Numbers, CliError> {
+        let mut numbers = match &self.plan {
+            None => Numbers::default(),
+            Some(path) => serde_json::from_str(&super::read_text(path)?)
+                .map_err(|e| CliError::new("file", e).of(path))?,
+        };
+        if let Some(every) = self.teach_every {
+            numbers.teaching.every = every.into();
+        }
+        Ok(numbers)
     }
 
     fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {
@@ -258,6 +286,7 @@ impl Prune {
             true => &set.test,
             false => &set.val,
         };
+        let numbers = args.numbers()?;
         let job = Job {
             graph,
             layers,
@@ -265,12 +294,9 @@ impl Prune {
             train: &set.train,
             held_out,
             method,
-            lengths: Lengths::default(),
+            lengths: numbers.lengths,
             settings: goal.settings.clone(),
-            teaching: Teaching {
-                every: args.teach_every.into(),
-                ..Teaching::default()
-            },
+            teaching: numbers.teaching,
             rates,
             budget,
             weighed: self.weighed(&costs, method.adaptive),
@@ -372,6 +398,10 @@ impl Prune {
         };
         let mut json = report.json();
         json["method"] = json!(job.method);
+        json["plan"] = json!(Numbers {
+            lengths: job.lengths,
+            teaching: job.teaching,
+        });
         let put = |name: &str, bytes: &[u8]| {
             let path = self.out.join(name);
             write_file(&path, bytes).map_err(|e| CliError::file(&path, &e))
