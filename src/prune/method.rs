@@ -80,6 +80,8 @@ pub struct Settings {
     pub rounds: u32,
     /// Steps with quantised values, at the end.
     pub quantised: f64,
+    /// What the learning rate is multiplied with in them.
+    pub quantised_pace: f64,
     /// Steps over which teachers come in.
     pub ramp: f64,
     /// First and last `rho`.
@@ -100,6 +102,7 @@ impl Default for Settings {
             first_stage: 0.4,
             rounds: 4,
             quantised: 0.3,
+            quantised_pace: 0.1,
             ramp: 0.1,
             rho: [1e-4, 1e-1],
             updates_per_epoch: 4,

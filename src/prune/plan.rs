@@ -94,6 +94,10 @@ impl Plan {
             let text = format!("rho from {first} to {last} does not grow from above 0");
             return Err(PruneError::Plan(text));
         }
+        if !(s.quantised_pace > 0.0 && s.quantised_pace.is_finite()) {
+            let text = format!("the quantised part has a pace of {}", s.quantised_pace);
+            return Err(PruneError::Plan(text));
+        }
         if !(s.fade >= 0.0 && s.fade.is_finite()) {
             return Err(PruneError::Plan(format!("masks fade with {}", s.fade)));
         }

@@ -53,6 +53,11 @@ pub trait Hooks<B: Kernels, A: Kernels + BackendTypes<Device = B::Device>, L> {
         None
     }
 
+    /// What the learning rate of a step is multiplied with.
+    fn pace(&self, _step: u64) -> f64 {
+        1.0
+    }
+
     /// Before the forward pass: masks, exponents, tensors to keep.
     ///
     /// # Errors

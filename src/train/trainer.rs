@@ -201,6 +201,11 @@ where
         }
     }
 
+    fn rate(&self, step: u64) -> f64 {
+        let within = step - self.stage(step).0;
+        self.hooks.pace(step) * self.schedule(step).at(within)
+    }
+
     fn at(&self) -> At {
         let batches = self.batches().max(1);
         At {

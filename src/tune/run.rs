@@ -171,6 +171,15 @@ where
         Some((todo.schedule, todo.span))
     }
 
+    /// Without the normalisation of batches, which rounding folds in, steps must be shorter.
+    fn pace(&self, step: u64) -> f64 {
+        let plan = self.pruner.plan();
+        match plan.step(step).quantise {
+            true => plan.settings().quantised_pace,
+            false => 1.0,
+        }
+    }
+
     fn before(&mut self, network: &mut Network<B>, at: &At) -> Result<(), TrainError> {
         let todo = self.todo(at.step);
         if todo.snapshot {
