@@ -214,9 +214,7 @@ where
             epoch: self.step / batches,
             batch: self.step % batches,
             batches,
-            rate: self
-                .schedule(self.step)
-                .at(self.step - self.stage(self.step).0),
+            rate: self.rate(self.step),
         }
     }
 
