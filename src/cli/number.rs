@@ -16,9 +16,10 @@ fn any(text: &str) -> Option<u64> {
     }
 }
 
-fn within<T: TryFrom<u64> + Display>(text: &str, min: u64, max: T) -> Parsed<T> {
+fn within<T: TryFrom<u64> + Display + PartialOrd>(text: &str, min: u64, max: T) -> Parsed<T> {
     let number = any(text).filter(|n| *n >= min);
-    number.and_then(|n| T::try_from(n).ok()).ok_or_else(|| {
+    let number = number.and_then(|n| T::try_from(n).ok());
+    number.filter(|n| *n <= max).ok_or_else(|| {
         format!("not a number from {min} to {max} (decimal, or hexadecimal with 0x)")
     })
 }

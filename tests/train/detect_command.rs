@@ -88,7 +88,10 @@ fn a_folder_with_boxes() {
         v => v.as_object().map_or(0, serde_json::Map::len),
     };
     assert!(classes(&json["classes"]) > 1);
-    assert_eq!(classes(&ran.json()["test"]["classes"]), classes(&json["classes"]));
+    assert_eq!(
+        classes(&ran.json()["test"]["classes"]),
+        classes(&json["classes"])
+    );
     for file in ["model.onnx", "detector.json"] {
         let read = |run: &str| fs::read(d.join(run).join(file)).expect("it is there");
         assert!(read("whole") == read("parts"), "{file}");

@@ -32,12 +32,18 @@ impl<B: Kernels> Network<B> {
                     bias[c] -= r.mean[c] * scale;
                 }
             }
-            let (to, to_bias): (&mut [f32], &mut Array1<f32>) = match &mut node.op {
-                Op::Conv(c) => (c.weight.as_slice_mut().unwrap_or_default(), &mut c.bias),
-                Op::Dense(d) => (d.weight.as_slice_mut().unwrap_or_default(), &mut d.bias),
+            // Element by element: a weight from a file may lie in memory in another order.
+            let to_bias = match &mut node.op {
+                Op::Conv(c) => {
+                    c.weight.iter_mut().zip(weight).for_each(|(to, w)| *to = w);
+                    &mut c.bias
+                }
+                Op::Dense(d) => {
+                    d.weight.iter_mut().zip(weight).for_each(|(to, w)| *to = w);
+                    &mut d.bias
+                }
                 _ => continue,
             };
-            to.copy_from_slice(&weight);
             *to_bias = Array1::from(bias);
         }
         graph
