@@ -6,8 +6,8 @@ use clap::{Args, Parser};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// The part of the blocks that is dropped.
-const RATE: &str = "0.75";
+/// Cycles that are left: about half of those of the dense network.
+const CYCLES: &str = "42000";
 /// The network and the data: small, and made by the program itself.
 const MODEL: &str = "resnet-tiny";
 const DATA: &str = "shapes-cls";
@@ -19,7 +19,7 @@ pub struct Demo {
     #[arg(short, long, value_name = "DIR", default_value = "vta-demo")]
     out: PathBuf,
     /// How often each image is seen, in training and again in pruning
-    #[arg(long, value_name = "N", value_parser = super::number::count, default_value = "6")]
+    #[arg(long, value_name = "N", value_parser = super::number::count, default_value = "8")]
     epochs: u32,
     /// Images to train with
     #[arg(long, value_name = "N", value_parser = super::number::count, default_value = "2000")]
@@ -130,8 +130,8 @@ impl Demo {
             &model_path,
             "--data",
             DATA,
-            "--rate",
-            RATE,
+            "--budget-cycles",
+            CYCLES,
             "--limit",
             &limit,
             "--epochs",

@@ -95,13 +95,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            warm_up: 0.1,
-            sparsify: 0.5,
-            fade: 1.0,
+            warm_up: 0.0,
+            sparsify: 0.3,
+            fade: 3.0,
             settled: 0.2,
             first_stage: 0.4,
             rounds: 4,
-            quantised: 0.3,
+            quantised: 0.2,
             quantised_pace: 0.1,
             ramp: 0.1,
             rho: [1e-4, 1e-1],

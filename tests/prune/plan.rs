@@ -3,8 +3,19 @@
 use proptest::prelude::*;
 use vta::prune::{Method, Phase, Plan, Recipe, Settings, Step};
 
+/// The lengths of `pruning.md`'s first plan: whole numbers of epochs in runs of 20.
+fn lengths() -> Settings {
+    Settings {
+        warm_up: 0.1,
+        sparsify: 0.5,
+        fade: 1.0,
+        quantised: 0.3,
+        ..Settings::default()
+    }
+}
+
 fn plan(method: Method, epochs: u32, steps: u32) -> Plan {
-    Plan::new(method, Settings::default(), epochs, steps).unwrap()
+    Plan::new(method, lengths(), epochs, steps).unwrap()
 }
 
 fn all(plan: &Plan) -> Vec<Step> {
@@ -69,6 +80,24 @@ fn one_stage_has_its_phases() {
             .all(|s| s.snapshot == s.update_masks && !s.reset_duals && s.schedule == 0)
     );
     assert!(steps.iter().all(|s| s.span == 800));
+}
+
+/// What is left of the rest is `(1 - part)^fade`.
+#[test]
+fn masks_fade_in() {
+    let of = |fade: f64| {
+        let settings = Settings { fade, ..lengths() };
+        let plan = Plan::new(Method::plain(Recipe::OneStage), settings, 20, 40).unwrap();
+        [80, 280, 479, 480].map(|step| plan.step(step).eta)
+    };
+    assert_eq!(of(1.0), [0.0, 0.5, 1.0 - 1.0 / 400.0, 1.0]);
+    assert_eq!(of(3.0)[1], 0.875);
+    assert_eq!(of(0.0), [0.0, 0.0, 0.0, 1.0]);
+    let bad = Settings {
+        fade: -1.0,
+        ..lengths()
+    };
+    assert!(Plan::new(Method::full(), bad, 1, 1).is_err());
 }
 
 #[test]

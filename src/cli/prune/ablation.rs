@@ -212,7 +212,7 @@ impl Prune {
             teaching: numbers.teaching,
             rates,
             budget,
-            weighed: self.weighed(&costs, row.method.adaptive),
+            weighed: self.weighed(),
             costs,
             floor: self.floor,
             effort: self.effort(),

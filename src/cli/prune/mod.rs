@@ -219,12 +219,8 @@ impl Prune {
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
-        let weighed = match self.weigh_by {
-            None => costs,
-            Some(Unit::Blocks) => &Costs::Blocks,
-            Some(Unit::Weights) => &Costs::Weights,
-            Some(Unit::Macs) => &Costs::Macs,
-        };
+        let weighed = self.weighed();
+        let weighed = weighed.as_ref().unwrap_or(costs);
         let (layers, profiles) = (&work.layers, &work.profiles);
         let path = Removal::ordered(layers, profiles, weighed, costs, rates, self.floor);
         path.map_err(CliError::from)

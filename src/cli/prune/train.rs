@@ -110,7 +110,7 @@ const BOXES_RATE: f64 = 0.001;
 /// Recipes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// Masks and weights together, on one learning rate
+    /// Masks and weights together, on one learning rate; with spatial, adaptive, quantisation
     OneStage,
     /// As YOLObile: rounds of a growing penalty, a cut, training on
     TwoStage,
@@ -138,7 +138,12 @@ pub enum Part {
 impl TrainingArgs {
     fn method(&self) -> Method {
         let mut m = match self.method {
-            Kind::OneStage => Method::full(),
+            // docs/decisions/0054: these two did not help yet.
+            Kind::OneStage => Method {
+                temporal: false,
+                permutation: false,
+                ..Method::full()
+            },
             Kind::TwoStage => Method::plain(Recipe::TwoStage),
             Kind::OneShot => Method::plain(Recipe::OneShot),
             Kind::Dense => Method::plain(Recipe::Dense),
@@ -299,7 +304,7 @@ impl Prune {
             teaching: numbers.teaching,
             rates,
             budget,
-            weighed: self.weighed(&costs, method.adaptive),
+            weighed: self.weighed(),
             costs,
             floor: self.floor,
             effort: self.effort(),
@@ -342,15 +347,13 @@ impl Prune {
         Ok(Costs::Cycles(table))
     }
 
-    /// What blocks are weighed against: under a budget of blocks what they multiply.
-    pub(super) fn weighed(&self, costs: &Costs, adaptive: bool) -> Option<Costs> {
-        match (self.weigh_by, costs) {
-            (Some(Unit::Blocks), _) => Some(Costs::Blocks),
-            (Some(Unit::Weights), _) => Some(Costs::Weights),
-            (Some(Unit::Macs), _) => Some(Costs::Macs),
-            (None, Costs::Blocks) if adaptive => Some(Costs::Macs),
-            (None, _) => None,
-        }
+    /// What blocks are weighed against, if not what the budget counts.
+    pub(super) fn weighed(&self) -> Option<Costs> {
+        self.weigh_by.map(|unit| match unit {
+            Unit::Blocks => Costs::Blocks,
+            Unit::Weights => Costs::Weights,
+            Unit::Macs => Costs::Macs,
+        })
     }
 
     /// What must be the same when a run goes on, besides what its parts check.
