@@ -3,7 +3,7 @@
 use super::Prune;
 use super::job::{Done, End, Job, Place};
 use super::statistics::Mean;
-use super::train::{Goal, chooser};
+use super::train::{Goal, MARGIN, chooser};
 use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
@@ -187,7 +187,7 @@ impl Prune {
                 let uniform =
                     of(UNIFORM).map_or(f64::MAX, |k| Mean::of(k, |k| k.cycles as f64).mean);
                 let limit = (CYCLES * uniform) as u64;
-                budget = Budget::AtMost(limit as f64);
+                budget = Budget::AtMost(limit as f64 * (1.0 - MARGIN));
                 costs = self.cycle_costs(graph, layers, limit)?;
             }
         }

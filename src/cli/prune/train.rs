@@ -8,13 +8,15 @@ use crate::cli::data::open_sized;
 use crate::cli::device::{Compiled, Cycles};
 use crate::cli::metric::{Accuracy, MeanAp, Metric};
 use crate::cli::road::{Pruned, Scales};
-use crate::cli::{CliError, Output, number, training};
+use crate::cli::{CliError, Output, model, number, training};
 use crate::config::HwConfig;
 use crate::data::{Augment, Data, Dataset, Label, Sample, to_array};
 use crate::graph::{Graph, onnx};
 use crate::host::Tensor;
 use crate::program::atomic::write_file;
-use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary};
+use crate::prune::{
+    Budget, Costs, Method, PruneLayer, Rates, Recipe, Settings as Lengths, summary,
+};
 use crate::quant::{self, Calibration, QuantOptions};
 use crate::sparse;
 use crate::train::{Classify, Detect, Detector, Rule, Settings, Task, normalise};
@@ -214,6 +216,11 @@ impl Prune {
         // Before anything that takes time.
         self.hardware()?;
         let (graph, layers) = self.read()?;
+        if model::is_zoo(&self.model) {
+            let what = format_args!("{}: a network of the zoo is not trained", self.model);
+            return Err(CliError::new("prune", what)
+                .help("`vta train` trains it first; prune the model.onnx that it writes"));
+        }
         let name = args.data.as_deref().unwrap_or_default();
         let input = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
         let size = match input {
@@ -282,9 +289,12 @@ impl Prune {
         if !method.adaptive && matches!(rates, Rates::Lamp) {
             rates = Rates::Uniform;
         }
-        let costs = match self.budget_cycles {
-            Some(limit) => self.cycle_costs(graph, layers, limit)?,
-            None => self.costs(graph, layers)?,
+        let (budget, costs) = match self.budget_cycles {
+            Some(limit) => {
+                let free = Budget::AtMost(limit as f64 * (1.0 - MARGIN));
+                (free, self.cycle_costs(graph, layers, limit)?)
+            }
+            None => (budget, self.costs(graph, layers)?),
         };
         let set = goal.set;
         let held_out: &[Sample<L>] = match set.val.is_empty() {
@@ -342,6 +352,8 @@ impl Prune {
             Some(path) => read_table(path)?,
             None => self.cycle_table(graph, layers)?,
         };
+        // The masks of training are others than those that are simulated here.
+        let limit = (limit as f64 * (1.0 - MARGIN)) as u64;
         let work = Work::new(graph.clone(), layers.to_vec())?;
         let (_, table) = self.by_simulation(&work, table, &Rates::Lamp, limit)?;
         Ok(Costs::Cycles(table))
@@ -418,6 +430,10 @@ impl Prune {
         Ok(Output::ok(report.text(), json))
     }
 }
+
+/// Part of a budget of cycles that is left free, because cycles depend a little
+/// on which blocks are kept, not only on how many.
+pub const MARGIN: f64 = 0.01;
 
 /// Images by which exponents are chosen.
 const CALIBRATION: usize = 64;
