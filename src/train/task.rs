@@ -58,23 +58,36 @@ pub trait Task<L: Label> {
         samples: &[Sample<L>],
         batch: usize,
     ) -> Result<Measured, TrainError> {
-        let channels = samples.first().map_or(1, |s| s.image.channels());
-        let loader = Loader::plain(samples, batch.max(1), normalise(channels));
         let (mut loss, mut right) = (0.0, 0.0);
-        for batch in loader.epoch(0, 0) {
-            let batch = batch?;
-            let device = network.device();
-            let pass = network.predict(images::<B>(batch.images, device))?;
-            let mean = self.loss(&pass, &batch.labels, device)?;
-            loss += f64::from(first(mean)) * batch.labels.len() as f64;
-            right += self.right(&pass, &batch.labels)?;
-        }
+        predictions(network, samples, batch, |pass, labels| {
+            let mean = self.loss(pass, labels, network.device())?;
+            loss += f64::from(first(mean)) * labels.len() as f64;
+            right += self.right(pass, labels)?;
+            Ok(())
+        })?;
         let n = samples.len().max(1) as f64;
         Ok(Measured {
             loss: loss / n,
             score: right / n,
         })
     }
+}
+
+/// Calls `each` with what the network, as it is exported, gives for each batch of samples.
+pub(super) fn predictions<B: Kernels, L: Label>(
+    network: &Network<B>,
+    samples: &[Sample<L>],
+    batch: usize,
+    mut each: impl FnMut(&Pass<B>, &[L]) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let channels = samples.first().map_or(1, |s| s.image.channels());
+    let loader = Loader::plain(samples, batch.max(1), normalise(channels));
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let pass = network.predict(images::<B>(batch.images, network.device()))?;
+        each(&pass, &batch.labels)?;
+    }
+    Ok(())
 }
 
 /// The only value of a tensor.

@@ -4,11 +4,11 @@ use super::assign::Found;
 use super::decode::{Rules, SIZE};
 use super::overlap::overlap;
 use super::{BEFORE, Detector, Head, OBJECT};
-use crate::data::{ApRule, Boxes, Detection, Evaluation, Loader, Sample, evaluate};
+use crate::data::{ApRule, Boxes, Detection, Evaluation, Sample, evaluate};
 use crate::graph::{Graph, Op, TensorId};
 use crate::train::backend::{Kernels, floats};
 use crate::train::network::{Network, Pass};
-use crate::train::task::{Measured, Task, first, images, normalise};
+use crate::train::task::{Measured, Task, first, predictions};
 use crate::train::{TrainError, Value};
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -111,17 +111,13 @@ impl Detect {
         batch: usize,
         rules: &Rules,
     ) -> Result<(f64, Vec<Vec<Detection>>), TrainError> {
-        let channels = samples.first().map_or(1, |s| s.image.channels());
-        let loader = Loader::plain(samples, batch.max(1), normalise(channels));
         let (mut loss, mut found) = (0.0, Vec::new());
-        for batch in loader.epoch(0, 0) {
-            let batch = batch?;
-            let device = network.device();
-            let pass = network.predict(images::<B>(batch.images, device))?;
-            let mean = self.loss(&pass, &batch.labels, device)?;
-            loss += f64::from(first(mean)) * batch.labels.len() as f64;
-            found.extend(self.found(&pass, batch.labels.len(), rules)?);
-        }
+        predictions(network, samples, batch, |pass, labels| {
+            let mean = self.loss(pass, labels, network.device())?;
+            loss += f64::from(first(mean)) * labels.len() as f64;
+            found.extend(self.found(pass, labels.len(), rules)?);
+            Ok(())
+        })?;
         Ok((loss / samples.len().max(1) as f64, found))
     }
 

@@ -1,6 +1,5 @@
 //! Back to a graph: what was trained is what is compiled.
 
-use super::forward::Mode;
 use super::{EPSILON, Network};
 use crate::graph::{Graph, Op};
 use crate::train::backend::Kernels;
@@ -47,15 +46,5 @@ impl<B: Kernels> Network<B> {
             *to_bias = Array1::from(bias);
         }
         graph
-    }
-}
-
-impl Mode {
-    /// Batch statistics in training, folded otherwise.
-    pub const fn training(on: bool) -> Self {
-        match on {
-            true => Self::Batch,
-            false => Self::Folded,
-        }
     }
 }
