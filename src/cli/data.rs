@@ -3,8 +3,8 @@
 use super::{CliError, Output, number};
 use crate::config::nearest;
 use crate::data::{
-    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Sample, Split,
-    encode_png, open, sheet, sheet_of_boxes,
+    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, encode_png,
+    open, sheet, sheet_of_boxes,
 };
 use crate::program::atomic::write_file;
 use crate::report::Table;
@@ -193,30 +193,5 @@ pub fn open_sized(name: &str, size: Option<[usize; 2]>) -> Result<Data, CliError
         fit,
         ..OpenOptions::default()
     };
-    let mut data = open_with(name, &options)?;
-    // Sets that are no image files come in their own size.
-    match &mut data {
-        Data::Classes(set) => fit_all(set, size, fit)?,
-        Data::Boxes(set) => fit_all(set, size, fit)?,
-    }
-    Ok(data)
-}
-
-fn fit_all<L: Label>(
-    set: &mut Dataset<L>,
-    size: Option<[usize; 2]>,
-    fit: Fit,
-) -> Result<(), CliError> {
-    let Some([height, width]) = size else {
-        return Ok(());
-    };
-    for split in Split::ALL {
-        for Sample { image, label } in set.split_mut(split) {
-            if [image.height(), image.width()] != [height, width] {
-                let fitted = fit.apply(image.clone(), label);
-                *image = fitted.map_err(|e| CliError::new("data", e))?;
-            }
-        }
-    }
-    Ok(())
+    open_with(name, &options)
 }

@@ -7,7 +7,7 @@ use super::road::{Prepared, Pruned, Scales};
 use super::sim::Which;
 use super::{CliError, EXIT_DIFFERS};
 use crate::config::HwConfig;
-use crate::data::{Image, Label, Normalise, Sample, order, to_array};
+use crate::data::{Image, Label, Normalise, Sample, chosen, to_array};
 use crate::graph::Graph;
 use crate::host::Tensor;
 use crate::program::Program;
@@ -114,14 +114,15 @@ pub fn calibration<L: Label>(
 
 /// At most so many samples in their order, by chance but always the same.
 pub fn some<L: Label>(samples: &[Sample<L>], limit: usize) -> Vec<Sample<L>> {
-    let mut chosen = order(samples.len(), 1, u64::MAX);
-    chosen.truncate(limit);
-    chosen.sort_unstable();
-    chosen.into_iter().map(|i| samples[i].clone()).collect()
+    let chosen = chosen(samples.len(), limit, 1).into_iter();
+    chosen.map(|i| samples[i].clone()).collect()
 }
 
 /// A network's input for an image, in the floats that networks are trained with.
-fn input(graph: &Graph, image: &Image) -> Result<Vec<Tensor>, CliError> {
+///
+/// # Errors
+/// An image of another size.
+pub fn input(graph: &Graph, image: &Image) -> Result<Vec<Tensor>, CliError> {
     let dims: Vec<&[usize]> = graph
         .inputs
         .iter()

@@ -15,10 +15,6 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Largest file with what a detector's outputs mean, in bytes.
-#[cfg(feature = "prune")]
-const MAX_DETECTOR: u64 = 16 << 20;
-
 /// Measure a network on a data set: in floats, and as a program of the simulated device
 #[derive(Debug, Args)]
 pub struct Eval {
@@ -67,11 +63,7 @@ impl Eval {
         super::threads(self.threads)?;
         let (graph, masks) = self.network()?;
         // As in training: images come in frames of the network's size.
-        let size = match graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]) {
-            Some([_, _, h, w]) => Some([*h, *w]),
-            _ => None,
-        };
-        match open_sized(&self.data, size)? {
+        match open_sized(&self.data, model::image_size(&graph))? {
             Data::Classes(set) => {
                 let metric = Accuracy::new(&graph, set.classes.len())?;
                 self.measure(graph, masks, (&set, &metric))
@@ -95,11 +87,7 @@ impl Eval {
             true => at,
             false => at.parent().unwrap_or(at),
         };
-        let path = folder.join(Detector::FILE);
-        let bytes = input::read(&path, MAX_DETECTOR)
-            .map_err(|e| e.help("`vta train` writes it beside a detector's model.onnx"))?;
-        let text = String::from_utf8_lossy(&bytes);
-        let detector = Detector::from_json(&text, &graph)?;
+        let detector = super::training::read_detector(&folder.join(Detector::FILE), &graph)?;
         let metric = MeanAp::new(detector, &set.classes)?;
         self.measure(graph, masks, (set, &metric))
     }

@@ -73,6 +73,15 @@ pub fn is_zoo(model: &str) -> bool {
     zoo::NAMES.contains(&model)
 }
 
+/// Height and width of the images that a network takes, if it takes images.
+pub fn image_size(graph: &Graph) -> Option<[usize; 2]> {
+    let input = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
+    match input {
+        Some([_, _, h, w]) => Some([*h, *w]),
+        _ => None,
+    }
+}
+
 /// The inputs of a network.
 pub fn input_shapes(graph: &Graph) -> Vec<InputShape> {
     let one = |t: &crate::graph::TensorId| InputShape {

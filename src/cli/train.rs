@@ -149,11 +149,7 @@ impl Train {
         score: &str,
         quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
     ) -> Result<Output, CliError> {
-        let held_out = match set.val.is_empty() {
-            true => &set.test,
-            false => &set.val,
-        };
-        let data = (&set.train[..], &held_out[..]);
+        let data = (&set.train[..], set.held_out());
         let mut run = Run::new(network, (task, ()), data, settings)?;
         let mut files = Files::new(&self.out, self.command());
         files.start(&mut run, self.resume)?;

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::{CliError, EXIT_STOPPED, Output, input};
-use crate::data::{Boxes, Dataset, Label, Loader, Sample};
+use crate::data::{Boxes, Dataset, Label, Loader, Sample, chosen};
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
 use crate::report::{self, Curve, Panel};
@@ -44,8 +44,7 @@ impl Files {
         }
     }
 
-    /// Where the checkpoint is.
-    pub fn checkpoint(&self) -> PathBuf {
+    fn checkpoint(&self) -> PathBuf {
         self.dir.join("checkpoint")
     }
 
@@ -264,14 +263,14 @@ pub fn renormalised<L: Label>(
 
 /// So many of the samples, chosen by a seed, in their order.
 pub fn limit<L>(samples: &mut Vec<Sample<L>>, n: Option<u32>, seed: u64) {
-    let Some(n) = n.map(|n| n as usize).filter(|n| *n < samples.len()) else {
-        return;
-    };
-    let mut keep = vec![false; samples.len()];
-    let chosen = crate::data::order(samples.len(), seed, u64::MAX);
-    chosen[..n].iter().for_each(|i| keep[*i] = true);
-    let mut keep = keep.into_iter();
-    samples.retain(|_| keep.next().unwrap_or(false));
+    let Some(n) = n else { return };
+    let chosen = chosen(samples.len(), n as usize, seed);
+    let mut index = 0..;
+    samples.retain(|_| {
+        index
+            .next()
+            .is_some_and(|i| chosen.binary_search(&i).is_ok())
+    });
 }
 
 /// Anchors and classes: those of a trained network, or from the boxes.
@@ -283,13 +282,22 @@ pub fn detector(model: &str, graph: &Graph, set: &Dataset<Boxes>) -> Result<Dete
     if super::model::is_zoo(model) || !path.exists() {
         return Ok(Detector::fit(graph, &set.classes, &set.train)?);
     }
-    let bytes = input::read(&path, MAX_DETECTOR)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let read = Detector::from_json(&text, graph).map_err(|e| CliError::from(e).of(&path))?;
+    let read = read_detector(&path, graph)?;
     if read.classes() != set.classes {
         let (then, now) = (read.classes().join(", "), set.classes.join(", "));
         let what = format_args!("{}: has classes {then}, not {now}", path.display());
         return Err(CliError::new("train", what));
     }
     Ok(read)
+}
+
+/// A detector from its file, for a network.
+///
+/// # Errors
+/// No such file, or one that does not fit the network.
+pub fn read_detector(path: &Path, graph: &Graph) -> Result<Detector, CliError> {
+    let bytes = input::read(path, MAX_DETECTOR)
+        .map_err(|e| e.help("`vta train` writes it beside a detector's model.onnx"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    Detector::from_json(&text, graph).map_err(|e| CliError::from(e).of(path))
 }

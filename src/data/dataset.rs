@@ -1,7 +1,7 @@
 //! Data sets: samples in three splits.
 
 use super::random::shuffle;
-use super::{BBox, Boxes, DataError, Fault, Image, Purpose, Random};
+use super::{BBox, Boxes, DataError, Fault, Fit, Image, Purpose, Random};
 
 /// An image and what is known of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,6 +145,32 @@ impl<L: Label> Dataset<L> {
             Split::Val => &mut self.val,
             Split::Test => &mut self.test,
         }
+    }
+
+    /// What is measured while training goes on: the validation images, else the test images.
+    pub fn held_out(&self) -> &[Sample<L>] {
+        match self.val.is_empty() {
+            true => &self.test,
+            false => &self.val,
+        }
+    }
+
+    /// The set with images and labels in the size that is wanted; what has that size stays.
+    ///
+    /// # Errors
+    /// A size without pixels, or with too many.
+    pub fn fitted(mut self, fit: Fit) -> Result<Self, Fault> {
+        let Some(size) = fit.size() else {
+            return Ok(self);
+        };
+        for split in Split::ALL {
+            for Sample { image, label } in self.split_mut(split) {
+                if [image.height(), image.width()] != size {
+                    *image = fit.apply(image.clone(), label)?;
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// How often each class is in a split.

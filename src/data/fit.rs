@@ -16,6 +16,14 @@ pub enum Fit {
 }
 
 impl Fit {
+    /// Height and width that come out; none where images stay as they are.
+    pub const fn size(&self) -> Option<[usize; 2]> {
+        match *self {
+            Self::Exact => None,
+            Self::Stretch(h, w) | Self::Letterbox(h, w, _) | Self::Crop(h, w) => Some([h, w]),
+        }
+    }
+
     /// The image with its label in the new size.
     ///
     /// # Errors

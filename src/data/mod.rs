@@ -45,6 +45,6 @@ pub use image::Image;
 pub use loader::{Batch, Batches, Loader};
 pub use nms::nms;
 pub use open::{BUILT_IN, Data, OpenOptions, open};
-pub use random::{Purpose, Random, order};
+pub use random::{Purpose, Random, chosen, order};
 pub use resize::resize;
 pub use sheet::{sheet, sheet_of_boxes};

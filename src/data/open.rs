@@ -26,7 +26,7 @@ pub struct OpenOptions {
     pub counts: Option<Counts>,
     /// 1 (grey) or 3 (colour), for image files.
     pub channels: usize,
-    /// The size that is wanted, for image files.
+    /// The size that is wanted.
     pub fit: Fit,
     /// The classes of Pascal VOC, in order; else all that occur.
     pub classes: Option<Vec<String>>,
@@ -53,15 +53,19 @@ impl Default for OpenOptions {
 /// # Errors
 /// No such set or folder; what the reader of that kind says.
 pub fn open(files: &dyn Files, name: &str, options: &OpenOptions) -> Result<Data, DataError> {
-    let seed = options.seed;
+    let (seed, fit) = (options.seed, options.fit);
+    // Sets that are no image files come in a size of their own.
+    let fitted = |e: Fault| DataError::of(Path::new(name), e);
     match name {
         "shapes-cls" => {
             let counts = options.counts.unwrap_or(shapes::CLS_COUNTS);
-            return Ok(Data::Classes(shapes::classes(seed, counts)));
+            let set = shapes::classes(seed, counts).fitted(fit);
+            return set.map(Data::Classes).map_err(fitted);
         }
         "shapes-det" => {
             let counts = options.counts.unwrap_or(shapes::DET_COUNTS);
-            return Ok(Data::Boxes(shapes::boxes(seed, counts)));
+            let set = shapes::boxes(seed, counts).fitted(fit);
+            return set.map(Data::Boxes).map_err(fitted);
         }
         _ => {}
     }
@@ -73,7 +77,7 @@ pub fn open(files: &dyn Files, name: &str, options: &OpenOptions) -> Result<Data
         };
         return Err(DataError::of(dir, Fault::Unknown(what.into())));
     }
-    let (channels, fit) = (options.channels, options.fit);
+    let channels = options.channels;
     if voc::is(files, dir) {
         let options = voc::Options {
             channels,
@@ -84,9 +88,9 @@ pub fn open(files: &dyn Files, name: &str, options: &OpenOptions) -> Result<Data
         return voc::dataset(files, dir, &options).map(Data::Boxes);
     }
     let set = if cifar::is(files, dir) {
-        cifar::dataset(files, dir)?
+        cifar::dataset(files, dir)?.fitted(fit).map_err(fitted)?
     } else if idx::is(files, dir) {
-        idx::dataset(files, dir)?
+        idx::dataset(files, dir)?.fitted(fit).map_err(fitted)?
     } else {
         folder::dataset(files, dir, &folder::Options { channels, fit })?
     };

@@ -80,6 +80,14 @@ pub fn order(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
     all
 }
 
+/// At most `limit` of `n` samples, by chance, in their order: a function of its arguments.
+pub fn chosen(n: usize, limit: usize, seed: u64) -> Vec<usize> {
+    let mut all = order(n, seed, u64::MAX);
+    all.truncate(limit);
+    all.sort_unstable();
+    all
+}
+
 /// Shuffles in place.
 pub(super) fn shuffle<T>(all: &mut [T], random: &mut Random) {
     for i in (1..all.len()).rev() {
