@@ -1,15 +1,15 @@
 //! `vta prune --ablation`: what each part of the method gives, row by row.
 
 use super::Prune;
+use super::goal::{Goal, chooser};
 use super::job::{Done, End, Job, Place};
 use super::statistics::Mean;
-use super::train::{Goal, MARGIN, chooser};
 use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
-use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe, summary};
+use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe};
 use crate::report::{Cell, Table, thousands};
 use crate::train::{Settings, Task};
 use crate::tune::Lesson;
@@ -174,6 +174,10 @@ impl Prune {
     ) -> Result<Job<'a, L, T>, CliError> {
         let args = &self.training;
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
+        let rates = match row.method.adaptive {
+            true => Rates::Lamp,
+            false => Rates::Uniform,
+        };
         let (mut budget, mut costs) = (self.rule(layers)?.1, Costs::Blocks);
         let mut epochs = u64::from(args.epochs);
         match row.how {
@@ -187,15 +191,9 @@ impl Prune {
                 let uniform =
                     of(UNIFORM).map_or(f64::MAX, |k| Mean::of(k, |k| k.cycles as f64).mean);
                 let limit = (CYCLES * uniform) as u64;
-                budget = Budget::AtMost(limit as f64 * (1.0 - MARGIN));
-                costs = self.cycle_costs(graph, layers, limit)?;
+                (budget, costs) = self.cycle_budget(graph, layers, &rates, limit)?;
             }
         }
-        let rates = match row.method.adaptive {
-            true => Rates::Lamp,
-            false => Rates::Uniform,
-        };
-        let numbers = args.numbers()?;
         Ok(Job {
             graph,
             layers,
@@ -203,13 +201,13 @@ impl Prune {
             train: &goal.set.train,
             held_out: &[],
             method: row.method,
-            lengths: numbers.lengths,
+            lengths: goal.numbers.lengths,
             settings: Settings {
                 epochs,
                 seed,
                 ..goal.settings.clone()
             },
-            teaching: numbers.teaching,
+            teaching: goal.numbers.teaching,
             rates,
             budget,
             weighed: self.weighed(),
@@ -226,11 +224,7 @@ impl Prune {
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Kept, CliError> {
         let scored = self.score(job, done, goal)?;
-        let weight =
-            |l: &PruneLayer| crate::prune::weight(&done.graph, &l.weight_name).unwrap_or_default();
-        let weights: Vec<Vec<f32>> = job.layers.iter().map(weight).collect();
-        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-        let s = summary(job.layers, &views, &done.masks);
+        let s = done.summary(job.layers);
         Ok(Kept {
             epochs: job.settings.epochs,
             images: done.images,

@@ -7,7 +7,8 @@ use crate::data::{Label, Sample};
 use crate::graph::Graph;
 use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
-    Budget, Costs, Method, Path as Removal, Plan, PruneLayer, Pruner, Rates, Settings as Lengths,
+    Budget, Costs, Method, Plan, PruneLayer, Pruner, Rates, Settings as Lengths, Summary, summary,
+    weight,
 };
 use crate::quant::Exponents;
 use crate::sparse::{self, Masks};
@@ -95,6 +96,16 @@ pub struct Done {
     pub images: u64,
 }
 
+impl Done {
+    /// What is left of the layers.
+    pub fn summary(&self, layers: &[PruneLayer]) -> Summary {
+        let of = |l: &PruneLayer| weight(&self.graph, &l.weight_name).unwrap_or_default();
+        let weights: Vec<Vec<f32>> = layers.iter().map(of).collect();
+        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        summary(layers, &views, &self.masks)
+    }
+}
+
 impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
     /// Prunes. Scales of rounding are chosen by `calibrate`.
     ///
@@ -105,17 +116,9 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         let mut outcome = None;
         if self.method.permutation {
             // Counts first: the order is for them.
-            let weighed = self.weighed.as_ref().unwrap_or(&self.costs);
-            let (layers, profiles) = (&work.layers, &work.profiles);
-            let path = Removal::ordered(
-                layers,
-                profiles,
-                weighed,
-                &self.costs,
-                &self.rates,
-                self.floor,
-            );
-            let kept = path?.allocate(&self.budget, 1.0)?.kept;
+            let weighed = self.weighed.as_ref();
+            let path = work.path(&self.costs, weighed, &self.rates, self.floor)?;
+            let kept = path.allocate(&self.budget, 1.0)?.kept;
             outcome = Some(work.reorder(&kept, &self.effort)?);
         }
         let s = &self.settings;

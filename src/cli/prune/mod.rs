@@ -1,6 +1,8 @@
 //! `vta prune`: drop weight blocks of a network under a budget.
 
 mod ablation;
+mod args;
+mod goal;
 mod job;
 mod report;
 mod statistics;
@@ -22,11 +24,12 @@ use crate::prune::{
     layers, read_rates, summary,
 };
 use crate::sparse::{self, Masks};
+use args::TrainingArgs;
 use clap::{ArgGroup, Args, ValueEnum};
 use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use train::TrainingArgs;
+
 use work::{Cycles, Work};
 
 /// Largest file of rates or of a cost table that is read, in bytes.
@@ -219,10 +222,7 @@ impl Prune {
     }
 
     fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
-        let weighed = self.weighed();
-        let weighed = weighed.as_ref().unwrap_or(costs);
-        let (layers, profiles) = (&work.layers, &work.profiles);
-        let path = Removal::ordered(layers, profiles, weighed, costs, rates, self.floor);
+        let path = work.path(costs, self.weighed().as_ref(), rates, self.floor);
         path.map_err(CliError::from)
     }
 

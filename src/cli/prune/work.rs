@@ -5,7 +5,9 @@ use crate::cli::{CliError, cost};
 use crate::config::HwConfig;
 use crate::graph::Graph;
 use crate::prune::permute::{Effort, Outcome, permute};
-use crate::prune::{Allocation, Profile, PruneError, PruneLayer, weight};
+use crate::prune::{
+    Allocation, Costs, Path, Profile, PruneError, PruneLayer, RateError, Rates, weight,
+};
 use crate::sparse::{self, Masks};
 use std::collections::BTreeMap;
 
@@ -44,6 +46,26 @@ impl Work {
             layers,
             weights,
         })
+    }
+
+    /// The order in which blocks leave; they are weighed against `weighed`, or
+    /// what is counted.
+    pub fn path(
+        &self,
+        costs: &Costs,
+        weighed: Option<&Costs>,
+        rates: &Rates,
+        floor: f64,
+    ) -> Result<Path, RateError> {
+        let (layers, profiles) = (&self.layers, &self.profiles);
+        Path::ordered(
+            layers,
+            profiles,
+            weighed.unwrap_or(costs),
+            costs,
+            rates,
+            floor,
+        )
     }
 
     /// Puts channels in an order in which the `kept` strongest units of each layer hold more.

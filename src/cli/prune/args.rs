@@ -1,0 +1,170 @@
+//! How a network is trained while its blocks go, as arguments.
+
+use crate::cli::{CliError, number};
+use crate::data::Augment;
+use crate::prune::{Method, Recipe, Settings as Lengths};
+use crate::train::{Rule, Settings};
+use crate::tune::Teaching;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How a network is trained while its blocks go.
+#[derive(Debug, Clone, Args)]
+pub struct TrainingArgs {
+    /// Train with this data while blocks go: a set that is built in, or a folder
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// How blocks go
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        default_value = "one-stage",
+        requires = "data"
+    )]
+    pub method: Kind,
+    /// Parts of the method to leave out
+    #[arg(
+        long,
+        value_name = "PART",
+        value_enum,
+        value_delimiter = ',',
+        requires = "data"
+    )]
+    pub without: Vec<Part>,
+    /// Parts of the method to add to one that does not have them
+    #[arg(
+        long,
+        value_name = "PART",
+        value_enum,
+        value_delimiter = ',',
+        requires = "data"
+    )]
+    pub with: Vec<Part>,
+    /// How often each image is seen
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "15", requires = "data")]
+    pub epochs: u32,
+    /// Images of a step
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "64", requires = "data")]
+    pub batch: u32,
+    /// The highest learning rate [default: 0.02; 0.001 for boxes]
+    #[arg(long, value_name = "RATE", requires = "data")]
+    pub lr: Option<f64>,
+    /// Ask teachers in one of so many steps [default: 1]
+    #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
+    pub teach_every: Option<u32>,
+    /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub plan: Option<PathBuf>,
+    /// Seed of the order and of the changes of images
+    #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1", requires = "data")]
+    pub seed: u64,
+    /// Train with so many images only, chosen by the seed
+    #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
+    pub limit: Option<u32>,
+    /// Go on from the checkpoint in the folder
+    #[arg(long, requires = "data")]
+    pub resume: bool,
+    /// Run every part of the method and its baselines, and write a table; goes on where it was stopped
+    #[arg(long, requires = "data", conflicts_with_all = [
+        "method", "without", "with", "resume", "stop_after", "permute", "uniform", "rates", "budget_macs", "budget_cycles",
+    ])]
+    pub ablation: bool,
+    /// Seeds of the baseline and of the full method in the table
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "5", requires = "ablation")]
+    pub seeds: u32,
+    /// Stop after so many epochs, to go on later with --resume
+    #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
+    pub stop_after: Option<u32>,
+}
+
+/// Numbers of the method that a file can give.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Numbers {
+    /// Lengths of phases, range of the penalty.
+    pub lengths: Lengths,
+    /// Weights of teachers.
+    pub teaching: Teaching,
+}
+
+/// Recipes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Masks and weights together, on one learning rate; with spatial, adaptive, quantisation
+    OneStage,
+    /// As YOLObile: rounds of a growing penalty, a cut, training on
+    TwoStage,
+    /// A cut, training on
+    OneShot,
+    /// No cut, training on
+    Dense,
+}
+
+/// Parts of a method that can be switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The earlier self teaches
+    Temporal,
+    /// The dense network teaches
+    Spatial,
+    /// Rates of layers by what blocks are worth
+    Adaptive,
+    /// An order of channels that gathers strong weights in few blocks
+    Permutation,
+    /// Rounding as the device rounds, in the last part
+    Quantisation,
+}
+
+impl TrainingArgs {
+    pub fn method(&self) -> Method {
+        let mut m = match self.method {
+            // docs/decisions/0054: these two did not help yet.
+            Kind::OneStage => Method {
+                temporal: false,
+                permutation: false,
+                ..Method::full()
+            },
+            Kind::TwoStage => Method::plain(Recipe::TwoStage),
+            Kind::OneShot => Method::plain(Recipe::OneShot),
+            Kind::Dense => Method::plain(Recipe::Dense),
+        };
+        let parts = self.without.iter().map(|p| (p, false));
+        for (part, on) in self.with.iter().map(|p| (p, true)).chain(parts) {
+            *match part {
+                Part::Temporal => &mut m.temporal,
+                Part::Spatial => &mut m.spatial,
+                Part::Adaptive => &mut m.adaptive,
+                Part::Permutation => &mut m.permutation,
+                Part::Quantisation => &mut m.quantisation,
+            } = on;
+        }
+        m
+    }
+
+    /// The numbers of the method.
+    pub fn numbers(&self) -> Result<Numbers, CliError> {
+        let mut numbers = match &self.plan {
+            None => Numbers::default(),
+            Some(path) => serde_json::from_str(&super::read_text(path)?)
+                .map_err(|e| CliError::new("file", e).of(path))?,
+        };
+        if let Some(every) = self.teach_every {
+            numbers.teaching.every = every.into();
+        }
+        Ok(numbers)
+    }
+
+    pub fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {
+        Settings {
+            epochs: self.epochs.into(),
+            batch: self.batch as usize,
+            rate: self.lr.unwrap_or(rate),
+            rule,
+            seed: self.seed,
+            augment,
+            ..Settings::default()
+        }
+    }
+}
