@@ -5,7 +5,7 @@ mod support;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use support::command::{Ran, folder, vta};
+use support::command::{folder, ok, vta};
 
 /// A run that is refused: exit code 2, `error:` with these words, nothing on
 /// stdout, and the same in JSON.
@@ -40,12 +40,6 @@ fn names(dir: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-fn ok(dir: &Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}: {ran:?}");
-    ran
 }
 
 #[test]

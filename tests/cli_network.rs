@@ -7,16 +7,10 @@ use ndarray_npy::{ReadNpyExt, write_npy};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use support::command::{Ran, vta};
+use support::command::{Ran, ok, vta};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("there is room for temporary files")
-}
-
-fn ok(dir: &Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}: {ran:?}");
-    ran
 }
 
 /// Exit code 2, these words, and nothing left behind.

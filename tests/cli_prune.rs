@@ -4,13 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::command::{Ran, folder, vta};
-
-fn ok(dir: &std::path::Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
-    assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
-    ran
-}
+use support::command::{folder, ok, vta};
 
 /// What the report says is what `compare` finds in the files.
 #[test]

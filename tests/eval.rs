@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use support::command::{Ran, vta};
+use support::command::{ok, vta};
 use tempfile::TempDir;
 use vta::data::shapes::{Counts, classes};
 use vta::data::{Normalise, to_array};
@@ -19,12 +19,6 @@ use vta::sparse::{self, Masks};
 
 /// Images of the set that the tests measure with.
 const IMAGES: usize = 40;
-
-fn ok(dir: &Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}: {ran:?}");
-    ran
-}
 
 /// Exit code 2, and these words.
 fn refused(dir: &Path, args: &[&str], words: &str) {

@@ -39,6 +39,13 @@ pub fn vta(dir: &Path, args: &[&str]) -> Ran {
     }
 }
 
+/// Runs `vta` where it has to succeed without a word on standard error.
+pub fn ok(dir: &Path, args: &[&str]) -> Ran {
+    let ran = vta(dir, args);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}: {ran:?}");
+    ran
+}
+
 /// GEMM waits for its weights, but not for its inputs.
 const RACE: &[u8] = b".config de10
 .data x inp len=1

@@ -1,15 +1,9 @@
 //! `vta prune --data` as a command: stop, go on, refuse; boxes; the table; the demo.
 
-use crate::support::command::{Ran, folder, vta};
+use crate::support::command::{folder, ok, vta};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-fn ok(dir: &Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
-    assert_eq!(ran.code, 0, "{args:?}\n{}\n{}", ran.out, ran.err);
-    ran
-}
 
 /// Records of CIFAR: stripes whose direction and colour follow the class.
 fn cifar(dir: &Path) {
@@ -66,7 +60,7 @@ fn stopping_changes_nothing_and_numbers_agree() {
     let dir = folder();
     let d = dir.path();
     dense(d);
-    let all = ["--with", "temporal,permutation"];
+    let all = ["--with", "temporal", "--permute"];
     let prune = |more: &[&str]| vta(d, &[&PRUNE[..], &all, more].concat());
     assert_eq!(prune(&["-o", "whole"]).code, 0);
     let ran = prune(&["-o", "parts", "--stop-after", "1"]);
@@ -89,6 +83,7 @@ fn stopping_changes_nothing_and_numbers_agree() {
     let report = json(&d.join("whole/report.json"));
     let summary = &report["summary"];
     assert_eq!(report["method"]["temporal"], true);
+    assert_eq!(report["method"]["permutation"], true);
     let sparsity = summary["block_sparsity"].as_f64().expect("a number");
     assert!((sparsity - 0.6).abs() < 0.02, "{sparsity}");
     let eval = ok(
@@ -153,6 +148,23 @@ fn what_cannot_be_is_told() {
     refused(&[&model[..], &plan].concat(), "sparsify");
     fs::write(d.join("plan.json"), "{\"lenghts\": {}}").expect("a file");
     refused(&[&model[..], &plan].concat(), "lenghts");
+    // Rows of the table drop the same part of the blocks, in ways of their own.
+    let table = ["--data", "data", "--ablation"];
+    for more in ["--uniform", "--permute"] {
+        refused(
+            &[&model[..], &table, &[more]].concat(),
+            "cannot be used with",
+        );
+    }
+    let macs = [
+        "prune",
+        "dense/model.onnx",
+        "--budget-macs",
+        "0.5",
+        "-o",
+        "p",
+    ];
+    refused(&[&macs[..], &table].concat(), "cannot be used with");
     let few = [
         "prune",
         "dense/model.onnx",
