@@ -11,8 +11,9 @@ use support::command::{folder, ok, vta};
 fn files_hold_what_the_report_says() {
     let dir = folder();
     let d = dir.path();
-    let more: [&[&str]; 6] = [
+    let more: [&[&str]; 7] = [
         &["--rate", "0.6"],
+        &["--rate", "0.6", "--budget-macs", "0.36"],
         &["--rate", "0.6", "--uniform", "--permute"],
         &["--budget-macs", "0.5"],
         // Most layers are one unit then.
@@ -63,6 +64,11 @@ fn files_hold_what_the_report_says() {
                 let rate: f64 = rate.parse().unwrap();
                 let over = number("block_sparsity") - rate;
                 assert!((0.0..0.012).contains(&over), "{more:?} {over}");
+                if let Some(at) = more.iter().position(|a| *a == "--budget-macs") {
+                    // Blocks move to where they need less; no more of them go.
+                    let part: f64 = more[at + 1].parse().unwrap();
+                    assert!(number("kept_macs") <= part * number("macs"));
+                }
             }
             _ => unreachable!("every case says how far"),
         }
@@ -129,6 +135,18 @@ fn a_budget_of_cycles_is_met_by_the_simulator() {
         "--json",
     ];
     assert_eq!(ok(d, &args).json()["cycles"]["met"], true);
+    // A rate beside it that already leaves fewer cycles decides alone; one that
+    // leaves more has blocks moved.
+    let rate = |rate: &str, out: &str| {
+        let args = ["prune", "resnet8", "--one-shot", "--rate", rate, "-o", out];
+        let budget = ["--budget-cycles", &n, "--cost", "cost.json", "--json"];
+        let json = ok(d, &[&args[..], &budget].concat()).json();
+        assert_eq!(json["cycles"]["met"], true, "{rate}");
+        json["summary"]["block_sparsity"].as_f64().unwrap()
+    };
+    assert!((0.75..0.77).contains(&rate("0.75", "r75")));
+    assert!(cycles["predicted"].as_f64().unwrap() <= budget as f64);
+    assert!(rate("0.3", "r30") >= 0.3);
     // What a dense layer becomes in the compiler does not disturb the table.
     let args = [
         "prune",
@@ -189,9 +207,14 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
         (&["--rate", "1.5"], "1.5"),
         (&["--rate", "0.99"], "cannot be met"),
         (
-            &["--rate", "0.5", "--budget-macs", "0.5"],
+            &["--budget-cycles", "10", "--budget-macs", "0.5"],
             "cannot be used with",
         ),
+        (
+            &["--rate", "0.5", "--rates", "rates.json"],
+            "cannot be used with",
+        ),
+        (&["--rate", "0.5", "--config", "small"], "required"),
         (
             &["--budget-cycles", "10", "--cost", "lenet.json"],
             "has no cycles of weight",

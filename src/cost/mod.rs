@@ -5,7 +5,7 @@
 //! reads it. Between simulated points it is linear.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The `format` of every table.
 const FORMAT: &str = "vta-cost";
@@ -151,21 +151,30 @@ impl CostTable {
         self.fixed_cycles + cycles.sum::<f64>()
     }
 
-    /// The table after the whole network was simulated with these kept blocks:
-    /// each layer's cycles are scaled to what it took.
+    /// The table after the whole network was simulated with these kept blocks,
+    /// which took `total` cycles: each layer's cycles are scaled to what it
+    /// took, what no layer took is fixed.
     pub fn corrected(
         &self,
         kept: &BTreeMap<String, u64>,
         simulated: &BTreeMap<String, u64>,
-        fixed_cycles: f64,
+        total: u64,
     ) -> Self {
         let mut table = self.clone();
-        table.fixed_cycles = fixed_cycles;
+        // A weight that several layers share is counted once.
+        let weights: BTreeSet<&String> = self.layers.iter().map(|l| &l.weight_name).collect();
+        let of_layers: u64 = weights.iter().filter_map(|w| simulated.get(*w)).sum();
+        table.fixed_cycles = total.saturating_sub(of_layers) as f64;
+        let predicted = |weight: &str| -> f64 {
+            let layers = self.layers.iter().filter(|l| l.weight_name == weight);
+            let cycles = layers.map(|l| l.cycles(*kept.get(weight).unwrap_or(&l.blocks)));
+            cycles.sum()
+        };
         for l in &mut table.layers {
             let Some(&cycles) = simulated.get(&l.weight_name) else {
                 continue;
             };
-            let predicted = l.cycles(*kept.get(&l.weight_name).unwrap_or(&l.blocks));
+            let predicted = predicted(&l.weight_name);
             if predicted > 0.0 {
                 let scale = cycles as f64 / predicted;
                 l.points.iter_mut().for_each(|p| p.1 *= scale);
@@ -244,7 +253,7 @@ mod tests {
         let simulated = BTreeMap::from([("conv.weight".to_owned(), 605)]);
         let t = table();
         assert_eq!(t.total(&kept), 600.0);
-        let c = t.corrected(&kept, &simulated, 40.0);
+        let c = t.corrected(&kept, &simulated, 645);
         assert!((c.total(&kept) - 645.0).abs() < 1e-9);
         assert_eq!(t.total(&BTreeMap::new()), 850.0);
     }

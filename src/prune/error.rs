@@ -44,6 +44,9 @@ pub enum PruneError {
     /// A plan that cannot be.
     #[error("{0}")]
     Plan(String),
+    /// A network that could not be simulated.
+    #[error("simulating the pruned network: {0}")]
+    Simulate(String),
     /// Rates or a budget that cannot be.
     #[error(transparent)]
     Rates(#[from] RateError),
@@ -58,7 +61,7 @@ impl PruneError {
             }
             Self::NotFinite { .. } => Some("try a smaller learning rate".into()),
             Self::Rates(e) => e.help(),
-            Self::Layers { .. } | Self::Weights { .. } | Self::Plan(_) => None,
+            Self::Layers { .. } | Self::Weights { .. } | Self::Plan(_) | Self::Simulate(_) => None,
         }
     }
 }

@@ -49,6 +49,15 @@ impl Method {
         }
     }
 
+    /// One stage with the parts that help: `docs/decisions/0054-defaults-of-the-method.md`.
+    pub const fn recommended() -> Self {
+        Self {
+            temporal: false,
+            permutation: false,
+            ..Self::full()
+        }
+    }
+
     /// One stage with all switches on.
     pub const fn full() -> Self {
         Self {

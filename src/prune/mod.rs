@@ -33,8 +33,9 @@ pub use error::PruneError;
 pub use layer::{Dense, PruneLayer, layers, weight};
 pub use method::{Method, Recipe, Settings};
 pub use plan::{Phase, Plan, Step};
-pub use pruner::{Change, Pruner};
+pub use pruner::{Change, Pruner, Simulated};
 pub use rates::{
-    Allocation, Budget, Costs, Path, Profile, Profiles, RateError, Rates, Smoothing, read_rates,
+    Allocation, Budget, Costs, Path, Profile, Profiles, RateError, Rates, Smoothing, Target,
+    read_rates,
 };
 pub use summary::{LayerSummary, Summary, summary};

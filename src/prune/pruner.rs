@@ -1,12 +1,17 @@
 //! The method as a training loop calls it.
 
-use super::rates::{Allocation, Budget, Costs, Path, Profile, Rates, Smoothing, check};
+use super::rates::{Allocation, Budget, Profile, RateError, Smoothing, Target, check};
 use super::{Admm, Plan, PruneError, PruneLayer};
 use crate::sparse::Masks;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Part of the mean of energies that stays at an update of the rates.
 const SMOOTHING: f64 = 0.5;
+/// How often a table of cycles is corrected at most before masks are frozen.
+const CORRECTIONS: u32 = 5;
+/// The part of a budget of cycles that is to be used at least.
+const NEAR: f64 = 0.99;
 
 /// Layers, plan and state. Everything that a checkpoint must hold is in it.
 ///
@@ -21,14 +26,21 @@ const SMOOTHING: f64 = 0.5;
 pub struct Pruner {
     layers: Vec<PruneLayer>,
     plan: Plan,
-    costs: Costs,
-    weighed: Costs,
-    rates: Rates,
-    budget: Budget,
-    floor: f64,
+    target: Target,
     smoothing: Smoothing,
     allocation: Allocation,
     states: Vec<Admm>,
+    /// The table is a new one since counts were made.
+    recount: bool,
+}
+
+/// Cycles of a network as simulated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Simulated {
+    /// Of its layers, by weight.
+    pub layers: BTreeMap<String, u64>,
+    /// Of all of it.
+    pub total: u64,
 }
 
 /// What [`Pruner::before`] did.
@@ -49,31 +61,27 @@ impl Pruner {
     pub fn new(
         layers: Vec<PruneLayer>,
         plan: Plan,
-        costs: Costs,
-        rates: Rates,
-        budget: Budget,
-        floor: f64,
+        target: Target,
         weights: &[&[f32]],
     ) -> Result<Self, PruneError> {
         check(&layers, weights)?;
         let profiles = Profile::all(&layers, weights)?;
-        let path = Path::new(&layers, &profiles, &costs, &rates, floor)?;
-        path.allocate(&budget, 1.0)?;
+        target.allocate(&layers, &profiles, 1.0)?;
+        let dense = layers.iter().zip(&profiles);
+        let dense = dense.map(|(l, p)| Ok(target.costs.curve(l, p)?.last().copied()));
+        let cost = dense.sum::<Result<Option<f64>, RateError>>()?;
         let states = layers.iter().zip(weights);
         Ok(Self {
             states: states.map(|(l, w)| Admm::new(l.blocks, w)).collect(),
             allocation: Allocation {
                 kept: layers.iter().map(|l| l.blocks.units()).collect(),
-                cost: path.dense_cost(),
+                cost: target.costs.fixed() + cost.unwrap_or(0.0),
             },
             smoothing: Smoothing::new(SMOOTHING),
             layers,
             plan,
-            weighed: costs.clone(),
-            costs,
-            rates,
-            budget,
-            floor,
+            target,
+            recount: false,
         })
     }
 
@@ -87,7 +95,7 @@ impl Pruner {
         if todo.update_masks {
             let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
             check(&self.layers, &views)?;
-            if todo.update_rates {
+            if todo.update_rates || (todo.freeze && self.recount) {
                 self.allocate(todo.tau, &views)?;
             }
         }
@@ -118,16 +126,63 @@ impl Pruner {
     fn allocate(&mut self, tau: f64, weights: &[&[f32]]) -> Result<(), PruneError> {
         let profiles = Profile::all(&self.layers, weights)?;
         let profiles = self.smoothing.update(profiles);
-        let path = Path::ordered(
-            &self.layers,
-            &profiles,
-            &self.weighed,
-            &self.costs,
-            &self.rates,
-            self.floor,
-        )?;
-        self.allocation = path.allocate(&self.budget, tau)?;
+        self.allocation = self.target.allocate(&self.layers, &profiles, tau)?;
         Ok(())
+    }
+
+    /// Before the step that freezes, where a budget counts cycles: simulates
+    /// the network with the masks that this step would make, corrects the table
+    /// by what each layer took, counts anew, and again, until the budget is met
+    /// and little of it is left. [`Pruner::before`] then counts by the table
+    /// that did best.
+    ///
+    /// # Errors
+    /// As [`Pruner::before`]; what `simulate` says.
+    pub fn correct(
+        &mut self,
+        step: u64,
+        weights: &[Vec<f32>],
+        simulate: impl Fn(&Masks) -> Result<Simulated, String>,
+    ) -> Result<(), PruneError> {
+        if !self.plan.step(step).freeze {
+            return Ok(());
+        }
+        let mut best: Option<(u64, Self)> = None;
+        for _ in 0..CORRECTIONS {
+            let Some((_, Budget::AtMost(limit))) = self.target.cycles_mut() else {
+                return Ok(());
+            };
+            let limit = *limit as u64;
+            let mut tried = self.clone();
+            tried.before(step, &mut weights.to_vec())?;
+            let seen = simulate(&tried.masks()).map_err(PruneError::Simulate)?;
+            let better = |best: u64| match best <= limit {
+                true => seen.total <= limit && seen.total > best,
+                false => seen.total < best,
+            };
+            if best.as_ref().is_none_or(|b| better(b.0)) {
+                best = Some((seen.total, self.clone()));
+            }
+            if (NEAR * limit as f64) as u64 <= seen.total && seen.total <= limit {
+                break;
+            }
+            let kept = tried.kept_blocks();
+            if let Some((table, _)) = self.target.cycles_mut() {
+                *table = table.corrected(&kept, &seen.layers, seen.total);
+            }
+            self.recount = true;
+        }
+        if let Some((_, pruner)) = best {
+            *self = pruner;
+        }
+        Ok(())
+    }
+
+    /// Blocks that each layer is to keep, by weight, as a cost table counts them.
+    pub fn kept_blocks(&self) -> BTreeMap<String, u64> {
+        let each = self.layers.iter().zip(&self.allocation.kept);
+        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
+            .collect()
     }
 
     /// Takes the arrays as large as the weights out, for a checkpoint that
@@ -151,14 +206,7 @@ impl Pruner {
     /// Whether another has the same layers, plan, rates and budget: the same
     /// run at maybe another step. Tables of cycles may have been corrected since.
     pub fn same_run(&self, other: &Self) -> bool {
-        let fixed = |p: &Self| {
-            let unit = p.costs.unit();
-            (unit, p.weighed.unit(), p.budget, p.floor.to_bits())
-        };
-        fixed(self) == fixed(other)
-            && self.layers == other.layers
-            && self.plan == other.plan
-            && self.rates == other.rates
+        self.target.same(&other.target) && self.layers == other.layers && self.plan == other.plan
     }
 
     /// The weight of the penalty, the same for all layers.
@@ -181,28 +229,9 @@ impl Pruner {
         &self.allocation
     }
 
-    /// What the budget counts.
-    pub fn costs(&self) -> &Costs {
-        &self.costs
-    }
-
-    /// Another table of cycles, after the network was simulated; rates follow
-    /// at the next update.
-    pub fn set_costs(&mut self, costs: Costs) {
-        self.weighed = costs.clone();
-        self.costs = costs;
-    }
-
-    /// Blocks are weighed against these costs instead of those that the budget
-    /// counts: see [`Path::ordered`].
-    ///
-    /// # Errors
-    /// A table of another network.
-    pub fn weigh_by(&mut self, weighed: Costs, weights: &[&[f32]]) -> Result<(), PruneError> {
-        let profiles = Profile::all(&self.layers, weights)?;
-        Path::new(&self.layers, &profiles, &weighed, &self.rates, self.floor)?;
-        self.weighed = weighed;
-        Ok(())
+    /// The rule and its budgets.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The state of a layer.

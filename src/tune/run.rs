@@ -6,8 +6,9 @@ use super::lesson::Lesson;
 use super::memory;
 use super::teach::{Teaching, attention, distance, unit};
 use crate::graph::{Graph, TensorId};
-use crate::prune::{Pruner, Step};
+use crate::prune::{Pruner, Simulated, Step};
 use crate::quant::{Exponents, QuantError};
+use crate::sparse::Masks;
 use crate::train::backend::{Kernels, floats};
 use crate::train::{At, Checkpoint, Hooks, Mask, Network, Pass, Seen, TrainError, row};
 use burn::tensor::Tensor;
@@ -15,6 +16,9 @@ use burn::tensor::backend::{AutodiffBackend, BackendTypes};
 
 /// Chooses exponents for a network as it is exported.
 pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, QuantError> + Send + Sync + 'a>;
+
+/// Simulates a network with masks; an error says why not.
+pub type Simulate<'a> = Box<dyn Fn(&Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
 
 /// Masks, penalty, teachers and rounding of a run.
 ///
@@ -25,6 +29,7 @@ pub struct PruneRun<'a, B: Kernels, T> {
     lesson: T,
     teaching: Teaching,
     calibrate: Calibrate<'a>,
+    simulate: Option<Simulate<'a>>,
     /// Places of the layers' weights among the parameters.
     places: Vec<usize>,
     features: Vec<TensorId>,
@@ -84,9 +89,18 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
             lesson,
             teaching,
             calibrate,
+            simulate: None,
             places,
             features,
         })
+    }
+
+    /// Corrects the table of a budget of cycles before masks are frozen:
+    /// [`Pruner::correct`].
+    #[must_use]
+    pub fn simulating(mut self, simulate: Simulate<'a>) -> Self {
+        self.simulate = Some(simulate);
+        self
     }
 
     /// Exponents that it trains with, once it does.
@@ -191,6 +205,10 @@ where
         if todo.update_masks {
             let params = self.places.iter().map(|p| &network.params()[*p]);
             weights = params.map(|p| p.values()).collect();
+        }
+        if let Some(simulate) = &self.simulate {
+            let corrected = self.pruner.correct(at.step, &weights, simulate);
+            corrected.map_err(hooks)?;
         }
         let rho = self.pruner.rho();
         let change = self.pruner.before(at.step, &mut weights);

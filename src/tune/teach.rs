@@ -36,7 +36,7 @@ impl Default for Teaching {
             spatial_maps: 1.0,
             temporal_outputs: 0.1,
             temporal_maps: 1.0,
-            every: 1,
+            every: 2,
         }
     }
 }

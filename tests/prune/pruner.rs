@@ -1,10 +1,13 @@
 //! Whole runs without a network: weights that drift, masks that follow.
 
+use std::collections::BTreeMap;
+use vta::cost::{CostTable, LayerCost, Point};
 use vta::graph::zoo;
 use vta::prune::{
     Budget, Costs, Dense, Method, Plan, PruneError, Pruner, Ranking, Rates, Recipe, Settings,
-    layers, weight,
+    Simulated, Target, layers, weight,
 };
+use vta::sparse::Masks;
 
 fn start(method: Method, rates: Rates, costs: Costs, budget: Budget) -> (Pruner, Vec<Vec<f32>>) {
     let graph = zoo::build("resnet8", 3).unwrap();
@@ -15,7 +18,7 @@ fn start(method: Method, rates: Rates, costs: Costs, budget: Budget) -> (Pruner,
         .collect();
     let plan = Plan::new(method, Settings::default(), 5, 16).unwrap();
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-    let pruner = Pruner::new(layers, plan, costs, rates, budget, 0.1, &views).unwrap();
+    let pruner = Pruner::new(layers, plan, Target::new(rates, costs, budget), &views).unwrap();
     (pruner, weights)
 }
 
@@ -170,4 +173,76 @@ fn layers_stay_dense_by_name() {
     .unwrap();
     let depthwise = all.iter().filter(|l| l.keep_dense == "depthwise").count();
     assert_eq!(depthwise, 13);
+}
+
+/// A device on which layers take other cycles than the table says, and which
+/// blocks are kept counts a little, too.
+fn device(pruner: &Pruner, truth: &CostTable, masks: &Masks) -> Simulated {
+    let layers: BTreeMap<String, u64> = truth
+        .layers
+        .iter()
+        .map(|l| {
+            let mask = masks.get(&l.weight_name);
+            let kept = mask.map_or(l.blocks as usize, |m| m.count_kept());
+            let odd = mask.map_or(0, |m| m.kept.iter().step_by(2).filter(|k| **k).count());
+            (
+                l.weight_name.clone(),
+                l.cycles(kept as u64) as u64 + odd as u64,
+            )
+        })
+        .collect();
+    assert_eq!(pruner.layers().len(), layers.len());
+    Simulated {
+        total: 500 + layers.values().sum::<u64>(),
+        layers,
+    }
+}
+
+#[test]
+fn a_table_that_is_wrong_is_corrected_before_masks_are_frozen() {
+    let graph = zoo::build("resnet8", 3).unwrap();
+    let all = layers(&graph, &Dense::Ends, false, Ranking::MeanSquare).unwrap();
+    let table = |slope: &dyn Fn(usize) -> f64| {
+        let costs = all.iter().enumerate().map(|(i, l)| {
+            let n = l.blocks.units() as u64;
+            let points = vec![Point(0, 20.0), Point(n, 20.0 + n as f64 * slope(i))];
+            LayerCost::new(&l.node, &l.weight_name, n, points)
+        });
+        CostTable::new("net", "de10", 400.0, costs.collect())
+    };
+    let said = table(&|_| 100.0);
+    let truth = table(&|i| 100.0 + 20.0 * i as f64);
+    let limit = 0.5 * truth.total(&BTreeMap::new());
+    let start = || {
+        let method = Method::plain(Recipe::OneStage);
+        start(
+            method,
+            Rates::Lamp,
+            Costs::Cycles(said.clone()),
+            Budget::AtMost(limit),
+        )
+    };
+    let run = |corrected: bool| {
+        let (mut pruner, mut weights) = start();
+        for step in 0..pruner.plan().steps() {
+            if corrected {
+                let before = pruner.clone();
+                let simulate = |m: &Masks| Ok(device(&before, &truth, m));
+                pruner.correct(step, &weights, simulate).unwrap();
+                let same = pruner == before;
+                assert!(same || pruner.plan().step(step).freeze, "step {step}");
+            }
+            pruner.before(step, &mut weights).unwrap();
+            drift(&pruner, step, &mut weights);
+        }
+        device(&pruner, &truth, &pruner.masks()).total
+    };
+    assert!(run(false) as f64 > limit, "the table does not mislead");
+    let total = run(true) as f64;
+    assert!(total <= limit && total > 0.95 * limit, "{total} of {limit}");
+    // What the device says is an error of the run.
+    let (mut pruner, weights) = start();
+    let freeze = (0..).find(|s| pruner.plan().step(*s).freeze).unwrap();
+    let e = pruner.correct(freeze, &weights, |_| Err("no device".into()));
+    assert!(matches!(e, Err(PruneError::Simulate(_))), "{e:?}");
 }

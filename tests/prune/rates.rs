@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vta::cost::{CostTable, LayerCost, Point};
 use vta::prune::{
     Blocks, Budget, Costs, Path, Profile, Profiles, PruneLayer, Ranking, RateError, Rates,
-    Smoothing, read_rates,
+    Smoothing, Target, read_rates,
 };
 
 fn layer(name: &str, weight: [usize; 4], uses: u64, keep: &str) -> PruneLayer {
@@ -121,6 +121,36 @@ proptest! {
             };
             prop_assert!(*k >= floor.max(1) && *k <= n);
             prop_assert!(l.prunable() || *k == n, "{} stays dense", l.node);
+        }
+    }
+
+    /// Two budgets at once: both are met; a second one that asks for nothing
+    /// changes nothing; one that can be met at the first one's number of blocks
+    /// does not cost more blocks than that.
+    #[test]
+    fn two_budgets_are_both_met(seed: u64, x in 0.05..1.0f64, y in 0.05..1.0f64, first in 0usize..4, second in 0usize..4, rule in 0usize..2) {
+        let layers = layers();
+        let profiles = profiles(&layers, seed);
+        let all = all_costs(&layers);
+        let budget = |costs: &Costs, part: f64| {
+            let path = Path::new(&layers, &profiles, costs, &rules()[rule], 0.1).unwrap();
+            path.least_cost() + part * (path.dense_cost() - path.least_cost())
+        };
+        let limits = (budget(&all[first], x), budget(&all[second], y));
+        let one = Target::new(rules()[rule].clone(), all[first].clone(), Budget::AtMost(limits.0));
+        let two = |limit: f64| {
+            let target = Target { second: Some((all[second].clone(), Budget::AtMost(limit))), ..one.clone() };
+            target.allocate(&layers, &profiles, 1.0).unwrap()
+        };
+        let alone = one.allocate(&layers, &profiles, 1.0).unwrap();
+        prop_assert_eq!(two(f64::MAX), alone.clone());
+        let both = two(limits.1);
+        prop_assert!(both.cost <= limits.0);
+        prop_assert_eq!(both.cost, cost_of(&layers, &profiles, &all[first], &both.kept));
+        let second_cost = |kept: &[usize]| cost_of(&layers, &profiles, &all[second], kept);
+        prop_assert!(second_cost(&both.kept) <= limits.1);
+        if second_cost(&alone.kept) <= limits.1 {
+            prop_assert_eq!(both, alone);
         }
     }
 
@@ -268,6 +298,33 @@ fn blocks_can_be_weighed_by_other_costs_than_the_budget_counts() {
     assert_eq!(blocks.cost, macs.cost);
     let count = |kept: &[usize]| cost_of(&layers, &profiles, &Costs::Macs, kept);
     assert!(count(&macs.kept) < 0.9 * count(&blocks.kept));
+}
+
+/// As many blocks as one budget leaves, and fewer multiply-accumulates than it
+/// would: as few more as the second budget leaves.
+#[test]
+fn a_second_budget_moves_blocks_it_does_not_drop_more() {
+    let layers = layers();
+    let profiles = profiles(&layers, 8);
+    let one = Target::new(Rates::Lamp, Costs::Blocks, Budget::Part(0.4));
+    let alone = one.allocate(&layers, &profiles, 1.0).unwrap();
+    let macs = |kept: &[usize]| cost_of(&layers, &profiles, &Costs::Macs, kept);
+    let limit = 0.93 * macs(&alone.kept);
+    let two = Target {
+        second: Some((Costs::Macs, Budget::AtMost(limit))),
+        ..one.clone()
+    };
+    let both = two.allocate(&layers, &profiles, 1.0).unwrap();
+    assert_eq!(both.cost, alone.cost);
+    assert!(macs(&both.kept) <= limit);
+    assert!(macs(&both.kept) > 0.9 * limit, "{both:?}");
+    // However blocks are weighed: so few multiply-accumulates need fewer blocks.
+    let strict = Target {
+        second: Some((Costs::Macs, Budget::Part(0.15))),
+        ..one
+    };
+    let both = strict.allocate(&layers, &profiles, 1.0).unwrap();
+    assert!(both.cost < alone.cost);
 }
 
 #[test]

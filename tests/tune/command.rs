@@ -238,12 +238,17 @@ fn the_table_has_all_rows_and_goes_on() {
     };
     assert_eq!((runs("two-stage").len(), runs("temporal").len()), (2, 1));
     assert_eq!(runs("dense")[0]["sparsity"], 0.0);
-    let uniform = runs("spatial")[0]["cycles"].as_u64().expect("cycles");
-    let fewer = runs("cycles")[0]["cycles"].as_u64().expect("cycles");
-    assert!(
-        fewer as f64 <= 0.95 * uniform as f64,
-        "{fewer} of {uniform}"
-    );
+    let mean = |name: &str, key: &str| {
+        let runs = runs(name);
+        let values = runs.iter().filter_map(|r| r[key].as_f64());
+        values.sum::<f64>() / runs.len() as f64
+    };
+    for (row, key) in [("cycles", "cycles"), ("macs", "macs")] {
+        let (uniform, less) = (mean("uniform", key), mean(row, key));
+        assert!(less <= 0.95 * uniform, "{less} of {uniform} {key}");
+    }
+    let gone = |name| mean(name, "sparsity");
+    assert!((gone("macs") - gone("uniform")).abs() < 0.05);
     // One run that is gone is made again, with the same numbers; others stay.
     fs::remove_file(d.join("table/full/seed-2/result.json")).expect("there");
     let again = ok(d, &args).json();

@@ -6,7 +6,8 @@ use vta::data::Dataset;
 use vta::data::shapes::{Counts, classes};
 use vta::graph::{Builder, ConvSpec, Graph, Op};
 use vta::prune::{
-    Budget, Costs, Dense, Method, Plan, PruneLayer, Pruner, Ranking, Rates, Recipe, layers, weight,
+    Budget, Costs, Dense, Method, Plan, PruneLayer, Pruner, Ranking, Rates, Recipe, Target, layers,
+    weight,
 };
 use vta::quant::{self, Calibration, QuantOptions};
 use vta::train::backend::{Cpu, CpuGrad, floats};
@@ -61,8 +62,8 @@ fn start<'a>(set: &'a Dataset<u16>, method: Method, teaching: Teaching) -> Run<'
         false => Rates::Uniform,
     };
     let budget = Budget::Part(0.4);
-    let pruner =
-        Pruner::new(layers, plan, Costs::Blocks, rates, budget, 0.1, &views).expect("a pruner");
+    let target = Target::new(rates, Costs::Blocks, budget);
+    let pruner = Pruner::new(layers, plan, target, &views).expect("a pruner");
     let mut network = Network::normalised(&graph, &Default::default()).expect("a network");
     let task = Classify::new(&graph, 10, 0.0).expect("a classifier");
     let calibrate = Box::new(|g: &Graph| {

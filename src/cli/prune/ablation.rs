@@ -9,7 +9,7 @@ use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
-use crate::prune::{Costs, Method, PruneLayer, Rates, Recipe};
+use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe};
 use crate::report::{Cell, Table, thousands};
 use crate::train::{Settings, Task};
 use crate::tune::Lesson;
@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 
 /// The part of the baseline's time in which the short row has to be done.
 const SHORT: f64 = 0.6;
-/// The part of the cycles of uniform rates that the last row may use.
-const CYCLES: f64 = 0.95;
+/// The part of the multiply-accumulates, and of the cycles, of uniform rates
+/// that the last rows may use.
+const LESS: f64 = 0.95;
 
 /// A row of the table.
 struct Row {
@@ -40,7 +41,9 @@ enum How {
     Rate,
     /// The rate, in as many epochs as fit in a part of the baseline's time.
     Short,
-    /// A part of the cycles that uniform rates need.
+    /// The rate, and at most a part of the multiply-accumulates of uniform rates.
+    Macs,
+    /// A part of the cycles of uniform rates, whatever the rate.
     Cycles,
 }
 
@@ -58,10 +61,12 @@ struct Kept {
 }
 
 const BASELINE: &str = "two-stage";
-const UNIFORM: &str = "spatial";
+const UNIFORM: &str = "uniform";
 const FULL: &str = "full";
 
-/// The rows, each with one part more than the one before from `one-stage` on.
+/// The rows: baselines; the method's parts, each to the row before it;
+/// the two parts that are not in it, each to the row that is named; and the
+/// method within other limits.
 fn rows() -> Vec<Row> {
     let row = |name, what, method, often| Row {
         name,
@@ -77,17 +82,17 @@ fn rows() -> Vec<Row> {
     };
     let spatial = Method {
         spatial: true,
-        ..temporal
+        ..one
     };
-    let adaptive = Method {
-        adaptive: true,
+    let uniform = Method {
+        quantisation: true,
         ..spatial
     };
+    let full = Method::recommended();
     let permutation = Method {
         permutation: true,
-        ..adaptive
+        ..full
     };
-    let full = Method::full();
     vec![
         row("dense", "trained on", Method::plain(Recipe::Dense), false),
         row(
@@ -103,18 +108,33 @@ fn rows() -> Vec<Row> {
             true,
         ),
         row("one-stage", "masks while training", one, false),
-        row("temporal", "+ earlier self teaches", temporal, false),
-        row(UNIFORM, "+ dense network teaches", spatial, false),
-        row("adaptive", "+ rates of layers", adaptive, false),
-        row("permutation", "+ order of channels", permutation, false),
-        row(FULL, "+ quantised at the end", full, true),
+        row("spatial", "+ dense network teaches", spatial, false),
+        row(UNIFORM, "+ quantised at the end", uniform, true),
+        row(FULL, "+ rates of layers", full, true),
+        row(
+            "temporal",
+            "one-stage + earlier self teaches",
+            temporal,
+            false,
+        ),
+        row(
+            "permutation",
+            "full + order of channels",
+            permutation,
+            false,
+        ),
+        row("all", "full + both", Method::full(), false),
         Row {
             how: How::Short,
-            ..row("short", "the same in 0.6 of the time", full, true)
+            ..row("short", "full in 0.6 of the time of two-stage", full, true)
+        },
+        Row {
+            how: How::Macs,
+            ..row("macs", "full, 0.95 of the MACs of uniform", full, true)
         },
         Row {
             how: How::Cycles,
-            ..row("cycles", "0.95 of the cycles of uniform rates", full, false)
+            ..row("cycles", "full, 0.95 of the cycles of uniform", full, true)
         },
     ]
 }
@@ -128,6 +148,7 @@ impl Prune {
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
+        let mut output = self.stopped();
         for row in rows() {
             let seeds = match row.often {
                 true => self.training.seeds,
@@ -161,12 +182,14 @@ impl Prune {
                 kept.push(result);
             }
             table.push((row, kept));
+            // The rows so far are worth reading before the last is done.
+            output = self.table(&table, goal.set.test.len(), goal.metric.name())?;
         }
-        self.table(&table, goal.set.test.len(), goal.metric.name())
+        Ok(output)
     }
 
     fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
-        &self,
+        &'a self,
         (row, seed): (&Row, u64),
         (graph, layers): (&'a Graph, &'a [PruneLayer]),
         goal: &'a Goal<'_, L, T, M>,
@@ -178,7 +201,7 @@ impl Prune {
             true => Rates::Lamp,
             false => Rates::Uniform,
         };
-        let (mut budget, mut costs) = (self.rule(layers)?.1, Costs::Blocks);
+        let mut target = self.target(rates, graph, layers)?;
         let mut epochs = u64::from(args.epochs);
         match row.how {
             How::Rate => {}
@@ -187,14 +210,22 @@ impl Prune {
                 let part = SHORT * seconds(BASELINE) / seconds(FULL).max(1e-9);
                 epochs = ((epochs as f64 * part) as u64).clamp(1, epochs);
             }
+            How::Macs => {
+                let uniform = of(UNIFORM).map_or(1.0, |k| Mean::of(k, |k| k.macs).mean);
+                target.second = Some((Costs::Macs, Budget::Part(LESS * uniform)));
+            }
             How::Cycles => {
-                let uniform =
-                    of(UNIFORM).map_or(f64::MAX, |k| Mean::of(k, |k| k.cycles as f64).mean);
-                let limit = (CYCLES * uniform) as u64;
-                (budget, costs) = self.cycle_budget(graph, layers, &rates, limit)?;
+                let uniform = of(UNIFORM).map_or(0.0, |k| Mean::of(k, |k| k.cycles as f64).mean);
+                let limit = (LESS * uniform) as u64;
+                let table = self.cycle_table(graph, layers)?;
+                (target.costs, target.budget) =
+                    (Costs::Cycles(table), Budget::AtMost(limit as f64));
+                self.correct(graph, layers, &mut target)?;
             }
         }
         Ok(Job {
+            model: &self.model,
+            hardware: &goal.hardware,
             graph,
             layers,
             task: goal.task.clone(),
@@ -208,11 +239,7 @@ impl Prune {
                 ..goal.settings.clone()
             },
             teaching: goal.numbers.teaching,
-            rates,
-            budget,
-            weighed: self.weighed(),
-            costs,
-            floor: self.floor,
+            target,
             effort: self.effort(),
         })
     }

@@ -51,7 +51,7 @@ pub struct TrainingArgs {
     /// The highest learning rate [default: 0.02; 0.001 for boxes]
     #[arg(long, value_name = "RATE", requires = "data")]
     pub lr: Option<f64>,
-    /// Ask teachers in one of so many steps [default: 1]
+    /// Ask teachers in one of so many steps [default: 2]
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub teach_every: Option<u32>,
     /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json
@@ -120,12 +120,7 @@ pub enum Part {
 impl TrainingArgs {
     pub fn method(&self) -> Method {
         let mut m = match self.method {
-            // docs/decisions/0054: these two did not help yet.
-            Kind::OneStage => Method {
-                temporal: false,
-                permutation: false,
-                ..Method::full()
-            },
+            Kind::OneStage => Method::recommended(),
             Kind::TwoStage => Method::plain(Recipe::TwoStage),
             Kind::OneShot => Method::plain(Recipe::OneShot),
             Kind::Dense => Method::plain(Recipe::Dense),

@@ -7,6 +7,7 @@ use crate::cli::CliError;
 use crate::cli::device::{self, Compiled, Cycles};
 use crate::cli::metric::Metric;
 use crate::cli::road::{Pruned, Scales};
+use crate::config::HwConfig;
 use crate::data::{Dataset, Label, Sample};
 use crate::graph::Graph;
 use crate::host::Tensor;
@@ -28,6 +29,8 @@ pub struct Goal<'a, L, T, M> {
     pub numbers: Numbers,
     /// Images by which exponents are chosen.
     pub calibration: Vec<Vec<Tensor>>,
+    /// The hardware.
+    pub hardware: HwConfig,
 }
 
 /// Images by which exponents are chosen.
@@ -59,7 +62,7 @@ impl Prune {
         };
         let masks = done.masks.clone();
         let network = Pruned::new(&self.model, done.graph.clone(), masks, "pruned");
-        let compiled = Compiled::new(network, &scales, &self.hardware()?)?;
+        let compiled = Compiled::new(network, &scales, &goal.hardware)?;
         Ok(Scored {
             float,
             device: compiled.score(test, &goal.metric)?.score,

@@ -3,12 +3,12 @@
 use super::work::Work;
 use crate::cli::CliError;
 use crate::cli::training::{self, Files, Run};
+use crate::config::HwConfig;
 use crate::data::{Label, Sample};
 use crate::graph::Graph;
 use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
-    Budget, Costs, Method, Plan, PruneLayer, Pruner, Rates, Settings as Lengths, Summary, summary,
-    weight,
+    Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
 use crate::quant::Exponents;
 use crate::sparse::{self, Masks};
@@ -19,6 +19,10 @@ use std::path::Path;
 
 /// What a run needs.
 pub struct Job<'a, L, T> {
+    /// The network's name.
+    pub model: &'a str,
+    /// The hardware whose cycles a budget counts.
+    pub hardware: &'a HwConfig,
     /// The dense network.
     pub graph: &'a Graph,
     /// Its layers, and which stay dense.
@@ -37,16 +41,8 @@ pub struct Job<'a, L, T> {
     pub settings: Settings,
     /// Teachers.
     pub teaching: Teaching,
-    /// How blocks leave.
-    pub rates: Rates,
-    /// How far.
-    pub budget: Budget,
-    /// What the budget counts.
-    pub costs: Costs,
-    /// What blocks are weighed against, if something else.
-    pub weighed: Option<Costs>,
-    /// Part of its blocks that each layer keeps at least.
-    pub floor: f64,
+    /// How blocks leave, and how far.
+    pub target: Target,
     /// The search for an order of channels, where the method has one.
     pub effort: Effort,
 }
@@ -88,6 +84,8 @@ pub struct Done {
     pub exponents: Option<Exponents>,
     /// What the network costs in the units of the budget.
     pub cost: f64,
+    /// Its cycles by the table, if a budget counts them.
+    pub predicted: Option<f64>,
     /// What an order of channels gained.
     pub outcome: Option<Outcome>,
     /// Seconds of training, without measuring.
@@ -116,9 +114,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         let mut outcome = None;
         if self.method.permutation {
             // Counts first: the order is for them.
-            let weighed = self.weighed.as_ref();
-            let path = work.path(&self.costs, weighed, &self.rates, self.floor)?;
-            let kept = path.allocate(&self.budget, 1.0)?.kept;
+            let kept = work.allocate(&self.target)?.kept;
             outcome = Some(work.reorder(&kept, &self.effort)?);
         }
         let s = &self.settings;
@@ -131,20 +127,16 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             u32::try_from(s.epochs).unwrap_or(u32::MAX),
             u32::try_from(steps).unwrap_or(u32::MAX),
         )?;
-        let mut pruner = Pruner::new(
-            work.layers.clone(),
-            plan,
-            self.costs.clone(),
-            self.rates.clone(),
-            self.budget,
-            self.floor,
-            &views,
-        )?;
-        if let Some(weighed) = &self.weighed {
-            pruner.weigh_by(weighed.clone(), &views)?;
-        }
+        let pruner = Pruner::new(work.layers.clone(), plan, self.target.clone(), &views)?;
         let lesson = self.task.clone();
-        let hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
+        let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
+        if self.target.cycles().is_some() {
+            let simulate = |masks: &Masks| {
+                let seen = work.simulate(self.model, masks, self.hardware);
+                seen.map_err(|e| e.to_string())
+            };
+            hooks = hooks.simulating(Box::new(simulate));
+        }
         let data = (self.train, self.held_out);
         let mut run: Run<'_, L, T, PruneRun<'_, Cpu, T>> =
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
@@ -166,6 +158,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             graph,
             masks,
             cost: hooks.pruner().allocation().cost,
+            predicted: predicted(hooks.pruner()),
             exponents: hooks.exponents().cloned(),
             outcome,
             seconds,
@@ -183,4 +176,10 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
         let network = crate::train::Network::<Cpu>::new(graph, &Default::default())?;
         self.task.measure(&network, samples, self.settings.batch)
     }
+}
+
+/// Cycles of the network by the table that a budget counts with.
+fn predicted(pruner: &Pruner) -> Option<f64> {
+    let table = pruner.target().cycles();
+    table.map(|t| t.total(&pruner.kept_blocks()))
 }

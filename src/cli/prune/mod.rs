@@ -20,8 +20,8 @@ use crate::graph::{Graph, onnx};
 use crate::program::atomic::AtomicFolder;
 use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
-    Allocation, Budget, Costs, Dense, Path as Removal, PruneError, PruneLayer, Ranking, Rates,
-    layers, read_rates, summary,
+    Allocation, Budget, Costs, Dense, PruneError, PruneLayer, Ranking, Rates, Target, layers,
+    read_rates, summary,
 };
 use crate::sparse::{self, Masks};
 use args::TrainingArgs;
@@ -41,24 +41,25 @@ const CORRECTIONS: u32 = 3;
 ///
 /// With --data the network is trained while its blocks go; with --one-shot they go at once.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("how-far").required(true).args(["rate", "budget_cycles", "budget_macs", "rates"]))]
+#[command(group = ArgGroup::new("hardware").multiple(true).args(["budget_cycles", "data"]))]
+#[command(group = ArgGroup::new("how-far").required(true).multiple(true).args(["rate", "budget_cycles", "budget_macs", "rates"]))]
 pub struct Prune {
     /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it)
     model: String,
     /// Drop blocks by magnitude at once, without training
     #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     one_shot: bool,
-    /// Drop this part of the blocks of the layers that do not stay dense
+    /// Drop this part of the blocks of the layers that do not stay dense; more, if another budget asks for it
     #[arg(long, value_name = "R", value_parser = number::fraction)]
     rate: Option<f64>,
     /// Leave at most this many cycles of the simulated device
     #[arg(long, value_name = "N", value_parser = number::long_count)]
     budget_cycles: Option<u64>,
     /// Leave at most this part of the multiply-accumulates of the network
-    #[arg(long, value_name = "F", value_parser = number::fraction)]
+    #[arg(long, value_name = "F", value_parser = number::fraction, conflicts_with = "budget_cycles")]
     budget_macs: Option<f64>,
     /// Drop what a file says for each layer: JSON, `{ "conv2": 0.5, ... }`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "budget_macs", "budget_cycles"])]
     rates: Option<PathBuf>,
     /// The same part of each layer, instead of rates chosen by what blocks are worth
     #[arg(long, conflicts_with = "rates")]
@@ -92,7 +93,7 @@ pub struct Prune {
     #[command(flatten)]
     zoo: ZooArgs,
     /// Configuration that is simulated: a built-in name or a vta_config.json file [default: the table's, else de10]
-    #[arg(long, value_name = "NAME|FILE", requires = "budget_cycles")]
+    #[arg(long, value_name = "NAME|FILE", requires = "hardware")]
     config: Option<String>,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
@@ -126,22 +127,18 @@ impl Prune {
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
         let (graph, layers) = self.read()?;
-        let (rates, budget) = self.rule(&layers)?;
-        let costs = self.costs(&graph, &layers)?;
+        let mut target = self.target(self.rates(&layers)?, &graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
         let mut outcome = None;
         if self.permute {
             // Counts first: the order is for them.
-            let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
+            let allocation = work.allocate(&target)?;
             outcome = Some(work.reorder(&allocation.kept, &self.effort())?);
         }
-        let decision = match costs {
-            Costs::Cycles(table) => {
-                let limit = self.budget_cycles.unwrap_or(u64::MAX);
-                self.by_simulation(&work, table, &rates, limit)?.0
-            }
-            costs => {
-                let allocation = self.path(&work, &costs, &rates)?.allocate(&budget, 1.0)?;
+        let decision = match self.budget_cycles {
+            Some(limit) => self.by_simulation(&work, &mut target, limit)?,
+            None => {
+                let allocation = work.allocate(&target)?;
                 let masks = work.masks(&allocation);
                 Decision {
                     allocation,
@@ -169,44 +166,71 @@ impl Prune {
         Ok((graph, layers))
     }
 
-    /// How blocks leave, and how far.
-    fn rule(&self, layers: &[PruneLayer]) -> Result<(Rates, Budget), CliError> {
-        if let Some(path) = &self.rates {
-            let text = read_text(path)?;
-            let rates = read_rates(&text, layers).map_err(PruneError::from);
-            let rates = rates.map_err(|e| CliError::from(e).of(path))?;
-            return Ok((rates, Budget::End));
+    /// How blocks leave.
+    fn rates(&self, layers: &[PruneLayer]) -> Result<Rates, CliError> {
+        match &self.rates {
+            Some(path) => {
+                let rates = read_rates(&read_text(path)?, layers).map_err(PruneError::from);
+                rates.map_err(|e| CliError::from(e).of(path))
+            }
+            None if self.uniform => Ok(Rates::Uniform),
+            None => Ok(Rates::Lamp),
         }
-        let rates = if self.uniform {
-            Rates::Uniform
-        } else {
-            Rates::Lamp
-        };
-        let budget = match (self.rate, self.budget_macs, self.budget_cycles) {
-            (Some(rate), _, _) => Budget::Part(1.0 - rate),
-            (_, Some(part), _) => Budget::Part(part),
-            (_, _, Some(cycles)) => Budget::AtMost(cycles as f64),
-            (None, None, None) => Budget::End,
-        };
-        Ok((rates, budget))
     }
 
-    /// What is counted; cycles are simulated first if no table is given.
-    fn costs(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<Costs, CliError> {
-        if self.budget_cycles.is_none() {
-            return Ok(match self.budget_macs {
-                Some(_) => Costs::Macs,
-                None => Costs::Blocks,
-            });
+    /// How blocks leave, and how far; cycles are simulated first if no table is given.
+    fn target(
+        &self,
+        rates: Rates,
+        graph: &Graph,
+        layers: &[PruneLayer],
+    ) -> Result<Target, CliError> {
+        let mut budgets = Vec::new();
+        if matches!(rates, Rates::Given(_)) {
+            budgets.push((Costs::Blocks, Budget::End));
         }
-        if let Some(path) = &self.cost {
-            return Ok(Costs::Cycles(read_table(path)?));
+        if let Some(rate) = self.rate {
+            budgets.push((Costs::Blocks, Budget::Part(1.0 - rate)));
         }
-        Ok(Costs::Cycles(self.cycle_table(graph, layers)?))
+        if let Some(part) = self.budget_macs {
+            budgets.push((Costs::Macs, Budget::Part(part)));
+        }
+        if let Some(limit) = self.budget_cycles {
+            let table = self.cycle_table(graph, layers)?;
+            budgets.push((Costs::Cycles(table), Budget::AtMost(limit as f64)));
+        }
+        let mut budgets = budgets.into_iter();
+        let first = budgets.next().unwrap_or((Costs::Blocks, Budget::End));
+        Ok(Target {
+            weighed: self.weighed(),
+            second: budgets.next(),
+            floor: self.floor,
+            ..Target::new(rates, first.0, first.1)
+        })
     }
 
-    /// Cycles of the layers, simulated now.
+    /// What blocks are weighed against, if not what the budget counts.
+    fn weighed(&self) -> Option<Costs> {
+        self.weigh_by.map(|unit| match unit {
+            Unit::Blocks => Costs::Blocks,
+            Unit::Weights => Costs::Weights,
+            Unit::Macs => Costs::Macs,
+        })
+    }
+
+    /// The hardware that is simulated.
+    fn hardware(&self) -> Result<HwConfig, CliError> {
+        match (&self.config, &self.cost) {
+            (None, Some(path)) => Ok(HwConfig::load(&read_table(path)?.config)?),
+            (name, _) => road::config(name.as_deref()),
+        }
+    }
+
+    /// Cycles of the layers: from a file, or simulated now.
     fn cycle_table(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<CostTable, CliError> {
+        if let Some(path) = &self.cost {
+            return read_table(path);
+        }
         let name = self.config.as_deref();
         let dense = || {
             let dense = layers.iter().filter(|l| !l.prunable());
@@ -221,11 +245,6 @@ impl Prune {
         measure.table(cost::DENSITIES, cost::SEED)
     }
 
-    fn path(&self, work: &Work, costs: &Costs, rates: &Rates) -> Result<Removal, CliError> {
-        let path = work.path(costs, self.weighed().as_ref(), rates, self.floor);
-        path.map_err(CliError::from)
-    }
-
     /// The search for an order of channels.
     fn effort(&self) -> Effort {
         Effort {
@@ -235,34 +254,36 @@ impl Prune {
     }
 
     /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the limit and little of it is left. Also
-    /// gives the corrected table.
+    /// the simulated network meets the limit and little of it is left. The
+    /// limit and the corrected table stay in the target.
     fn by_simulation(
         &self,
         work: &Work,
-        mut table: CostTable,
-        rates: &Rates,
+        target: &mut Target,
         limit: u64,
-    ) -> Result<(Decision, CostTable), CliError> {
-        let budget = Budget::AtMost(limit as f64);
-        let config = match &self.config {
-            Some(name) => HwConfig::load(name)?,
-            None => HwConfig::load(&table.config)?,
-        };
+    ) -> Result<Decision, CliError> {
+        let no_cycles = || CliError::new("prune", "no budget counts cycles");
+        let budget = target.cycles_mut().ok_or_else(no_cycles)?;
+        *budget.1 = Budget::AtMost(limit as f64);
+        let mut table = budget.0.clone();
+        let config = self.hardware()?;
         let mut rounds = Vec::new();
         let mut best: Option<Decision> = None;
         let mut seen: Vec<Vec<usize>> = Vec::new();
         let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
         for _ in 0..=CORRECTIONS {
-            let path = self.path(work, &Costs::Cycles(table.clone()), rates)?;
-            let allocation = path.allocate(&budget, 1.0)?;
+            if let Some((now, _)) = target.cycles_mut() {
+                *now = table.clone();
+            }
+            let allocation = work.allocate(target)?;
             if seen.contains(&allocation.kept) {
                 break;
             }
             seen.push(allocation.kept.clone());
             let masks = work.masks(&allocation);
             let kept = work.kept(&allocation);
-            let (simulated, total) = work.simulate(&self.model, &masks, &config)?;
+            let simulated = work.simulate(&self.model, &masks, &config)?;
+            let total = simulated.total;
             progress.done();
             let predicted: BTreeMap<String, f64> =
                 table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
@@ -270,13 +291,9 @@ impl Prune {
                     *all.entry(l.weight_name.clone()).or_default() += l.cycles(k);
                     all
                 });
-            rounds.push((allocation.cost, total));
-            let of_layers: u64 = table
-                .layers
-                .iter()
-                .filter_map(|l| simulated.get(&l.weight_name))
-                .sum();
-            table = table.corrected(&kept, &simulated, total.saturating_sub(of_layers) as f64);
+            let by_table = table.total(&kept);
+            rounds.push((by_table, total));
+            table = table.corrected(&kept, &simulated.layers, total);
             let met = total <= limit;
             // Of those that meet the budget the one that leaves least of it; else the nearest.
             let better = best
@@ -295,8 +312,8 @@ impl Prune {
                     cycles: Some(Cycles {
                         budget: limit,
                         predicted,
-                        total: allocation.cost,
-                        simulated,
+                        total: by_table,
+                        simulated: simulated.layers,
                         simulated_total: total,
                         rounds: Vec::new(),
                     }),
@@ -307,11 +324,14 @@ impl Prune {
                 break;
             }
         }
+        if let Some((now, _)) = target.cycles_mut() {
+            *now = table;
+        }
         let mut best = best.ok_or_else(|| CliError::new("prune", "nothing was simulated"))?;
         if let Some(cycles) = &mut best.cycles {
             cycles.rounds = rounds;
         }
-        Ok((best, table))
+        Ok(best)
     }
 
     /// Writes the folder, and says what is in it.

@@ -44,6 +44,8 @@ pub struct Trained {
     pub cycles: device::Cycles,
     /// The limit of cycles, if there is one.
     pub limit: Option<u64>,
+    /// Cycles by the table, if there is such a limit.
+    pub predicted: Option<f64>,
     /// Seconds of training.
     pub seconds: f64,
     /// Images that were trained with, as often as they were seen.
@@ -53,7 +55,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    fn text(&self, cost: f64) -> String {
+    fn text(&self) -> String {
         let percent = |part: f64| format!("{:.2} %", 100.0 * part);
         let device::Cycles { dense, sparse } = self.cycles;
         let mut text = format!(
@@ -74,8 +76,9 @@ impl Trained {
                 false => "NOT met: give a smaller budget",
             };
             text += &format!(
-                "budget {} cycles: {cost:.0} by the table, {} simulated, {met}\n",
+                "budget {} cycles: {:.0} by the table, {} simulated, {met}\n",
                 thousands(limit),
+                self.predicted.unwrap_or_default(),
                 thousands(sparse),
             );
         }
@@ -87,11 +90,11 @@ impl Trained {
         text
     }
 
-    fn json(&self, cost: f64) -> Value {
+    fn json(&self) -> Value {
         let mut cycles = json!({ "dense": self.cycles.dense, "sparse": self.cycles.sparse });
         if let Some(limit) = self.limit {
             cycles["budget"] = json!(limit);
-            cycles["predicted"] = json!(cost);
+            cycles["predicted"] = json!(self.predicted);
             cycles["met"] = json!(self.cycles.sparse <= limit);
         }
         json!({
@@ -187,7 +190,7 @@ impl Report<'_> {
                 &format!("next: vta compare {out}/model.onnx --masks {out}/masks.safetensors\n");
             return text;
         };
-        text += &t.text(self.cost);
+        text += &t.text();
         let quantisation = match t.quantised {
             true => " quantisation.json,",
             false => "",
@@ -212,7 +215,7 @@ impl Report<'_> {
                 json!({ "before": o.before, "after": o.after, "orders": o.orders });
         }
         match &self.trained {
-            Some(t) => json["training"] = t.json(self.cost),
+            Some(t) => json["training"] = t.json(),
             None => json["recipe"] = json!("one_shot"),
         }
         if let Some(c) = self.cycles {

@@ -1,18 +1,17 @@
 //! `vta prune --data`: training while blocks go.
 
+use super::Prune;
 use super::goal::{Goal, calibration, chooser};
 use super::job::{Done, End, Job, Place};
 use super::report::{Report, Trained};
 use super::work::Work;
-use super::{Prune, Unit, read_table};
 use crate::cli::data::open_sized;
 use crate::cli::metric::{Accuracy, MeanAp, Metric};
 use crate::cli::{CliError, Output, model, training};
-use crate::config::HwConfig;
 use crate::data::{Augment, Data, Label};
 use crate::graph::{Graph, onnx};
 use crate::program::atomic::write_file;
-use crate::prune::{Budget, Costs, PruneLayer, Rates};
+use crate::prune::{Budget, PruneLayer, Rates, Target};
 use crate::sparse;
 use crate::train::{Classify, Detect, Detector, Rule, Task};
 use crate::tune::Lesson;
@@ -22,10 +21,9 @@ use serde_json::json;
 const CLASSES_RATE: f64 = 0.02;
 /// The same for images with boxes.
 const BOXES_RATE: f64 = 0.001;
-/// Part of a budget of cycles that is left free: the masks of training are
-/// others than those that are simulated before, and cycles depend a little on
-/// which blocks are kept, not only on how many.
-const MARGIN: f64 = 0.01;
+/// Part of a budget of cycles that is left free: the network is simulated
+/// before its last exponents are known, by which cycles change a little.
+const MARGIN: f64 = 0.002;
 
 impl Prune {
     /// Prunes with training.
@@ -33,7 +31,7 @@ impl Prune {
         let args = &self.training;
         training::not_there(&self.out, args.resume)?;
         // Before anything that takes time.
-        self.hardware()?;
+        let hardware = self.hardware()?;
         let numbers = args.numbers()?;
         if model::is_zoo(&self.model) {
             let what = format_args!("{}: a network of the zoo is not trained", self.model);
@@ -53,6 +51,7 @@ impl Prune {
                     calibration: calibration(&graph, &set.train)?,
                     numbers,
                     set: &set,
+                    hardware,
                 };
                 self.prune_for(&graph, &layers, &goal)
             }
@@ -68,6 +67,7 @@ impl Prune {
                     calibration: calibration(&graph, &set.train)?,
                     numbers,
                     set: &set,
+                    hardware,
                 };
                 let output = self.prune_for(&graph, &layers, &goal)?;
                 if self.out.join("model.onnx").exists() {
@@ -99,7 +99,7 @@ impl Prune {
     ) -> Result<Output, CliError> {
         let args = &self.training;
         let mut method = args.method();
-        let (mut rates, budget) = self.rule(layers)?;
+        let mut rates = self.rates(layers)?;
         if self.uniform || matches!(rates, Rates::Given(_)) {
             method.adaptive = false;
         }
@@ -109,11 +109,11 @@ impl Prune {
         if self.permute {
             method.permutation = true;
         }
-        let (budget, costs) = match self.budget_cycles {
-            Some(limit) => self.cycle_budget(graph, layers, &rates, limit)?,
-            None => (budget, self.costs(graph, layers)?),
-        };
+        let mut target = self.target(rates, graph, layers)?;
+        self.correct(graph, layers, &mut target)?;
         let job = Job {
+            model: &self.model,
+            hardware: &goal.hardware,
             graph,
             layers,
             task: goal.task.clone(),
@@ -123,11 +123,7 @@ impl Prune {
             lengths: goal.numbers.lengths,
             settings: goal.settings.clone(),
             teaching: goal.numbers.teaching,
-            rates,
-            budget,
-            weighed: self.weighed(),
-            costs,
-            floor: self.floor,
+            target,
             effort: self.effort(),
         };
         let place = Place {
@@ -147,37 +143,20 @@ impl Prune {
         self.end(&job, *done, goal)
     }
 
-    /// The hardware that is simulated.
-    pub(super) fn hardware(&self) -> Result<HwConfig, CliError> {
-        crate::cli::road::config(self.config.as_deref())
-    }
-
-    /// A budget of cycles for training, and a table of cycles that simulating
-    /// networks under it has corrected.
-    pub(super) fn cycle_budget(
+    /// If a budget counts cycles: leaves a margin below it, and corrects its
+    /// table by simulating networks that meet it.
+    pub(super) fn correct(
         &self,
         graph: &Graph,
         layers: &[PruneLayer],
-        rates: &Rates,
-        limit: u64,
-    ) -> Result<(Budget, Costs), CliError> {
-        let table = match &self.cost {
-            Some(path) => read_table(path)?,
-            None => self.cycle_table(graph, layers)?,
-        };
-        let free = limit as f64 * (1.0 - MARGIN);
-        let work = Work::new(graph.clone(), layers.to_vec())?;
-        let (_, table) = self.by_simulation(&work, table, rates, free as u64)?;
-        Ok((Budget::AtMost(free), Costs::Cycles(table)))
-    }
-
-    /// What blocks are weighed against, if not what the budget counts.
-    pub(super) fn weighed(&self) -> Option<Costs> {
-        self.weigh_by.map(|unit| match unit {
-            Unit::Blocks => Costs::Blocks,
-            Unit::Weights => Costs::Weights,
-            Unit::Macs => Costs::Macs,
-        })
+        target: &mut Target,
+    ) -> Result<(), CliError> {
+        if let Some((_, Budget::AtMost(limit))) = target.cycles_mut() {
+            let limit = (*limit * (1.0 - MARGIN)) as u64;
+            let work = Work::new(graph.clone(), layers.to_vec())?;
+            self.by_simulation(&work, target, limit)?;
+        }
+        Ok(())
     }
 
     /// What must be the same when a run goes on, besides what its parts check.
@@ -214,6 +193,7 @@ impl Prune {
                 before: dense.score,
                 cycles: scored.cycles,
                 limit: self.budget_cycles,
+                predicted: done.predicted,
                 seconds: done.seconds,
                 images: done.images,
                 quantised: done.exponents.is_some(),

@@ -6,7 +6,7 @@ use crate::config::HwConfig;
 use crate::graph::Graph;
 use crate::prune::permute::{Effort, Outcome, permute};
 use crate::prune::{
-    Allocation, Costs, Path, Profile, PruneError, PruneLayer, RateError, Rates, weight,
+    Allocation, Profile, PruneError, PruneLayer, RateError, Simulated, Target, weight,
 };
 use crate::sparse::{self, Masks};
 use std::collections::BTreeMap;
@@ -48,24 +48,9 @@ impl Work {
         })
     }
 
-    /// The order in which blocks leave; they are weighed against `weighed`, or
-    /// what is counted.
-    pub fn path(
-        &self,
-        costs: &Costs,
-        weighed: Option<&Costs>,
-        rates: &Rates,
-        floor: f64,
-    ) -> Result<Path, RateError> {
-        let (layers, profiles) = (&self.layers, &self.profiles);
-        Path::ordered(
-            layers,
-            profiles,
-            weighed.unwrap_or(costs),
-            costs,
-            rates,
-            floor,
-        )
+    /// How many units each layer keeps in the end.
+    pub fn allocate(&self, target: &Target) -> Result<Allocation, RateError> {
+        target.allocate(&self.layers, &self.profiles, 1.0)
     }
 
     /// Puts channels in an order in which the `kept` strongest units of each layer hold more.
@@ -93,22 +78,25 @@ impl Work {
             .collect()
     }
 
-    /// Cycles of layers, by weight, and of all of the network.
+    /// Cycles of the network with masks.
     pub fn simulate(
         &self,
         model: &str,
         masks: &Masks,
         config: &HwConfig,
-    ) -> Result<(BTreeMap<String, u64>, u64), CliError> {
+    ) -> Result<Simulated, CliError> {
         let simulated = cost::simulate(model, self.graph.clone(), masks, config)?;
-        let mut cycles = BTreeMap::new();
+        let mut layers = BTreeMap::new();
         // Of a weight that layers share, the cycles of all of them.
         let with_weights = sparse::layers(&self.graph);
         for (node, used) in simulated.layers {
             if let Some(l) = with_weights.iter().find(|l| l.node == node) {
-                *cycles.entry(l.weight_name.clone()).or_default() += used;
+                *layers.entry(l.weight_name.clone()).or_default() += used;
             }
         }
-        Ok((cycles, simulated.total))
+        Ok(Simulated {
+            layers,
+            total: simulated.total,
+        })
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Every rule is an order in which blocks leave the network, from all to the
 //! floors ([`Path`]); a budget is a place on it. So the budget is met to one
-//! block, and a smaller budget never keeps more in any layer.
+//! block, and a smaller budget never keeps more in any layer. Two budgets at
+//! once choose among such orders ([`Target`]).
 
 mod costs;
 mod error;
 mod file;
 mod path;
 mod profile;
+mod target;
 
 pub use costs::Costs;
 pub use error::RateError;
@@ -16,6 +18,7 @@ pub use file::read_rates;
 pub use path::{Allocation, Path};
 pub(super) use profile::check;
 pub use profile::{Profile, Profiles, Smoothing};
+pub use target::Target;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -57,12 +57,25 @@ impl Path {
         rates: &Rates,
         floor: f64,
     ) -> Result<Self, RateError> {
-        let curves = |costs: &Costs| -> Result<Vec<_>, RateError> {
-            let pairs = layers.iter().zip(profiles);
-            pairs.map(|(l, p)| costs.curve(l, p)).collect()
-        };
-        let weights = curves(weighed)?;
-        let curves = curves(costs)?;
+        let pairs = layers.iter().zip(profiles);
+        let weights = pairs.map(|(l, p)| weighed.curve(l, p));
+        let weights = weights.collect::<Result<Vec<_>, _>>()?;
+        Self::sorted(layers, profiles, &weights, costs, rates, floor)
+    }
+
+    /// As [`Path::ordered`], with what blocks are weighed against as curves:
+    /// for each layer its cost with its 0, 1, ... strongest units.
+    pub(super) fn sorted(
+        layers: &[PruneLayer],
+        profiles: &[Profile],
+        weights: &[Vec<f64>],
+        costs: &Costs,
+        rates: &Rates,
+        floor: f64,
+    ) -> Result<Self, RateError> {
+        let pairs = layers.iter().zip(profiles);
+        let curves = pairs.map(|(l, p)| costs.curve(l, p));
+        let curves = curves.collect::<Result<Vec<_>, _>>()?;
         // When each unit leaves: (key, layer, rank); smaller keys first.
         let mut order: Vec<(f64, usize, usize)> = Vec::new();
         for (at, (layer, profile)) in layers.iter().zip(profiles).enumerate() {
@@ -126,6 +139,11 @@ impl Path {
     /// # Errors
     /// No place does.
     pub fn at_most(&self, cost: f64) -> Result<Allocation, RateError> {
+        Ok(self.kept(self.place(cost)?))
+    }
+
+    /// How many units have left at that place.
+    pub(super) fn place(&self, cost: f64) -> Result<usize, RateError> {
         if !cost.is_finite() || cost < 0.0 {
             return Err(RateError::Budget(cost));
         }
@@ -138,14 +156,19 @@ impl Path {
                 unit: self.unit,
             });
         }
+        Ok(gone)
+    }
+
+    /// What is kept when so many units have left.
+    pub(super) fn kept(&self, gone: usize) -> Allocation {
         let mut kept = self.full.clone();
         for &layer in &self.leaves[..gone] {
             kept[layer] -= 1;
         }
-        Ok(Allocation {
+        Allocation {
             kept,
             cost: self.costs[gone],
-        })
+        }
     }
 
     /// Where a budget leads.

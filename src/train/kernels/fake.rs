@@ -62,38 +62,67 @@ impl Grid {
 
     /// The value on the grid that stands for `x`.
     pub fn round(&self, x: f32) -> f32 {
-        // Powers of two scale exactly.
-        let steps = x * (-self.exponent as f32).exp2();
-        let whole = match self.away {
-            true => steps.round(),
-            false => (steps + 0.5).floor(),
-        };
-        whole.clamp(self.low, self.high) * self.step()
+        let mut x = [x];
+        self.round_all(&mut x);
+        x[0]
     }
 
-    /// Whether a gradient goes through: not where the grid has ended.
-    pub fn passes(&self, x: f32) -> bool {
+    /// Puts values on the grid. In simple steps, which compilers make vectors of.
+    fn round_all(&self, values: &mut [f32]) {
+        // Powers of two scale exactly.
+        let (step, steps_of_one) = (self.step(), (-self.exponent as f32).exp2());
+        let (low, high) = (self.low - 1.0, self.high + 1.0);
+        if self.away {
+            for v in values {
+                let steps = (*v * steps_of_one).clamp(low, high);
+                let whole = steps as i32 as f32;
+                let rest = steps - whole;
+                let more = f32::from(u8::from(rest >= 0.5)) - f32::from(u8::from(rest <= -0.5));
+                *v = self.finish(*v, whole + more, step);
+            }
+        } else {
+            for v in values {
+                let steps = (*v * steps_of_one + 0.5).clamp(low, high);
+                let whole = steps as i32 as f32;
+                let less = f32::from(u8::from(whole > steps));
+                *v = self.finish(*v, whole - less, step);
+            }
+        }
+    }
+
+    /// What is no number stays so.
+    fn finish(&self, x: f32, whole: f32, step: f32) -> f32 {
+        match x.is_nan() {
+            true => x,
+            false => whole.clamp(self.low, self.high) * step,
+        }
+    }
+
+    /// Clears gradients where the grid has ended: they do not go through there.
+    fn stop(&self, x: &[f32], gradients: &mut [f32]) {
         let step = self.step();
-        x >= self.low * step && x <= self.high * step
+        let (low, high) = (self.low * step, self.high * step);
+        for (d, x) in gradients.iter_mut().zip(x) {
+            *d = match *x >= low && *x <= high {
+                true => *d,
+                false => 0.0,
+            };
+        }
     }
 }
 
-/// Applies `f` with the grid of each value: one for all, or one for each of as
-/// many equal parts, one part after the other.
-fn each(values: &mut [f32], grids: &[Grid], f: impl Fn(usize, &mut f32, &Grid) + Sync) {
+/// Applies `f` to stretches of values with one grid, given where each begins:
+/// all have one, or each of as many equal parts, one part after the other.
+fn each(values: &mut [f32], grids: &[Grid], f: impl Fn(usize, &mut [f32], &Grid) + Sync) {
     let Some(count) = std::num::NonZeroUsize::new(grids.len()) else {
         return;
     };
     let part = values.len().div_ceil(count.get()).max(1);
-    values
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .for_each(|(c, chunk)| {
-            for (i, v) in chunk.iter_mut().enumerate() {
-                let at = c * CHUNK + i;
-                f(at, v, &grids[at / part]);
-            }
-        });
+    let stretches = values.par_chunks_mut(part).zip(grids).enumerate();
+    stretches.for_each(|(p, (stretch, grid))| {
+        let chunks = stretch.par_chunks_mut(CHUNK).enumerate();
+        chunks.for_each(|(c, chunk)| f(p * part + c * CHUNK, chunk, grid));
+    });
 }
 
 /// Values that a thread takes at once.
@@ -102,16 +131,14 @@ const CHUNK: usize = 1 << 14;
 /// All values on their grids: one for all, or one for each of as many equal parts.
 pub fn round(x: &[f32], grids: &[Grid]) -> Vec<f32> {
     let mut y = x.to_vec();
-    each(&mut y, grids, |_, v, grid| *v = grid.round(*v));
+    each(&mut y, grids, |_, values, grid| grid.round_all(values));
     y
 }
 
 /// The gradient of `x`, straight through: that of the rounded values, 0 where the grid has ended.
 pub fn gradient(x: &[f32], mut dy: Vec<f32>, grids: &[Grid]) -> Vec<f32> {
-    each(&mut dy, grids, |i, d, grid| {
-        if !grid.passes(x[i]) {
-            *d = 0.0;
-        }
+    each(&mut dy, grids, |at, gradients, grid| {
+        grid.stop(&x[at..at + gradients.len()], gradients);
     });
     dy
 }
