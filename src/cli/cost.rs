@@ -3,7 +3,7 @@
 use super::model::{self, ZooArgs};
 use super::network::Runner;
 use super::progress::Progress;
-use super::road::{CalibArgs, Pruned};
+use super::road::{Pruned, Scales};
 use super::sim::Which;
 use super::{CliError, Output, number, samples};
 use crate::config::HwConfig;
@@ -112,7 +112,7 @@ impl Measure<'_> {
         let layers = self.layers();
         let masks = sparse::random(density, seed, &layers)?;
         let graph = self.graph.clone();
-        let cycles = simulate(&self.name, graph, &masks, &self.config)?;
+        let cycles = simulate(&self.name, graph, &masks, &Scales::Noise, &self.config)?;
         // Counted by the mask: the compiler may cut a dense layer into other blocks.
         let one = |(node, cycles): (String, u64)| {
             let masked = layers.iter().find(|m| m.node == node)?;
@@ -157,7 +157,8 @@ pub struct NetworkCycles {
 }
 
 /// Drops what masks drop, compiles what is left and simulates it. Cycles do not
-/// depend on data: scales are chosen by noise, and the sample is a random one.
+/// depend on data, so the sample is a random one; they depend a little on
+/// exponents, which say where values are shifted.
 ///
 /// # Errors
 /// A network that cannot be compiled or run.
@@ -165,14 +166,13 @@ pub fn simulate(
     name: &str,
     mut graph: Graph,
     masks: &Masks,
+    scales: &Scales,
     config: &HwConfig,
 ) -> Result<NetworkCycles, CliError> {
     sparse::apply(&mut graph, masks)?;
     let network = Pruned::new(name, graph, masks.clone(), "chosen");
     let inputs = network.inputs();
-    let program = network
-        .quantise(&CalibArgs::default(), None)?
-        .sparse(config)?;
+    let program = network.with(scales)?.sparse(config)?;
     let runner = Runner::new(&program, Which::Tsim, u64::MAX)?;
     let run = runner.run(&samples::random(&inputs, 1, 1).values[0], false)?;
     let layers = program.layers.iter().zip(runner.layers(&run));

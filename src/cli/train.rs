@@ -7,7 +7,7 @@ use super::{CliError, Output, number};
 use crate::data::{Augment, Boxes, Data, Dataset, Label, Sample};
 use crate::graph::{Graph, onnx, zoo};
 use crate::program::atomic::write_file;
-use crate::train::backend::Cpu;
+use crate::train::backend::Chosen;
 use crate::train::{
     Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
 };
@@ -144,7 +144,7 @@ impl Train {
     fn train<L: Label, T: Task<L>>(
         &self,
         set: &Dataset<L>,
-        (network, task): (Network<Cpu>, T),
+        (network, task): (Network<Chosen>, T),
         settings: Settings,
         score: &str,
         quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
@@ -235,7 +235,7 @@ impl Train {
         &self,
         graph: &Graph,
         samples: &[Sample<L>],
-    ) -> Result<Network<Cpu>, CliError> {
+    ) -> Result<Network<Chosen>, CliError> {
         let device = Default::default();
         if model::is_zoo(&self.model) {
             return Ok(Network::normalised(graph, &device)?);

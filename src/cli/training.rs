@@ -6,7 +6,7 @@ use crate::data::{Boxes, Dataset, Label, Loader, Sample, chosen};
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
 use crate::report::{self, Curve, Panel};
-use crate::train::backend::{Cpu, CpuGrad};
+use crate::train::backend::{Chosen, ChosenGrad};
 use crate::train::{
     Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
 };
@@ -23,8 +23,8 @@ const MAX_DETECTOR: u64 = 1 << 20;
 /// Batches from which the statistics of a network from a file are taken.
 const STATISTICS: usize = 8;
 
-/// A run on the CPU.
-pub type Run<'a, L, T, H> = Trainer<'a, CpuGrad, Cpu, L, T, H>;
+/// A run as the commands make it.
+pub type Run<'a, L, T, H> = Trainer<'a, ChosenGrad, Chosen, L, T, H>;
 
 /// Where a run's files go, and its rows so far.
 pub struct Files {
@@ -61,7 +61,7 @@ impl Files {
     where
         L: Label,
         T: Task<L>,
-        H: Hooks<Cpu, CpuGrad, L>,
+        H: Hooks<Chosen, ChosenGrad, L>,
     {
         let path = self.checkpoint();
         if resume {
@@ -81,7 +81,7 @@ impl Files {
     where
         L: Label,
         T: Task<L>,
-        H: Hooks<Cpu, CpuGrad, L>,
+        H: Hooks<Chosen, ChosenGrad, L>,
     {
         let (then, now) = (c.text("command")?, &self.command);
         if then != now {
@@ -178,7 +178,7 @@ pub fn steps<L, T, H>(
 where
     L: Label,
     T: Task<L>,
-    H: Hooks<Cpu, CpuGrad, L>,
+    H: Hooks<Chosen, ChosenGrad, L>,
 {
     let stop = interrupt()?;
     let last = u64::from(stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
@@ -247,7 +247,7 @@ pub fn renormalised<L: Label>(
     samples: &[Sample<L>],
     batch: usize,
     seed: u64,
-) -> Result<Network<Cpu>, CliError> {
+) -> Result<Network<Chosen>, CliError> {
     let device = Default::default();
     let channels = samples.first().map_or(1, |s| s.image.channels());
     let loader = Loader {
@@ -256,7 +256,7 @@ pub fn renormalised<L: Label>(
         ..Loader::plain(samples, batch, normalise(channels))
     };
     let batches = loader.epoch(0, 0).take(STATISTICS);
-    let batches = batches.map(|b| Ok(images::<Cpu>(b?.images, &device)));
+    let batches = batches.map(|b| Ok(images::<Chosen>(b?.images, &device)));
     let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
     Ok(Network::renormalised(graph, &batches, &device)?)
 }

@@ -97,6 +97,9 @@ pub struct Settings {
     pub rho: [f64; 2],
     /// Mask updates in an epoch, of the one-stage recipe.
     pub updates_per_epoch: u32,
+    /// Mask updates of the one-stage recipe at least, however short the run:
+    /// with fewer, many blocks go at once.
+    pub least_updates: u32,
     /// Mask updates in an epoch, of the two-stage recipe.
     pub first_stage_updates_per_epoch: u32,
 }
@@ -115,6 +118,7 @@ impl Default for Settings {
             ramp: 0.1,
             rho: [1e-4, 1e-1],
             updates_per_epoch: 4,
+            least_updates: 6,
             first_stage_updates_per_epoch: 1,
         }
     }

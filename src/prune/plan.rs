@@ -106,6 +106,7 @@ impl Plan {
             ("steps in an epoch", steps_per_epoch),
             ("rounds", s.rounds),
             ("mask updates in an epoch", s.updates_per_epoch),
+            ("mask updates", s.least_updates),
             (
                 "mask updates in an epoch of the first stage",
                 s.first_stage_updates_per_epoch,
@@ -168,14 +169,14 @@ impl Plan {
         }
     }
 
-    /// Steps between two mask updates.
-    fn period(&self) -> u64 {
+    /// Steps between two mask updates, in a sparsify phase of `length` steps.
+    fn period(&self, length: u64) -> u64 {
         let s = &self.settings;
-        let n = match self.method.recipe {
-            Recipe::TwoStage => s.first_stage_updates_per_epoch,
-            _ => s.updates_per_epoch,
+        let (n, most) = match self.method.recipe {
+            Recipe::TwoStage => (s.first_stage_updates_per_epoch, u64::MAX),
+            _ => (s.updates_per_epoch, length / u64::from(s.least_updates)),
         };
-        u64::from((self.steps_per_epoch / n).max(1))
+        u64::from(self.steps_per_epoch / n).min(most).max(1)
     }
 
     /// What is to be done at a step, from 0 to below [`Plan::steps`].
@@ -189,8 +190,9 @@ impl Plan {
         // How far the sparsify phase was at the last mask update.
         let since = step.saturating_sub(from);
         let length = (to - from).max(1);
-        let updated = since - since % self.period();
-        let update = phase == Phase::Sparsify && since.is_multiple_of(self.period());
+        let period = self.period(length);
+        let updated = since - since % period;
+        let update = phase == Phase::Sparsify && since.is_multiple_of(period);
         let freeze = phase == Phase::Frozen && step == to;
         let todo = Todo {
             phase,
@@ -245,14 +247,15 @@ impl Plan {
         // From here on counts stay; the first update from here on allocates the last ones.
         let settled = ((1.0 - self.settings.settled) * length as f64).round() as u64;
         if phase == Phase::Frozen {
-            let last = (length - 1) / self.period() * self.period();
+            let period = self.period(length);
+            let last = (length - 1) / period * period;
             return (1.0, freeze && last < settled.max(1));
         }
         let tau = match updated < settled {
             true => updated as f64 / settled as f64,
             false => 1.0,
         };
-        (tau, update && updated < settled + self.period())
+        (tau, update && updated < settled + self.period(length))
     }
 
     /// The penalty's weight, and whether `U` starts anew.

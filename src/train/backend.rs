@@ -13,6 +13,22 @@ pub type Cpu = Flex;
 /// The CPU, with gradients.
 pub type CpuGrad = Autodiff<Flex>;
 
+/// What the commands train on, without gradients: the CPU, or with the feature
+/// `wgpu` a GPU.
+#[cfg(not(feature = "wgpu"))]
+pub type Chosen = Cpu;
+/// What the commands train on, without gradients: the CPU, or with the feature
+/// `wgpu` a GPU.
+#[cfg(feature = "wgpu")]
+pub type Chosen = burn::backend::Wgpu;
+/// The same with gradients.
+pub type ChosenGrad = Autodiff<Chosen>;
+
+#[cfg(feature = "wgpu")]
+impl Kernels for burn::backend::Wgpu {}
+#[cfg(feature = "wgpu")]
+impl Kernels for Autodiff<burn::backend::Wgpu> {}
+
 /// A batch normalisation's result and what it saw.
 #[derive(Debug, Clone)]
 pub struct Normed<B: Backend> {

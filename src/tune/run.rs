@@ -17,8 +17,9 @@ use burn::tensor::backend::{AutodiffBackend, BackendTypes};
 /// Chooses exponents for a network as it is exported.
 pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, QuantError> + Send + Sync + 'a>;
 
-/// Simulates a network with masks; an error says why not.
-pub type Simulate<'a> = Box<dyn Fn(&Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
+/// Simulates a network, as it is exported, with exponents and masks; an error says why not.
+pub type Simulate<'a> =
+    Box<dyn Fn(&Graph, &Exponents, &Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
 
 /// Masks, penalty, teachers and rounding of a run.
 ///
@@ -206,7 +207,10 @@ where
             let params = self.places.iter().map(|p| &network.params()[*p]);
             weights = params.map(|p| p.values()).collect();
         }
-        if let Some(simulate) = &self.simulate {
+        if let (Some(simulate), true) = (&self.simulate, todo.freeze) {
+            let graph = network.to_graph();
+            let exponents = (self.calibrate)(&graph).map_err(hooks)?;
+            let simulate = |masks: &Masks| simulate(&graph, &exponents, masks);
             let corrected = self.pruner.correct(at.step, &weights, simulate);
             corrected.map_err(hooks)?;
         }

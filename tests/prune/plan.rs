@@ -29,6 +29,27 @@ const RECIPES: [Recipe; 4] = [
     Recipe::OneStage,
 ];
 
+/// Blocks go in six updates at least, where there are so many steps.
+#[test]
+fn short_runs_have_updates_enough() {
+    let of = |epochs, steps| {
+        let method = Method::plain(Recipe::OneStage);
+        let plan = Plan::new(method, Settings::default(), epochs, steps).unwrap();
+        let updates = all(&plan).iter().filter(|s| s.update_masks).count();
+        updates - 1
+    };
+    // 30 % of 160 steps are 48: one in eight. Of ten epochs: a quarter of each.
+    assert_eq!(of(2, 80), 6);
+    assert_eq!(of(10, 80), 12);
+    assert_eq!(of(1, 10), 3);
+    let none = Settings {
+        least_updates: 0,
+        ..Settings::default()
+    };
+    let e = Plan::new(Method::full(), none, 2, 80).unwrap_err();
+    assert!(e.to_string().contains("mask updates"), "{e}");
+}
+
 #[test]
 fn one_stage_has_its_phases() {
     let plan = plan(Method::full(), 20, 40);

@@ -29,9 +29,27 @@ struct Row {
     name: &'static str,
     what: &'static str,
     method: Method,
-    /// Whether it is run with all seeds.
-    often: bool,
+    seeds: Seeds,
     how: How,
+}
+
+/// With how many seeds a row is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seeds {
+    One,
+    /// All, but three at most.
+    Some,
+    All,
+}
+
+impl Seeds {
+    fn of(self, all: u32) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Some => all.min(3),
+            Self::All => all,
+        }
+    }
 }
 
 /// How far a row goes.
@@ -68,11 +86,11 @@ const FULL: &str = "full";
 /// the two parts that are not in it, each to the row that is named; and the
 /// method within other limits.
 fn rows() -> Vec<Row> {
-    let row = |name, what, method, often| Row {
+    let row = |name, what, method, seeds| Row {
         name,
         what,
         method,
-        often,
+        seeds,
         how: How::Rate,
     };
     let one = Method::plain(Recipe::OneStage);
@@ -93,48 +111,64 @@ fn rows() -> Vec<Row> {
         permutation: true,
         ..full
     };
+    let plain = |recipe| Method::plain(recipe);
     vec![
-        row("dense", "trained on", Method::plain(Recipe::Dense), false),
+        row("dense", "trained on", plain(Recipe::Dense), Seeds::One),
         row(
             "one-shot",
             "cut, trained on",
-            Method::plain(Recipe::OneShot),
-            false,
+            plain(Recipe::OneShot),
+            Seeds::One,
         ),
         row(
             BASELINE,
             "penalty, cut, trained on",
-            Method::plain(Recipe::TwoStage),
-            true,
+            plain(Recipe::TwoStage),
+            Seeds::All,
         ),
-        row("one-stage", "masks while training", one, false),
-        row("spatial", "+ dense network teaches", spatial, false),
-        row(UNIFORM, "+ quantised at the end", uniform, true),
-        row(FULL, "+ rates of layers", full, true),
+        row("one-stage", "masks while training", one, Seeds::One),
+        row("spatial", "+ dense network teaches", spatial, Seeds::One),
+        row(UNIFORM, "+ quantised at the end", uniform, Seeds::Some),
+        row(FULL, "+ rates of layers", full, Seeds::All),
         row(
             "temporal",
             "one-stage + earlier self teaches",
             temporal,
-            false,
+            Seeds::One,
         ),
         row(
             "permutation",
             "full + order of channels",
             permutation,
-            false,
+            Seeds::One,
         ),
-        row("all", "full + both", Method::full(), false),
+        row("all", "full + both", Method::full(), Seeds::One),
         Row {
             how: How::Short,
-            ..row("short", "full in 0.6 of the time of two-stage", full, true)
+            ..row(
+                "short",
+                "full in 0.6 of the time of two-stage",
+                full,
+                Seeds::All,
+            )
         },
         Row {
             how: How::Macs,
-            ..row("macs", "full, 0.95 of the MACs of uniform", full, true)
+            ..row(
+                "macs",
+                "full, 0.95 of the MACs of uniform",
+                full,
+                Seeds::Some,
+            )
         },
         Row {
             how: How::Cycles,
-            ..row("cycles", "full, 0.95 of the cycles of uniform", full, true)
+            ..row(
+                "cycles",
+                "full, 0.95 of the cycles of uniform",
+                full,
+                Seeds::Some,
+            )
         },
     ]
 }
@@ -150,10 +184,7 @@ impl Prune {
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
         let mut output = self.stopped();
         for row in rows() {
-            let seeds = match row.often {
-                true => self.training.seeds,
-                false => 1,
-            };
+            let seeds = row.seeds.of(self.training.seeds);
             let mut kept = Vec::new();
             for seed in self.training.seed..self.training.seed + u64::from(seeds) {
                 let dir = self.out.join(row.name).join(format!("seed-{seed}"));

@@ -71,7 +71,7 @@ pub struct TrainingArgs {
         "method", "without", "with", "resume", "stop_after", "permute", "uniform", "rates", "budget_macs", "budget_cycles",
     ])]
     pub ablation: bool,
-    /// Seeds of the baseline and of the full method in the table
+    /// Seeds of the baseline and of the full method in the table; what is compared with it has three at most
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "5", requires = "ablation")]
     pub seeds: u32,
     /// Stop after so many epochs, to go on later with --resume

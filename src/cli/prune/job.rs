@@ -1,7 +1,8 @@
 //! A run of pruning with training, from the dense network to the masks.
 
-use super::work::Work;
+use super::work::{self, Work};
 use crate::cli::CliError;
+use crate::cli::road::Scales;
 use crate::cli::training::{self, Files, Run};
 use crate::config::HwConfig;
 use crate::data::{Label, Sample};
@@ -12,7 +13,7 @@ use crate::prune::{
 };
 use crate::quant::Exponents;
 use crate::sparse::{self, Masks};
-use crate::train::backend::Cpu;
+use crate::train::backend::Chosen;
 use crate::train::{Measured, Settings, Task, TrainError};
 use crate::tune::{Calibrate, Lesson, PruneRun, Teaching};
 use std::path::Path;
@@ -131,14 +132,15 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         let lesson = self.task.clone();
         let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
         if self.target.cycles().is_some() {
-            let simulate = |masks: &Masks| {
-                let seen = work.simulate(self.model, masks, self.hardware);
+            let simulate = |graph: &Graph, exponents: &Exponents, masks: &Masks| {
+                let scales = Scales::Given(exponents.clone(), "training".into());
+                let seen = work::simulate((self.model, graph), masks, &scales, self.hardware);
                 seen.map_err(|e| e.to_string())
             };
             hooks = hooks.simulating(Box::new(simulate));
         }
         let data = (self.train, self.held_out);
-        let mut run: Run<'_, L, T, PruneRun<'_, Cpu, T>> =
+        let mut run: Run<'_, L, T, PruneRun<'_, Chosen, T>> =
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
         let mut files = Files::new(place.dir, place.command.clone());
         files.start(&mut run, place.resume)?;
@@ -173,7 +175,7 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
     /// # Errors
     /// Images that do not fit it.
     pub fn measure(&self, graph: &Graph, samples: &[Sample<L>]) -> Result<Measured, TrainError> {
-        let network = crate::train::Network::<Cpu>::new(graph, &Default::default())?;
+        let network = crate::train::Network::<Chosen>::new(graph, &Default::default())?;
         self.task.measure(&network, samples, self.settings.batch)
     }
 }

@@ -12,7 +12,7 @@ mod work;
 use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
 use super::progress::Progress;
-use super::road;
+use super::road::{self, Scales};
 use super::{CliError, Output, input, number};
 use crate::config::HwConfig;
 use crate::cost::CostTable;
@@ -282,7 +282,8 @@ impl Prune {
             seen.push(allocation.kept.clone());
             let masks = work.masks(&allocation);
             let kept = work.kept(&allocation);
-            let simulated = work.simulate(&self.model, &masks, &config)?;
+            let network = (self.model.as_str(), &work.graph);
+            let simulated = work::simulate(network, &masks, &Scales::Noise, &config)?;
             let total = simulated.total;
             progress.done();
             let predicted: BTreeMap<String, f64> =

@@ -1,6 +1,7 @@
 //! A network while it is pruned.
 
 use crate::cli::progress::Progress;
+use crate::cli::road::Scales;
 use crate::cli::{CliError, cost};
 use crate::config::HwConfig;
 use crate::graph::Graph;
@@ -77,26 +78,26 @@ impl Work {
         each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
             .collect()
     }
+}
 
-    /// Cycles of the network with masks.
-    pub fn simulate(
-        &self,
-        model: &str,
-        masks: &Masks,
-        config: &HwConfig,
-    ) -> Result<Simulated, CliError> {
-        let simulated = cost::simulate(model, self.graph.clone(), masks, config)?;
-        let mut layers = BTreeMap::new();
-        // Of a weight that layers share, the cycles of all of them.
-        let with_weights = sparse::layers(&self.graph);
-        for (node, used) in simulated.layers {
-            if let Some(l) = with_weights.iter().find(|l| l.node == node) {
-                *layers.entry(l.weight_name.clone()).or_default() += used;
-            }
+/// Cycles of a network with masks, under the name of its model.
+pub fn simulate(
+    (model, graph): (&str, &Graph),
+    masks: &Masks,
+    scales: &Scales,
+    config: &HwConfig,
+) -> Result<Simulated, CliError> {
+    let simulated = cost::simulate(model, graph.clone(), masks, scales, config)?;
+    let mut layers = BTreeMap::new();
+    // Of a weight that layers share, the cycles of all of them.
+    let with_weights = sparse::layers(graph);
+    for (node, used) in simulated.layers {
+        if let Some(l) = with_weights.iter().find(|l| l.node == node) {
+            *layers.entry(l.weight_name.clone()).or_default() += used;
         }
-        Ok(Simulated {
-            layers,
-            total: simulated.total,
-        })
     }
+    Ok(Simulated {
+        layers,
+        total: simulated.total,
+    })
 }
