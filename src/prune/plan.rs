@@ -40,6 +40,9 @@ pub struct Step {
     pub teachers: f64,
     /// Values are quantised.
     pub quantise: bool,
+    /// Masks are frozen already, and exponents become known before this step:
+    /// the last time that counts can be corrected.
+    pub settle: bool,
     /// First step of this schedule of the learning rate; there the optimiser starts anew.
     pub schedule: u64,
     /// Steps of this schedule.
@@ -202,8 +205,8 @@ impl Plan {
         let rates = self.rates(todo, updated, length);
         let (rho, reset_duals) = self.rho(phase, since, length, updated);
         let (schedule, span) = self.schedule(step, to);
-        let quantised =
-            self.method.quantisation && step >= self.steps() - self.part(self.settings.quantised);
+        let rounded = self.steps() - self.part(self.settings.quantised);
+        let quantised = self.method.quantisation && step >= rounded;
         Step {
             phase,
             eta: match (self.method.recipe, phase) {
@@ -224,6 +227,7 @@ impl Plan {
             snapshot: self.method.temporal && (update || freeze),
             teachers: self.teachers(step, from),
             quantise: quantised,
+            settle: quantised && step == rounded && phase == Phase::Frozen && !freeze,
             schedule,
             span,
         }

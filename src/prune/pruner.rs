@@ -92,11 +92,15 @@ impl Pruner {
     /// Weights that are not the layers' or not finite.
     pub fn before(&mut self, step: u64, weights: &mut [Vec<f32>]) -> Result<Change, PruneError> {
         let todo = self.plan.step(step);
-        if todo.update_masks {
+        let again = self.recount && (todo.freeze || todo.settle);
+        let update = todo.update_masks || again;
+        let freeze = todo.freeze || again;
+        if update {
             let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
             check(&self.layers, &views)?;
-            if todo.update_rates || (todo.freeze && self.recount) {
+            if todo.update_rates || again {
                 self.allocate(todo.tau, &views)?;
+                self.recount = false;
             }
         }
         for (i, state) in self.states.iter_mut().enumerate() {
@@ -109,17 +113,17 @@ impl Pruner {
             if todo.rho as f32 != state.rho() {
                 state.set_rho(todo.rho as f32);
             }
-            if todo.update_masks {
+            if update {
                 state.update(&weights[i], self.allocation.kept[i]);
             }
-            if todo.freeze {
+            if freeze {
                 state.blocks().project(&mut weights[i], state.kept());
                 state.reset_duals();
             }
         }
         Ok(Change {
-            masks: todo.update_masks,
-            zeros: todo.freeze,
+            masks: update,
+            zeros: freeze,
         })
     }
 
@@ -130,8 +134,9 @@ impl Pruner {
         Ok(())
     }
 
-    /// Before the step that freezes, where a budget counts cycles: simulates
-    /// the network with the masks that this step would make, corrects the table
+    /// Where a budget counts cycles, before the step that freezes masks and
+    /// before the one at which exponents are known (cycles depend on them a
+    /// little): simulates the network with the masks that this step would make, corrects the table
     /// by what each layer took, counts anew, and again, until the budget is met
     /// and little of it is left. [`Pruner::before`] then counts by the table
     /// that did best.
@@ -144,7 +149,8 @@ impl Pruner {
         weights: &[Vec<f32>],
         simulate: impl Fn(&Masks) -> Result<Simulated, String>,
     ) -> Result<(), PruneError> {
-        if !self.plan.step(step).freeze {
+        let todo = self.plan.step(step);
+        if !todo.freeze && !todo.settle {
             return Ok(());
         }
         let mut best: Option<(u64, Self)> = None;

@@ -148,6 +148,12 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
         Ok(())
     }
 
+    /// Chooses exponents for the network as it is, and trains with them.
+    fn round_from_now(&mut self, network: &mut Network<B>) -> Result<(), TrainError> {
+        let exponents = (self.calibrate)(&network.to_graph()).map_err(hooks)?;
+        self.round(network, Some(exponents))
+    }
+
     /// What a teacher says of a batch, each part with its weight.
     fn hear<A, L>(
         &self,
@@ -203,13 +209,19 @@ where
             self.earlier = Some(earlier);
         }
         let mut weights: Vec<Vec<f32>> = Vec::new();
-        if todo.update_masks {
+        if todo.settle {
+            self.round_from_now(network)?;
+        }
+        if todo.update_masks || todo.settle {
             let params = self.places.iter().map(|p| &network.params()[*p]);
             weights = params.map(|p| p.values()).collect();
         }
-        if let (Some(simulate), true) = (&self.simulate, todo.freeze) {
+        if let (Some(simulate), true) = (&self.simulate, todo.freeze || todo.settle) {
             let graph = network.to_graph();
-            let exponents = (self.calibrate)(&graph).map_err(hooks)?;
+            let exponents = match &self.exponents {
+                Some(known) => known.clone(),
+                None => (self.calibrate)(&graph).map_err(hooks)?,
+            };
             let simulate = |masks: &Masks| simulate(&graph, &exponents, masks);
             let corrected = self.pruner.correct(at.step, &weights, simulate);
             corrected.map_err(hooks)?;
@@ -227,8 +239,7 @@ where
         }
         network.set_eta(todo.eta as f32);
         if todo.quantise && network.exponents().is_none() {
-            let exponents = (self.calibrate)(&network.to_graph()).map_err(hooks)?;
-            self.round(network, Some(exponents))?;
+            self.round_from_now(network)?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use vta::cost::{CostTable, LayerCost, Point};
 use vta::graph::zoo;
 use vta::prune::{
-    Budget, Costs, Dense, Method, Plan, PruneError, Pruner, Ranking, Rates, Recipe, Settings,
-    Simulated, Target, layers, weight,
+    Budget, Costs, Dense, Method, Plan, PruneError, PruneLayer, Pruner, Ranking, Rates, Recipe,
+    Settings, Simulated, Target, layers, weight,
 };
 use vta::sparse::Masks;
 
@@ -230,7 +230,8 @@ fn a_table_that_is_wrong_is_corrected_before_masks_are_frozen() {
                 let simulate = |m: &Masks| Ok(device(&before, &truth, m));
                 pruner.correct(step, &weights, simulate).unwrap();
                 let same = pruner == before;
-                assert!(same || pruner.plan().step(step).freeze, "step {step}");
+                let todo = pruner.plan().step(step);
+                assert!(same || todo.freeze || todo.settle, "step {step}");
             }
             pruner.before(step, &mut weights).unwrap();
             drift(&pruner, step, &mut weights);
@@ -245,4 +246,55 @@ fn a_table_that_is_wrong_is_corrected_before_masks_are_frozen() {
     let freeze = (0..).find(|s| pruner.plan().step(*s).freeze).unwrap();
     let e = pruner.correct(freeze, &weights, |_| Err("no device".into()));
     assert!(matches!(e, Err(PruneError::Simulate(_))), "{e:?}");
+}
+
+/// Cycles change when exponents become known: blocks leave once more.
+#[test]
+fn a_budget_is_met_with_the_exponents_that_are_final() {
+    let method = Method {
+        quantisation: true,
+        ..Method::plain(Recipe::OneStage)
+    };
+    let table = |fixed: f64, all: &[PruneLayer]| {
+        let costs = all.iter().map(|l| {
+            let n = l.blocks.units() as u64;
+            let points = vec![Point(0, 20.0), Point(n, 20.0 + n as f64 * 100.0)];
+            LayerCost::new(&l.node, &l.weight_name, n, points)
+        });
+        CostTable::new("net", "de10", fixed, costs.collect())
+    };
+    let graph = zoo::build("resnet8", 3).unwrap();
+    let all = layers(&graph, &Dense::Ends, false, Ranking::MeanSquare).unwrap();
+    let truth = table(500.0, &all);
+    let limit = 0.5 * truth.total(&BTreeMap::new());
+    let costs = Costs::Cycles(truth.clone());
+    let (mut pruner, mut weights) = start(method, Rates::Lamp, costs, Budget::AtMost(limit));
+    let mut kept = Vec::new();
+    for step in 0..pruner.plan().steps() {
+        let todo = pruner.plan().step(step);
+        let now = pruner.clone();
+        let simulate = |m: &Masks| {
+            let seen = device(&now, &truth, m);
+            // What exponents add is known late.
+            let shifts = if todo.settle { 600 } else { 0 };
+            Ok(Simulated {
+                total: seen.total + shifts,
+                ..seen
+            })
+        };
+        pruner.correct(step, &weights, simulate).unwrap();
+        let change = pruner.before(step, &mut weights).unwrap();
+        if todo.freeze || todo.settle {
+            assert!(change.masks && change.zeros);
+            kept.push(pruner.masks());
+        }
+        drift(&pruner, step, &mut weights);
+    }
+    let [frozen, settled] = &kept[..] else {
+        panic!("{} times", kept.len());
+    };
+    let of = |m: &Masks| device(&pruner, &truth, m).total as f64;
+    assert!(of(frozen) <= limit && of(frozen) + 600.0 > limit);
+    assert!(of(settled) + 600.0 <= limit && of(settled) + 600.0 > 0.95 * limit);
+    assert_eq!(&pruner.masks(), settled);
 }
