@@ -17,9 +17,10 @@ use burn::tensor::backend::{AutodiffBackend, BackendTypes};
 /// Chooses exponents for a network as it is exported.
 pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, QuantError> + Send + Sync + 'a>;
 
-/// Simulates a network, as it is exported, with exponents and masks; an error says why not.
+/// Simulates a network, as it is exported, with masks, and with exponents where
+/// they are known; an error says why not.
 pub type Simulate<'a> =
-    Box<dyn Fn(&Graph, &Exponents, &Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
+    Box<dyn Fn(&Graph, Option<&Exponents>, &Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
 
 /// Masks, penalty, teachers and rounding of a run.
 ///
@@ -218,11 +219,8 @@ where
         }
         if let (Some(simulate), true) = (&self.simulate, todo.freeze || todo.settle) {
             let graph = network.to_graph();
-            let exponents = match &self.exponents {
-                Some(known) => known.clone(),
-                None => (self.calibrate)(&graph).map_err(hooks)?,
-            };
-            let simulate = |masks: &Masks| simulate(&graph, &exponents, masks);
+            let known = self.exponents.as_ref();
+            let simulate = |masks: &Masks| simulate(&graph, known, masks);
             let corrected = self.pruner.correct(at.step, &weights, simulate);
             corrected.map_err(hooks)?;
         }

@@ -130,11 +130,19 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         )?;
         let pruner = Pruner::new(work.layers.clone(), plan, self.target.clone(), &views)?;
         let lesson = self.task.clone();
+        // Those of the dense network are nearer to the last ones than those of
+        // a network that just lost its blocks.
+        let dense = match self.target.cycles() {
+            Some(_) => Some(calibrate(&work.graph)?),
+            None => None,
+        };
         let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
-        if self.target.cycles().is_some() {
-            let simulate = |graph: &Graph, exponents: &Exponents, masks: &Masks| {
-                let scales = Scales::Given(exponents.clone(), "training".into());
-                let seen = work::simulate((self.model, graph), masks, &scales, self.hardware);
+        if let Some(dense) = dense {
+            let (model, hardware) = (self.model, self.hardware);
+            let simulate = move |graph: &Graph, known: Option<&Exponents>, masks: &Masks| {
+                let exponents = known.unwrap_or(&dense).clone();
+                let scales = Scales::Given(exponents, "training".into());
+                let seen = work::simulate((model, graph), masks, &scales, hardware);
                 seen.map_err(|e| e.to_string())
             };
             hooks = hooks.simulating(Box::new(simulate));
