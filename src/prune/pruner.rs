@@ -1,6 +1,6 @@
 //! The method as a training loop calls it.
 
-use super::rates::{Allocation, Budget, Profile, RateError, Smoothing, Target, check};
+use super::rates::{Allocation, Budget, Profile, Smoothing, Target, check};
 use super::{Admm, Plan, PruneError, PruneLayer};
 use crate::sparse::Masks;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Part of the mean of energies that stays at an update of the rates.
 const SMOOTHING: f64 = 0.5;
-/// How often a table of cycles is corrected at most before masks are frozen.
+/// How often a table of cycles is corrected at most each time.
 const CORRECTIONS: u32 = 5;
 /// The part of a budget of cycles that is to be used at least.
 const NEAR: f64 = 0.99;
@@ -67,15 +67,14 @@ impl Pruner {
         check(&layers, weights)?;
         let profiles = Profile::all(&layers, weights)?;
         target.allocate(&layers, &profiles, 1.0)?;
-        let dense = layers.iter().zip(&profiles);
-        let dense = dense.map(|(l, p)| Ok(target.costs.curve(l, p)?.last().copied()));
-        let cost = dense.sum::<Result<Option<f64>, RateError>>()?;
+        let curves = target.costs.curves(&layers, &profiles)?;
+        let cost: f64 = curves.iter().filter_map(|c| c.last()).sum();
         let states = layers.iter().zip(weights);
         Ok(Self {
             states: states.map(|(l, w)| Admm::new(l.blocks, w)).collect(),
             allocation: Allocation {
                 kept: layers.iter().map(|l| l.blocks.units()).collect(),
-                cost: target.costs.fixed() + cost.unwrap_or(0.0),
+                cost: target.costs.fixed() + cost,
             },
             smoothing: Smoothing::new(SMOOTHING),
             layers,
@@ -136,10 +135,10 @@ impl Pruner {
 
     /// Where a budget counts cycles, before the step that freezes masks and
     /// before the one at which exponents are known (cycles depend on them a
-    /// little): simulates the network with the masks that this step would make, corrects the table
-    /// by what each layer took, counts anew, and again, until the budget is met
-    /// and little of it is left. [`Pruner::before`] then counts by the table
-    /// that did best.
+    /// little): simulates the network with the masks that this step would make,
+    /// corrects the table by what each layer took, counts anew, and again,
+    /// until the budget is met and little of it is left. [`Pruner::before`]
+    /// then counts by the table that did best.
     ///
     /// # Errors
     /// As [`Pruner::before`]; what `simulate` says.
@@ -172,7 +171,7 @@ impl Pruner {
             if (NEAR * limit as f64) as u64 <= seen.total && seen.total <= limit {
                 break;
             }
-            let kept = tried.kept_blocks();
+            let kept = tried.allocation.blocks(&self.layers);
             if let Some((table, _)) = self.target.cycles_mut() {
                 *table = table.corrected(&kept, &seen.layers, seen.total);
             }
@@ -182,13 +181,6 @@ impl Pruner {
             *self = pruner;
         }
         Ok(())
-    }
-
-    /// Blocks that each layer is to keep, by weight, as a cost table counts them.
-    pub fn kept_blocks(&self) -> BTreeMap<String, u64> {
-        let each = self.layers.iter().zip(&self.allocation.kept);
-        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
-            .collect()
     }
 
     /// Takes the arrays as large as the weights out, for a checkpoint that

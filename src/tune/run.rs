@@ -213,7 +213,7 @@ where
         if todo.settle {
             self.round_from_now(network)?;
         }
-        if todo.update_masks || todo.settle {
+        if todo.update_masks || (todo.settle && self.simulate.is_some()) {
             let params = self.places.iter().map(|p| &network.params()[*p]);
             weights = params.map(|p| p.values()).collect();
         }

@@ -191,5 +191,5 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
 /// Cycles of the network by the table that a budget counts with.
 fn predicted(pruner: &Pruner) -> Option<f64> {
     let table = pruner.target().cycles();
-    table.map(|t| t.total(&pruner.kept_blocks()))
+    table.map(|t| t.total(&pruner.allocation().blocks(pruner.layers())))
 }

@@ -263,29 +263,25 @@ impl Prune {
         limit: u64,
     ) -> Result<Decision, CliError> {
         let no_cycles = || CliError::new("prune", "no budget counts cycles");
-        let budget = target.cycles_mut().ok_or_else(no_cycles)?;
-        *budget.1 = Budget::AtMost(limit as f64);
-        let mut table = budget.0.clone();
+        *target.cycles_mut().ok_or_else(no_cycles)?.1 = Budget::AtMost(limit as f64);
         let config = self.hardware()?;
         let mut rounds = Vec::new();
         let mut best: Option<Decision> = None;
         let mut seen: Vec<Vec<usize>> = Vec::new();
         let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
         for _ in 0..=CORRECTIONS {
-            if let Some((now, _)) = target.cycles_mut() {
-                *now = table.clone();
-            }
             let allocation = work.allocate(target)?;
             if seen.contains(&allocation.kept) {
                 break;
             }
             seen.push(allocation.kept.clone());
             let masks = work.masks(&allocation);
-            let kept = work.kept(&allocation);
+            let kept = allocation.blocks(&work.layers);
             let network = (self.model.as_str(), &work.graph);
             let simulated = work::simulate(network, &masks, &Scales::Noise, &config)?;
             let total = simulated.total;
             progress.done();
+            let table = target.cycles_mut().ok_or_else(no_cycles)?.0;
             let predicted: BTreeMap<String, f64> =
                 table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
                     let k = kept.get(&l.weight_name).copied().unwrap_or(l.blocks);
@@ -294,7 +290,7 @@ impl Prune {
                 });
             let by_table = table.total(&kept);
             rounds.push((by_table, total));
-            table = table.corrected(&kept, &simulated.layers, total);
+            *table = table.corrected(&kept, &simulated.layers, total);
             let met = total <= limit;
             // Of those that meet the budget the one that leaves least of it; else the nearest.
             let better = best
@@ -324,9 +320,6 @@ impl Prune {
             if met && total as f64 >= 0.99 * limit as f64 {
                 break;
             }
-        }
-        if let Some((now, _)) = target.cycles_mut() {
-            *now = table;
         }
         let mut best = best.ok_or_else(|| CliError::new("prune", "nothing was simulated"))?;
         if let Some(cycles) = &mut best.cycles {

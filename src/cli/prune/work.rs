@@ -71,13 +71,6 @@ impl Work {
             .map(|((l, w), k)| (l.weight_name.clone(), l.blocks.mask(&l.blocks.top(w, *k))))
             .collect()
     }
-
-    /// Kept blocks by weight, as a cost table counts them.
-    pub fn kept(&self, allocation: &Allocation) -> BTreeMap<String, u64> {
-        let each = self.layers.iter().zip(&allocation.kept);
-        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
-            .collect()
-    }
 }
 
 /// Cycles of a network with masks, under the name of its model.

@@ -38,6 +38,19 @@ impl Costs {
         }
     }
 
+    /// The curves of all layers.
+    ///
+    /// # Errors
+    /// A layer that a table of cycles does not know.
+    pub fn curves(
+        &self,
+        layers: &[PruneLayer],
+        profiles: &[Profile],
+    ) -> Result<Vec<Vec<f64>>, RateError> {
+        let pairs = layers.iter().zip(profiles);
+        pairs.map(|(l, p)| self.curve(l, p)).collect()
+    }
+
     /// What a layer costs with its 0, 1, ... strongest units: never falling.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use super::{Budget, Costs, Profile, RateError, Rates};
 use crate::prune::PruneLayer;
 use crate::sparse::kept_at;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How many units each layer keeps.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -12,6 +13,15 @@ pub struct Allocation {
     pub kept: Vec<usize>,
     /// What the network then costs.
     pub cost: f64,
+}
+
+impl Allocation {
+    /// Kept blocks by weight, as a cost table counts them.
+    pub fn blocks(&self, layers: &[PruneLayer]) -> BTreeMap<String, u64> {
+        let each = layers.iter().zip(&self.kept);
+        each.map(|(l, k)| (l.weight_name.clone(), (k * l.blocks.mask_blocks()) as u64))
+            .collect()
+    }
 }
 
 /// Blocks of a network in the order in which they leave it, and what is left to pay.
@@ -57,9 +67,7 @@ impl Path {
         rates: &Rates,
         floor: f64,
     ) -> Result<Self, RateError> {
-        let pairs = layers.iter().zip(profiles);
-        let weights = pairs.map(|(l, p)| weighed.curve(l, p));
-        let weights = weights.collect::<Result<Vec<_>, _>>()?;
+        let weights = weighed.curves(layers, profiles)?;
         Self::sorted(layers, profiles, &weights, costs, rates, floor)
     }
 
@@ -73,9 +81,7 @@ impl Path {
         rates: &Rates,
         floor: f64,
     ) -> Result<Self, RateError> {
-        let pairs = layers.iter().zip(profiles);
-        let curves = pairs.map(|(l, p)| costs.curve(l, p));
-        let curves = curves.collect::<Result<Vec<_>, _>>()?;
+        let curves = costs.curves(layers, profiles)?;
         // When each unit leaves: (key, layer, rank); smaller keys first.
         let mut order: Vec<(f64, usize, usize)> = Vec::new();
         for (at, (layer, profile)) in layers.iter().zip(profiles).enumerate() {

@@ -87,11 +87,8 @@ impl Target {
         profiles: &[Profile],
         tau: f64,
     ) -> Result<Allocation, RateError> {
-        let curves = |costs: &Costs| -> Result<Vec<Vec<f64>>, RateError> {
-            let pairs = layers.iter().zip(profiles);
-            pairs.map(|(l, p)| costs.curve(l, p)).collect()
-        };
-        let weighed = curves(self.weighed.as_ref().unwrap_or(&self.costs))?;
+        let weighed = self.weighed.as_ref().unwrap_or(&self.costs);
+        let weighed = weighed.curves(layers, profiles)?;
         let path = |weights: &[Vec<f64>], costs: &Costs| {
             Path::sorted(layers, profiles, weights, costs, &self.rates, self.floor)
         };
@@ -109,7 +106,7 @@ impl Target {
         if b <= a || self.rates != Rates::Lamp {
             return Ok(first.kept(a.max(b)));
         }
-        let by_second = curves(costs)?;
+        let by_second = costs.curves(layers, profiles)?;
         let sizes = (dense(&weighed), dense(&by_second));
         let mixed = |mu: f64| -> Vec<Vec<f64>> {
             let layer = |(a, b): (&Vec<f64>, &Vec<f64>)| {
