@@ -18,6 +18,7 @@ pub mod graph;
 pub mod host;
 pub mod isa;
 pub mod mem;
+pub mod npy;
 pub mod program;
 #[cfg(feature = "prune")]
 pub mod prune;

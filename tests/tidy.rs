@@ -65,11 +65,12 @@ mod layers {
         ("mem", &["config"]),
         ("golden", &["config"]),
         ("host", &[]),
+        ("npy", &[]),
         ("graph", &[]),
         ("sparse", &["config", "graph"]),
         ("prune", &["graph", "sparse", "cost"]),
         ("program", &["config", "isa", "mem", "host"]),
-        ("asm", &["config", "isa", "mem", "program"]),
+        ("asm", &["config", "isa", "mem", "program", "npy"]),
         ("verify", &["config", "isa", "mem", "program"]),
         ("quant", &["graph", "host", "sparse"]),
         ("train", &["data", "graph"]),
@@ -97,7 +98,7 @@ mod layers {
             &[
                 "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
                 "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
-                "data", "prune", "train", "tune",
+                "data", "prune", "train", "tune", "npy",
             ],
         ),
     ];

@@ -6,9 +6,8 @@ use super::names::{Loops, Names, element};
 use super::text::{Arg, Literal, hex, values};
 use super::validate::MAX_DATA;
 use crate::config::HwConfig;
+use crate::npy::{Element, Npy};
 use crate::program::SegmentKind;
-use ndarray::ArrayD;
-use ndarray_npy::ReadNpyExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -232,15 +231,11 @@ pub(super) fn line<'a>(
 
 /// The bytes of the array in a `.npy` file, in logical order, little-endian.
 pub(super) fn npy(file: &[u8]) -> Result<Vec<u8>, String> {
-    macro_rules! as_type {
-        ($($t:ty),*) => {$(
-            if let Ok(a) = ArrayD::<$t>::read_npy(file) {
-                return Ok(a.iter().flat_map(|v| v.to_le_bytes()).collect());
-            }
-        )*};
+    let array = Npy::read(file).map_err(|e| format!("not a .npy array: {e}"))?;
+    match array.element {
+        Element::Int(1 | 4) | Element::Uint(1 | 4) => Ok(array.bytes),
+        _ => Err("not a .npy file of int8, uint8, int32 or uint32".into()),
     }
-    as_type!(i8, u8, i32, u32);
-    Err("not a .npy file of int8, uint8, int32 or uint32".into())
 }
 
 /// Shortest run of zeros that is written as `zero`.

@@ -11,13 +11,12 @@ use super::sim::Which;
 use super::{CliError, Output, Paint, input, number};
 use crate::config::HwConfig;
 use crate::host::Tensor;
+use crate::npy::Npy;
 use crate::program::Program;
 use crate::program::atomic::write_file;
 use crate::quant::float;
 use crate::verify;
 use clap::Args;
-use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::WriteNpyExt;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -191,11 +190,7 @@ fn write_outputs(out: &Path, program: &Program, answers: &[Answer]) -> Result<()
             _ => dims.insert(0, answers.len()),
         }
         let values = answers.iter().flat_map(|a| a.outputs[k].iter().copied());
-        let array = ArrayD::from_shape_vec(IxDyn(&dims), values.collect());
-        let array = array.map_err(|e| CliError::new("output", e))?;
-        let mut bytes = Vec::new();
-        let written = array.write_npy(&mut bytes);
-        written.map_err(|e| CliError::new("output", e).of(out))?;
+        let bytes = Npy::of_floats(&dims, values).write();
         let path = match k {
             0 => out.to_owned(),
             k => out.with_extension(format!("{k}.npy")),

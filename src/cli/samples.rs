@@ -2,10 +2,10 @@
 
 use super::{CliError, input, number};
 use crate::host::Tensor;
+use crate::npy::Npy;
 use clap::Args;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::ReadNpyExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::fs::File;
@@ -288,24 +288,10 @@ fn raw(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
 /// An array of one sample or of several, of any usual type.
 fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>, CliError> {
     let bytes = input::read(path, MAX_BYTES)?;
-    fn as_type<T: ndarray_npy::ReadableElement + Clone + 'static>(
-        bytes: &[u8],
-        convert: impl Fn(T) -> f32,
-    ) -> Result<ArrayD<f32>, ndarray_npy::ReadNpyError> {
-        Ok(ArrayD::<T>::read_npy(bytes)?.mapv_into_any(convert))
-    }
-    let first = as_type::<f32>(&bytes, |x| x);
-    let array = match first {
-        Err(ndarray_npy::ReadNpyError::WrongDescriptor(_)) => as_type::<f64>(&bytes, |x| x as f32)
-            .or_else(|_| as_type::<u8>(&bytes, f32::from))
-            .or_else(|_| as_type::<i8>(&bytes, f32::from))
-            .or_else(|_| as_type::<i32>(&bytes, |x| x as f32))
-            .or_else(|_| as_type::<i64>(&bytes, |x| x as f32)),
-        other => other,
-    };
+    let array = Npy::read(&bytes);
     let array = array.map_err(|e| CliError::new("input", format_args!("not a .npy array: {e}")))?;
     let (dims, name) = (&input.dims, &input.name);
-    let shape = array.shape();
+    let shape = &array.dims[..];
     let batches =
         |sample: &[usize]| shape == sample || (shape.len() == dims.len() && &shape[1..] == sample);
     let fits = match dims.split_first() {
@@ -318,7 +304,10 @@ fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
             .help("an array is one sample, or several along its first axis"));
     }
     let wanted = size(input).saturating_mul(limit);
-    Ok(cut(array.iter().copied().take(wanted).collect(), input))
+    Ok(cut(
+        array.floats().into_iter().take(wanted).collect(),
+        input,
+    ))
 }
 
 /// CIFAR records; pixels are 0 to 255.
