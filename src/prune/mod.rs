@@ -35,7 +35,7 @@ pub use method::{Method, Recipe, Settings};
 pub use plan::{Phase, Plan, Step};
 pub use pruner::{Change, Pruner, Simulated};
 pub use rates::{
-    Allocation, Budget, Costs, Path, Profile, Profiles, RateError, Rates, Smoothing, Target,
+    Allocation, Budget, Costs, Limit, Path, Profile, Profiles, RateError, Rates, Smoothing, Target,
     read_rates,
 };
 pub use summary::{LayerSummary, Summary, summary};

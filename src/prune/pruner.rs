@@ -1,6 +1,6 @@
 //! The method as a training loop calls it.
 
-use super::rates::{Allocation, Budget, Profile, Smoothing, Target, check};
+use super::rates::{Allocation, Budget, Limit, Profile, Smoothing, Target, check};
 use super::{Admm, Plan, PruneError, PruneLayer};
 use crate::sparse::Masks;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 const SMOOTHING: f64 = 0.5;
 /// How often a table of cycles is corrected at most each time.
 const CORRECTIONS: u32 = 5;
-/// The part of a budget of cycles that is to be used at least.
-const NEAR: f64 = 0.99;
 
 /// Layers, plan and state. Everything that a checkpoint must hold is in it.
 ///
@@ -157,18 +155,15 @@ impl Pruner {
             let Some((_, Budget::AtMost(limit))) = self.target.cycles_mut() else {
                 return Ok(());
             };
-            let limit = *limit as u64;
+            let limit = Limit(*limit as u64);
             let mut tried = self.clone();
             tried.before(step, &mut weights.to_vec())?;
             let seen = simulate(&tried.masks()).map_err(PruneError::Simulate)?;
-            let better = |best: u64| match best <= limit {
-                true => seen.total <= limit && seen.total > best,
-                false => seen.total < best,
-            };
-            if best.as_ref().is_none_or(|b| better(b.0)) {
+            let better = |b: &(u64, Self)| limit.prefers(seen.total, b.0);
+            if best.as_ref().is_none_or(better) {
                 best = Some((seen.total, self.clone()));
             }
-            if (NEAR * limit as f64) as u64 <= seen.total && seen.total <= limit {
+            if limit.used_up_by(seen.total) {
                 break;
             }
             let kept = tried.allocation.blocks(&self.layers);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use vta::cost::{CostTable, LayerCost, Point};
 use vta::prune::{
-    Blocks, Budget, Costs, Path, Profile, Profiles, PruneLayer, Ranking, RateError, Rates,
+    Blocks, Budget, Costs, Limit, Path, Profile, Profiles, PruneLayer, Ranking, RateError, Rates,
     Smoothing, Target, read_rates,
 };
 
@@ -229,6 +229,24 @@ proptest! {
             path.allocate(&Budget::Part(part), 1.0).map(|a| a.kept)
         };
         prop_assert_eq!(kept(&first), kept(&scaled));
+    }
+}
+
+proptest! {
+    /// Of several networks the one that leaves least of a limit is taken; if none meets it, the nearest.
+    #[test]
+    fn a_limit_is_used_by_the_network_that_is_nearest(
+        cycles in prop::collection::vec(1..2000u64, 1..8), limit in 1..2000u64) {
+        let limit = Limit(limit);
+        let taken = cycles.iter().copied().reduce(|best, c| if limit.prefers(c, best) { c } else { best });
+        let meet = cycles.iter().copied().filter(|c| *c <= limit.0).max();
+        prop_assert_eq!(taken, meet.or(cycles.iter().copied().min()));
+        for c in cycles {
+            let left = limit.0 as f64 - c as f64;
+            let near = (0.0..=0.01 * limit.0 as f64 + 1.0).contains(&left);
+            prop_assert!(near || !limit.used_up_by(c), "{} of {}", c, limit.0);
+            prop_assert!(c != limit.0 || limit.used_up_by(c));
+        }
     }
 }
 

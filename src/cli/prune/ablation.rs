@@ -9,7 +9,7 @@ use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
-use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe};
+use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe, Target};
 use crate::report::{Cell, Table, thousands};
 use crate::train::{Settings, Task};
 use crate::tune::Lesson;
@@ -63,6 +63,13 @@ enum How {
     Macs,
     /// A part of the cycles of uniform rates, whatever the rate.
     Cycles,
+}
+
+/// What all runs of a row aim at.
+#[derive(Clone)]
+struct Aim {
+    target: Target,
+    epochs: u64,
 }
 
 /// What a run gave, as it is kept in its folder.
@@ -186,6 +193,7 @@ impl Prune {
         for row in rows() {
             let seeds = row.seeds.of(self.training.seeds);
             let mut kept = Vec::new();
+            let mut aim: Option<Aim> = None;
             for seed in self.training.seed..self.training.seed + u64::from(seeds) {
                 let dir = self.out.join(row.name).join(format!("seed-{seed}"));
                 let file = dir.join("result.json");
@@ -193,7 +201,11 @@ impl Prune {
                     kept.push(done);
                     continue;
                 }
-                let job = self.row_job((&row, seed), (graph, layers), goal, &table)?;
+                let aim = match &mut aim {
+                    Some(aim) => &*aim,
+                    none => none.insert(self.aim(&row, (graph, layers), &table)?),
+                };
+                let job = self.row_job((&row, seed), (graph, layers), goal, aim.clone());
                 let place = Place {
                     dir: &dir,
                     command: self.command(&job),
@@ -219,21 +231,20 @@ impl Prune {
         Ok(output)
     }
 
-    fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
-        &'a self,
-        (row, seed): (&Row, u64),
-        (graph, layers): (&'a Graph, &'a [PruneLayer]),
-        goal: &'a Goal<'_, L, T, M>,
+    /// Rates, budgets and epochs of a row, by what the rows before it gave.
+    fn aim(
+        &self,
+        row: &Row,
+        (graph, layers): (&Graph, &[PruneLayer]),
         before: &[(Row, Vec<Kept>)],
-    ) -> Result<Job<'a, L, T>, CliError> {
-        let args = &self.training;
+    ) -> Result<Aim, CliError> {
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
         let rates = match row.method.adaptive {
             true => Rates::Lamp,
             false => Rates::Uniform,
         };
         let mut target = self.target(rates, graph, layers)?;
-        let mut epochs = u64::from(args.epochs);
+        let mut epochs = u64::from(self.training.epochs);
         match row.how {
             How::Rate => {}
             How::Short => {
@@ -254,7 +265,17 @@ impl Prune {
                 self.correct(graph, layers, &mut target)?;
             }
         }
-        Ok(Job {
+        Ok(Aim { target, epochs })
+    }
+
+    fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
+        &'a self,
+        (row, seed): (&Row, u64),
+        (graph, layers): (&'a Graph, &'a [PruneLayer]),
+        goal: &'a Goal<'_, L, T, M>,
+        aim: Aim,
+    ) -> Job<'a, L, T> {
+        Job {
             model: &self.model,
             hardware: &goal.hardware,
             graph,
@@ -265,14 +286,14 @@ impl Prune {
             method: row.method,
             lengths: goal.numbers.lengths,
             settings: Settings {
-                epochs,
+                epochs: aim.epochs,
                 seed,
                 ..goal.settings.clone()
             },
             teaching: goal.numbers.teaching,
-            target,
+            target: aim.target,
             effort: self.effort(),
-        })
+        }
     }
 
     fn result<L: Label, T: Task<L>, M: Metric<L>>(

@@ -20,8 +20,8 @@ use crate::graph::{Graph, onnx};
 use crate::program::atomic::AtomicFolder;
 use crate::prune::permute::{Effort, Outcome};
 use crate::prune::{
-    Allocation, Budget, Costs, Dense, PruneError, PruneLayer, Ranking, Rates, Target, layers,
-    read_rates, summary,
+    Allocation, Budget, Costs, Dense, Limit, PruneError, PruneLayer, Ranking, Rates, Target,
+    layers, read_rates, summary,
 };
 use crate::sparse::{self, Masks};
 use args::TrainingArgs;
@@ -291,19 +291,9 @@ impl Prune {
             let by_table = table.total(&kept);
             rounds.push((by_table, total));
             *table = table.corrected(&kept, &simulated.layers, total);
-            let met = total <= limit;
-            // Of those that meet the budget the one that leaves least of it; else the nearest.
-            let better = best
-                .as_ref()
-                .and_then(|b| b.cycles.as_ref())
-                .is_none_or(|b| {
-                    let best = b.simulated_total;
-                    match best <= limit {
-                        true => met && total > best,
-                        false => total < best,
-                    }
-                });
-            if better {
+            let best_so_far = best.as_ref().and_then(|b| b.cycles.as_ref());
+            let wanted = Limit(limit);
+            if best_so_far.is_none_or(|b| wanted.prefers(total, b.simulated_total)) {
                 best = Some(Decision {
                     masks,
                     cycles: Some(Cycles {
@@ -317,7 +307,7 @@ impl Prune {
                     allocation,
                 });
             }
-            if met && total as f64 >= 0.99 * limit as f64 {
+            if wanted.used_up_by(total) {
                 break;
             }
         }

@@ -8,6 +8,7 @@
 mod costs;
 mod error;
 mod file;
+mod limit;
 mod path;
 mod profile;
 mod target;
@@ -15,6 +16,7 @@ mod target;
 pub use costs::Costs;
 pub use error::RateError;
 pub use file::read_rates;
+pub use limit::Limit;
 pub use path::{Allocation, Path};
 pub(super) use profile::check;
 pub use profile::{Profile, Profiles, Smoothing};

@@ -81,7 +81,6 @@ impl Path {
         rates: &Rates,
         floor: f64,
     ) -> Result<Self, RateError> {
-        let curves = costs.curves(layers, profiles)?;
         // When each unit leaves: (key, layer, rank); smaller keys first.
         let mut order: Vec<(f64, usize, usize)> = Vec::new();
         for (at, (layer, profile)) in layers.iter().zip(profiles).enumerate() {
@@ -109,25 +108,44 @@ impl Path {
             let rank = b.2.cmp(&a.2);
             a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(rank)
         });
-        let full: Vec<usize> = layers.iter().map(|l| l.blocks.units()).collect();
-        let mut path = Self {
-            costs: Vec::with_capacity(order.len() + 1),
+        let path = Self {
+            full: layers.iter().map(|l| l.blocks.units()).collect(),
             leaves: order.into_iter().map(|o| o.1).collect(),
-            unit: costs.unit(),
-            full,
+            costs: Vec::new(),
+            unit: "",
         };
-        let mut kept = path.full.clone();
+        path.priced(layers, profiles, costs)
+    }
+
+    /// The same order with other costs.
+    ///
+    /// # Errors
+    /// A layer that a table of cycles does not know.
+    pub(super) fn priced(
+        &self,
+        layers: &[PruneLayer],
+        profiles: &[Profile],
+        costs: &Costs,
+    ) -> Result<Self, RateError> {
+        let curves = costs.curves(layers, profiles)?;
+        let mut kept = self.full.clone();
         // Added anew each time and in one order: so rounding cannot make it rise.
         let total = |kept: &[usize]| {
             let layers = curves.iter().zip(kept).map(|(c, k)| c[*k]);
             layers.fold(costs.fixed(), |sum, c| sum + c)
         };
-        path.costs.push(total(&kept));
-        for &layer in &path.leaves {
+        let mut totals = Vec::with_capacity(self.leaves.len() + 1);
+        totals.push(total(&kept));
+        for &layer in &self.leaves {
             kept[layer] -= 1;
-            path.costs.push(total(&kept));
+            totals.push(total(&kept));
         }
-        Ok(path)
+        Ok(Self {
+            full: self.full.clone(),
+            leaves: self.leaves.clone(),
+            costs: totals,
+            unit: costs.unit(),
+        })
     }
 
     /// What the whole network costs.
