@@ -162,6 +162,41 @@ fn a_budget_of_cycles_is_met_by_the_simulator() {
     assert!(ran["cycles"]["simulated"].as_u64().is_some());
 }
 
+/// What was trained is what the named device runs: shifts of layers, not of
+/// channels, so that cycles are those that masks were chosen by.
+#[test]
+fn training_meets_a_budget_of_cycles_of_the_named_device() {
+    let dir = folder();
+    let d = dir.path();
+    let data = ["--data", "shapes-cls", "--limit", "64", "--batch", "16"];
+    let train = ["train", "resnet-tiny", "--epochs", "1", "-o", "dense"];
+    ok(d, &[&train[..], &data].concat());
+    let small = ["--config", "small", "--json"];
+    let compare = ["compare", "dense/model.onnx"];
+    let dense = ok(d, &[&compare[..], &small].concat()).json();
+    let budget = dense["dense"]["cycles"].as_u64().unwrap() * 6 / 10;
+    let n = budget.to_string();
+    let prune = ["prune", "dense/model.onnx", "--budget-cycles", &n];
+    let how = ["--epochs", "2", "-o", "p"];
+    let json = ok(d, &[&prune[..], &how, &data, &small].concat()).json();
+    let cycles = &json["training"]["cycles"];
+    assert_eq!(cycles["met"], true, "{cycles}");
+    let sparse = cycles["sparse"].as_u64().unwrap();
+    assert!(sparse > budget * 9 / 10, "{sparse} of {budget}");
+    let predicted = cycles["predicted"].as_f64().unwrap();
+    assert!((predicted / sparse as f64 - 1.0).abs() < 0.01, "{cycles}");
+    let with = ["--masks", "p/masks.safetensors"];
+    let as_trained = ["--quantisation", "p/quantisation.json"];
+    let compare = ["compare", "p/model.onnx"];
+    let compared = ok(d, &[&compare[..], &with, &as_trained, &small].concat()).json();
+    assert_eq!(compared["sparse"]["cycles"], cycles["sparse"]);
+    let text = std::fs::read_to_string(d.join("p/quantisation.json")).unwrap();
+    let exponents: Value = serde_json::from_str(&text).unwrap();
+    for (name, e) in exponents["weights"].as_object().unwrap() {
+        assert_eq!(e.as_array().map(Vec::len), Some(1), "{name}");
+    }
+}
+
 #[test]
 fn rates_come_from_a_file() {
     let dir = folder();

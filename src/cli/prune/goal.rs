@@ -11,7 +11,7 @@ use crate::config::HwConfig;
 use crate::data::{Dataset, Label, Sample};
 use crate::graph::Graph;
 use crate::host::Tensor;
-use crate::quant::{self, Calibration, QuantOptions};
+use crate::quant::{self, Calibration, PerChannel, QuantOptions};
 use crate::train::{Settings, Task};
 use crate::tune::Calibrate;
 
@@ -71,11 +71,17 @@ impl Prune {
     }
 }
 
-/// Chooses exponents by these samples.
+/// Chooses exponents by these samples, one for each weight: training makes up
+/// for a coarser step, and shifts of single channels would make cycles depend
+/// on values.
 pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
     Box::new(move |graph: &Graph| {
         let seen = Calibration::observe(graph, samples.clone())?;
-        let net = quant::quantise(graph, &seen, &QuantOptions::default())?;
+        let options = QuantOptions {
+            per_channel: PerChannel::Never,
+            ..QuantOptions::default()
+        };
+        let net = quant::quantise(graph, &seen, &options)?;
         Ok(quant::Exponents::of(&net))
     })
 }
