@@ -27,7 +27,7 @@ fn main() -> Result<(), TrainError> {
     let weights: usize = network.params().iter().map(|p| p.values().len()).sum();
     let task = Classify::new(&graph, set.classes.len(), 0.0)?;
     let settings = Settings {
-        epochs: 1_000_000,
+        epochs: 1e6,
         ..Settings::default()
     };
     let batch = settings.batch;

@@ -44,6 +44,14 @@ pub fn long(text: &str) -> Parsed<u64> {
     within(text, 0, u64::MAX)
 }
 
+/// A number above 0.
+#[cfg(any(feature = "prune", test))]
+pub fn positive(text: &str) -> Parsed<f64> {
+    let number: Option<f64> = text.parse().ok();
+    let positive = number.filter(|x| *x > 0.0 && x.is_finite());
+    positive.ok_or_else(|| "not a number above 0".into())
+}
+
 /// A fraction from 0 to 1.
 pub fn fraction(text: &str) -> Parsed<f64> {
     let number: Option<f64> = text.parse().ok();
@@ -86,5 +94,9 @@ mod tests {
             assert!(word(bad).is_err(), "{bad}");
         }
         assert!(count("0").is_err());
+        assert_eq!(positive("2.5"), Ok(2.5));
+        for bad in ["0", "-1", "nan", "inf", "x"] {
+            assert!(positive(bad).is_err(), "{bad}");
+        }
     }
 }

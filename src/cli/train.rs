@@ -31,9 +31,9 @@ pub struct Train {
     /// Folder for model.onnx, log.csv and checkpoint
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// How often each image is seen
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "15")]
-    epochs: u32,
+    /// How often each image is seen; the last time maybe a part of them, as with 2.5
+    #[arg(long, value_name = "N", value_parser = number::positive, default_value = "15")]
+    epochs: f64,
     /// Images of a step
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "64")]
     batch: u32,
@@ -166,7 +166,7 @@ impl Train {
             Optimiser::Adamw => (Rule::adamw(), 0.002),
         };
         Settings {
-            epochs: self.epochs.into(),
+            epochs: self.epochs,
             batch: self.batch as usize,
             rate: self.lr.unwrap_or(rate),
             rule,

@@ -63,19 +63,19 @@ struct Todo {
 pub struct Plan {
     method: Method,
     settings: Settings,
-    epochs: u32,
+    steps: u64,
     steps_per_epoch: u32,
 }
 
 impl Plan {
-    /// A plan. Runs with the same numbers see the same images, whatever the method.
+    /// A plan of so many steps. Runs with the same numbers see the same images, whatever the method.
     ///
     /// # Errors
     /// No steps, or lengths that are none.
     pub fn new(
         method: Method,
         settings: Settings,
-        epochs: u32,
+        steps: u64,
         steps_per_epoch: u32,
     ) -> Result<Self, PruneError> {
         let s = &settings;
@@ -105,14 +105,14 @@ impl Plan {
             return Err(PruneError::Plan(format!("masks fade with {}", s.fade)));
         }
         let counts = [
-            ("epochs", epochs),
-            ("steps in an epoch", steps_per_epoch),
-            ("rounds", s.rounds),
-            ("mask updates in an epoch", s.updates_per_epoch),
-            ("mask updates", s.least_updates),
+            ("steps", steps),
+            ("steps in an epoch", steps_per_epoch.into()),
+            ("rounds", s.rounds.into()),
+            ("mask updates in an epoch", s.updates_per_epoch.into()),
+            ("mask updates", s.least_updates.into()),
             (
                 "mask updates in an epoch of the first stage",
-                s.first_stage_updates_per_epoch,
+                s.first_stage_updates_per_epoch.into(),
             ),
         ];
         if let Some((what, _)) = counts.iter().find(|c| c.1 == 0) {
@@ -121,7 +121,7 @@ impl Plan {
         Ok(Self {
             method,
             settings,
-            epochs,
+            steps,
             steps_per_epoch,
         })
     }
@@ -136,11 +136,6 @@ impl Plan {
         &self.settings
     }
 
-    /// Epochs.
-    pub fn epochs(&self) -> u32 {
-        self.epochs
-    }
-
     /// Steps of an epoch.
     pub fn steps_per_epoch(&self) -> u32 {
         self.steps_per_epoch
@@ -148,7 +143,7 @@ impl Plan {
 
     /// All steps.
     pub fn steps(&self) -> u64 {
-        u64::from(self.epochs) * u64::from(self.steps_per_epoch)
+        self.steps
     }
 
     /// A part of all steps, in whole steps.

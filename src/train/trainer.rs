@@ -17,8 +17,8 @@ use std::time::Instant;
 /// How a run goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// How often each image is seen.
-    pub epochs: u64,
+    /// How often each image is seen; the last epoch may be a part of one.
+    pub epochs: f64,
     /// Images of a step.
     pub batch: usize,
     /// The highest learning rate.
@@ -40,7 +40,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            epochs: 10,
+            epochs: 10.0,
             batch: 64,
             rate: 0.05,
             warm_up: 0.05,
@@ -50,6 +50,13 @@ impl Default for Settings {
             augment: Augment::small_images(),
             statistics: 0.1,
         }
+    }
+}
+
+impl Settings {
+    /// All steps, of epochs with so many.
+    pub fn steps(&self, batches: u64) -> u64 {
+        (self.epochs * batches as f64).round() as u64
     }
 }
 
@@ -111,8 +118,8 @@ where
         let Some(sample) = samples.first() else {
             return bad("there are no images to train with");
         };
-        if settings.epochs == 0 || settings.batch == 0 {
-            return bad("training needs at least one epoch, and batches of at least one image");
+        if settings.batch == 0 {
+            return bad("training needs batches of at least one image");
         }
         if !(settings.rate > 0.0 && settings.rate.is_finite()) {
             return bad("the learning rate is not a number above 0");
@@ -126,9 +133,10 @@ where
         );
         // A last small batch would shake the statistics.
         loader.drop_last = samples.len() >= settings.batch;
-        let Some(steps) = settings.epochs.checked_mul(loader.batches() as u64) else {
-            return bad("so many epochs cannot be counted");
-        };
+        let steps = settings.steps(loader.batches() as u64);
+        if !(settings.epochs.is_finite() && steps > 0) {
+            return bad("training needs at least one step");
+        }
         Ok(Self {
             optimiser: Optimiser::new(settings.rule, &network),
             network,
@@ -173,6 +181,12 @@ where
     /// Steps of an epoch.
     pub fn batches(&self) -> u64 {
         self.loader.batches() as u64
+    }
+
+    /// Images of a whole epoch.
+    fn images(&self) -> u64 {
+        let whole = self.loader.batches() * self.settings.batch;
+        whole.min(self.loader.samples.len()) as u64
     }
 
     /// The step that comes next; as many have been made.
@@ -273,7 +287,7 @@ where
         self.step += 1;
         // Measuring is not training.
         self.seconds += start.elapsed().as_secs_f64();
-        let ended = at.batch + 1 == at.batches;
+        let ended = at.batch + 1 == at.batches || self.finished();
         let held_out = match ended && !self.held_out.is_empty() {
             true => Some(self.measure(self.held_out)?),
             false => None,
@@ -291,7 +305,7 @@ where
         Row {
             epoch: at.epoch + 1,
             step: self.step,
-            images: (at.epoch + 1) * sums.images as u64,
+            images: at.epoch * self.images() + sums.images as u64,
             rate: at.rate,
             loss: sums.loss / sums.images,
             score: sums.right / sums.images,

@@ -1,7 +1,7 @@
 //! What happens when.
 
 use proptest::prelude::*;
-use vta::prune::{Method, Phase, Plan, Recipe, Settings, Step};
+use vta::prune::{Method, Phase, Plan, PruneError, Recipe, Settings, Step};
 
 /// The lengths of `pruning.md`'s first plan: whole numbers of epochs in runs of 20.
 fn lengths() -> Settings {
@@ -14,8 +14,17 @@ fn lengths() -> Settings {
     }
 }
 
+fn of_epochs(
+    method: Method,
+    settings: Settings,
+    epochs: u32,
+    steps: u32,
+) -> Result<Plan, PruneError> {
+    Plan::new(method, settings, u64::from(epochs * steps), steps)
+}
+
 fn plan(method: Method, epochs: u32, steps: u32) -> Plan {
-    Plan::new(method, lengths(), epochs, steps).unwrap()
+    of_epochs(method, lengths(), epochs, steps).unwrap()
 }
 
 fn all(plan: &Plan) -> Vec<Step> {
@@ -34,7 +43,7 @@ const RECIPES: [Recipe; 4] = [
 fn short_runs_have_updates_enough() {
     let of = |epochs, steps| {
         let method = Method::plain(Recipe::OneStage);
-        let plan = Plan::new(method, Settings::default(), epochs, steps).unwrap();
+        let plan = of_epochs(method, Settings::default(), epochs, steps).unwrap();
         let updates = all(&plan).iter().filter(|s| s.update_masks).count();
         updates - 1
     };
@@ -46,7 +55,7 @@ fn short_runs_have_updates_enough() {
         least_updates: 0,
         ..Settings::default()
     };
-    let e = Plan::new(Method::full(), none, 2, 80).unwrap_err();
+    let e = of_epochs(Method::full(), none, 2, 80).unwrap_err();
     assert!(e.to_string().contains("mask updates"), "{e}");
 }
 
@@ -108,7 +117,7 @@ fn one_stage_has_its_phases() {
 fn masks_fade_in() {
     let of = |fade: f64| {
         let settings = Settings { fade, ..lengths() };
-        let plan = Plan::new(Method::plain(Recipe::OneStage), settings, 20, 40).unwrap();
+        let plan = of_epochs(Method::plain(Recipe::OneStage), settings, 20, 40).unwrap();
         [80, 280, 479, 480].map(|step| plan.step(step).eta)
     };
     assert_eq!(of(1.0), [0.0, 0.5, 1.0 - 1.0 / 400.0, 1.0]);
@@ -118,7 +127,7 @@ fn masks_fade_in() {
         fade: -1.0,
         ..lengths()
     };
-    assert!(Plan::new(Method::full(), bad, 1, 1).is_err());
+    assert!(of_epochs(Method::full(), bad, 1, 1).is_err());
 }
 
 #[test]
@@ -174,14 +183,14 @@ proptest! {
     /// Whatever the lengths: all see the same number of steps, masks are frozen
     /// exactly once, at the full budget, and rates are allocated for it.
     #[test]
-    fn every_run_ends_pruned(recipe in 1usize..4, epochs in 1u32..12, steps in 1u32..30, flags: [bool; 5],
+    fn every_run_ends_pruned(recipe in 1usize..4, length in 1u64..400, steps in 1u32..30, flags: [bool; 5],
         warm_up in 0.0..0.5f64, sparsify in 0.0..0.5f64, settled in 0.0..1.0f64, first in 0.0..1.0f64) {
         let [temporal, spatial, adaptive, permutation, quantisation] = flags;
         let recipe = RECIPES[recipe];
         let method = Method { recipe, temporal, spatial, adaptive, permutation, quantisation };
         let settings = Settings { warm_up, sparsify, settled, first_stage: first, ..Settings::default() };
-        let plan = Plan::new(method, settings, epochs, steps).unwrap();
-        prop_assert_eq!(plan.steps(), u64::from(epochs * steps));
+        let plan = Plan::new(method, settings, length, steps).unwrap();
+        prop_assert_eq!(plan.steps(), length);
         let all = all(&plan);
         prop_assert_eq!(all.iter().filter(|s| s.freeze).count(), 1);
         let freeze = all.iter().position(|s| s.freeze).unwrap();
@@ -212,14 +221,14 @@ proptest! {
 #[test]
 fn plans_that_cannot_be_are_refused() {
     let refused = |settings: Settings, epochs, steps, words: &str| {
-        let e = Plan::new(Method::full(), settings, epochs, steps)
+        let e = of_epochs(Method::full(), settings, epochs, steps)
             .unwrap_err()
             .to_string();
         assert!(e.contains(words), "{e}");
     };
     let d = Settings::default();
-    refused(d, 0, 1, "there are no epochs");
-    refused(d, 1, 0, "there are no steps in an epoch");
+    refused(d, 0, 1, "there are no steps");
+    assert!(Plan::new(Method::full(), d, 1, 0).is_err());
     refused(
         Settings {
             warm_up: 0.7,

@@ -16,7 +16,7 @@ fn start(method: Method, rates: Rates, costs: Costs, budget: Budget) -> (Pruner,
         .iter()
         .map(|l| weight(&graph, &l.weight_name).unwrap())
         .collect();
-    let plan = Plan::new(method, Settings::default(), 5, 16).unwrap();
+    let plan = Plan::new(method, Settings::default(), 80, 16).unwrap();
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
     let pruner = Pruner::new(layers, plan, Target::new(rates, costs, budget), &views).unwrap();
     (pruner, weights)

@@ -319,7 +319,7 @@ fn start<'a>(graph: &Graph, set: &'a Dataset<Boxes>, settings: Settings) -> Run<
     Run::new(network, (task, ()), (&set.train, &set.val), settings).expect("it can start")
 }
 
-fn settings(epochs: u64) -> Settings {
+fn settings(epochs: f64) -> Settings {
     Settings {
         epochs,
         batch: 4,
@@ -346,15 +346,15 @@ fn a_run_with_boxes_goes_on_with_the_same_bits() {
             run.step().expect("a step");
         }
     };
-    let mut whole = start(&small(), &set, settings(3));
+    let mut whole = start(&small(), &set, settings(3.0));
     finish(&mut whole);
     for stop in [1, 2, 5] {
-        let mut first = start(&small(), &set, settings(3));
+        let mut first = start(&small(), &set, settings(3.0));
         while first.next() < stop {
             first.step().expect("a step");
         }
         let file = first.checkpoint().encode();
-        let mut second = start(&small(), &set, settings(3));
+        let mut second = start(&small(), &set, settings(3.0));
         let c = Checkpoint::decode(&file).expect("a checkpoint");
         second.restore(&c).expect("of the same run");
         finish(&mut second);
@@ -369,7 +369,7 @@ fn a_detector_learns() {
     let settings = Settings {
         augment: Augment::default(),
         statistics: 0.3,
-        ..settings(14)
+        ..settings(14.0)
     };
     let mut run = start(&graph, &set, settings);
     let before = run.measure(&set.train).expect("they fit");

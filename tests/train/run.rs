@@ -40,7 +40,7 @@ fn graph() -> Graph {
 
 fn settings(rule: Rule) -> Settings {
     Settings {
-        epochs: 4,
+        epochs: 4.0,
         batch: 8,
         rate: 0.01,
         rule,
@@ -162,7 +162,7 @@ fn a_run_that_stops_goes_on_with_the_same_bits() {
 fn a_network_learns() {
     let set = data(400);
     let settings = Settings {
-        epochs: 6,
+        epochs: 6.0,
         batch: 32,
         rate: 0.02,
         augment: Default::default(),
@@ -221,6 +221,27 @@ fn damaged_checkpoints_are_refused() {
     assert!(e.is_err());
 }
 
+/// The last epoch may be a part of one: its images are counted, and its end is measured.
+#[test]
+fn a_run_may_end_within_an_epoch() {
+    let set = data(68);
+    let settings = Settings {
+        epochs: 1.5,
+        ..settings(Rule::sgd())
+    };
+    let mut run = start(&set, settings, ());
+    let mut rows = Vec::new();
+    while !run.finished() {
+        rows.extend(run.step().expect("a step").row);
+    }
+    // Batches of 8: four images of each epoch are left out.
+    assert_eq!((run.batches(), run.steps(), run.next()), (8, 12, 12));
+    let seen: Vec<_> = rows.iter().map(|r| (r.epoch, r.step, r.images)).collect();
+    assert_eq!(seen, [(1, 8, 64), (2, 12, 96)]);
+    assert!(rows.iter().all(|r| r.held_out.is_some()));
+    assert!(run.step().is_err());
+}
+
 #[test]
 fn bad_requests_and_divergence_are_errors() {
     let set = data(16);
@@ -235,7 +256,7 @@ fn bad_requests_and_divergence_are_errors() {
     );
     assert!(e.is_err());
     let zero = Settings {
-        epochs: 0,
+        epochs: 0.0,
         ..settings(Rule::sgd())
     };
     let e = Run::new(network, (task, ()), (&set.train, none), zero);

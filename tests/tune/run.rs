@@ -56,7 +56,7 @@ fn start<'a>(set: &'a Dataset<u16>, method: Method, teaching: Teaching) -> Run<'
         .map(|l| weight(&graph, &l.weight_name).expect("a weight"))
         .collect();
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-    let plan = Plan::new(method, Default::default(), 4, 5).expect("a plan");
+    let plan = Plan::new(method, Default::default(), 20, 5).expect("a plan");
     let rates = match method.adaptive {
         true => Rates::Lamp,
         false => Rates::Uniform,
@@ -74,7 +74,7 @@ fn start<'a>(set: &'a Dataset<u16>, method: Method, teaching: Teaching) -> Run<'
     let hooks =
         PruneRun::new(pruner, &mut network, task, teaching, calibrate).expect("known layers");
     let settings = Settings {
-        epochs: 4,
+        epochs: 4.0,
         batch: 8,
         rate: 0.01,
         ..Settings::default()

@@ -57,7 +57,7 @@ impl Seeds {
 enum How {
     /// The rate, in all epochs.
     Rate,
-    /// The rate, in as many epochs as fit in a part of the baseline's time.
+    /// The rate, in as many tenths of an epoch as fit in a part of the baseline's time.
     Short,
     /// The rate, and at most a part of the multiply-accumulates of uniform rates.
     Macs,
@@ -69,13 +69,13 @@ enum How {
 #[derive(Clone)]
 struct Aim {
     target: Target,
-    epochs: u64,
+    epochs: f64,
 }
 
 /// What a run gave, as it is kept in its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
-    epochs: u64,
+    epochs: f64,
     images: u64,
     seconds: f64,
     float: f64,
@@ -244,13 +244,13 @@ impl Prune {
             false => Rates::Uniform,
         };
         let mut target = self.target(rates, graph, layers)?;
-        let mut epochs = u64::from(self.training.epochs);
+        let mut epochs = self.training.epochs;
         match row.how {
             How::Rate => {}
             How::Short => {
                 let seconds = |name| of(name).map_or(0.0, |k| Mean::of(k, |k| k.seconds).mean);
                 let part = SHORT * seconds(BASELINE) / seconds(FULL).max(1e-9);
-                epochs = ((epochs as f64 * part) as u64).clamp(1, epochs);
+                epochs = ((10.0 * epochs * part).floor() / 10.0).clamp(0.1, epochs);
             }
             How::Macs => {
                 let uniform = of(UNIFORM).map_or(1.0, |k| Mean::of(k, |k| k.macs).mean);
@@ -351,7 +351,7 @@ impl Prune {
                 row.name.into(),
                 row.what.into(),
                 (kept.len() as u64).into(),
-                first.epochs.into(),
+                Cell::Number(first.epochs.to_string()),
                 first.images.into(),
                 Cell::Number(percent(&|k| k.float)),
                 Cell::Number(percent(&|k| k.device)),

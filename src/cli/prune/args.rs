@@ -42,9 +42,9 @@ pub struct TrainingArgs {
         requires = "data"
     )]
     pub with: Vec<Part>,
-    /// How often each image is seen
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "15", requires = "data")]
-    pub epochs: u32,
+    /// How often each image is seen; the last time maybe a part of them, as with 2.5
+    #[arg(long, value_name = "N", value_parser = number::positive, default_value = "15", requires = "data")]
+    pub epochs: f64,
     /// Images of a step
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "64", requires = "data")]
     pub batch: u32,
@@ -153,7 +153,7 @@ impl TrainingArgs {
 
     pub fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {
         Settings {
-            epochs: self.epochs.into(),
+            epochs: self.epochs,
             batch: self.batch as usize,
             rate: self.lr.unwrap_or(rate),
             rule,

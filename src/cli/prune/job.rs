@@ -125,7 +125,7 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
         let plan = Plan::new(
             self.method,
             self.lengths,
-            u32::try_from(s.epochs).unwrap_or(u32::MAX),
+            s.steps(steps as u64),
             u32::try_from(steps).unwrap_or(u32::MAX),
         )?;
         let pruner = Pruner::new(work.layers.clone(), plan, self.target.clone(), &views)?;
