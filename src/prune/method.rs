@@ -113,7 +113,7 @@ impl Default for Settings {
             settled: 0.2,
             first_stage: 0.4,
             rounds: 4,
-            quantised: 0.2,
+            quantised: 0.1,
             quantised_pace: 0.1,
             ramp: 0.1,
             rho: [1e-4, 1e-1],
