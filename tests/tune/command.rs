@@ -258,6 +258,13 @@ fn the_table_has_all_rows_and_goes_on() {
     };
     assert_eq!(scores(&table), scores(&again));
     assert!(d.join("table/ablation.txt").exists());
+    // A row alone comes with those that it is measured by; here they are there.
+    let short = ok(d, &[&args[..], &["--rows", "short"]].concat()).json();
+    let short = short["rows"].as_array().expect("rows");
+    let names: Vec<&str> = short.iter().filter_map(|r| r["row"].as_str()).collect();
+    assert_eq!(names, ["two-stage", "full", "short"]);
+    let mut before = again["rows"].as_array().expect("rows").iter();
+    assert_eq!(Some(&short[1]), before.find(|r| r["row"] == "full"));
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use super::Prune;
 use super::goal::{Goal, chooser};
 use super::job::{Done, End, Job, Place};
+use super::rows::{BASELINE, FULL, How, Row, UNIFORM, rows};
 use super::statistics::Mean;
 use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
 use crate::data::Label;
 use crate::graph::Graph;
 use crate::program::atomic::write_file;
-use crate::prune::{Budget, Costs, Method, PruneLayer, Rates, Recipe, Target};
+use crate::prune::{Budget, Costs, PruneLayer, Rates, Target};
 use crate::report::{Cell, Table, thousands};
 use crate::train::{Settings, Task};
 use crate::tune::Lesson;
@@ -22,48 +23,6 @@ const SHORT: f64 = 0.6;
 /// The part of the multiply-accumulates, and of the cycles, of uniform rates
 /// that the last rows may use.
 const LESS: f64 = 0.95;
-
-/// A row of the table.
-struct Row {
-    /// Its folder, and its name in the table.
-    name: &'static str,
-    what: &'static str,
-    method: Method,
-    seeds: Seeds,
-    how: How,
-}
-
-/// With how many seeds a row is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seeds {
-    One,
-    /// All, but three at most.
-    Some,
-    All,
-}
-
-impl Seeds {
-    fn of(self, all: u32) -> u32 {
-        match self {
-            Self::One => 1,
-            Self::Some => all.min(3),
-            Self::All => all,
-        }
-    }
-}
-
-/// How far a row goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// The rate, in all epochs.
-    Rate,
-    /// The rate, in as many tenths of an epoch as fit in a part of the baseline's time.
-    Short,
-    /// The rate, and at most a part of the multiply-accumulates of uniform rates.
-    Macs,
-    /// A part of the cycles of uniform rates, whatever the rate.
-    Cycles,
-}
 
 /// What all runs of a row aim at.
 #[derive(Clone)]
@@ -85,101 +44,6 @@ struct Kept {
     cycles: u64,
 }
 
-const BASELINE: &str = "two-stage";
-const UNIFORM: &str = "uniform";
-const FULL: &str = "full";
-
-/// The rows: baselines; the method's parts, each to the row before it;
-/// the two parts that are not in it, each to the row that is named; and the
-/// method within other limits.
-fn rows() -> Vec<Row> {
-    let row = |name, what, method, seeds| Row {
-        name,
-        what,
-        method,
-        seeds,
-        how: How::Rate,
-    };
-    let one = Method::plain(Recipe::OneStage);
-    let temporal = Method {
-        temporal: true,
-        ..one
-    };
-    let spatial = Method {
-        spatial: true,
-        ..one
-    };
-    let uniform = Method {
-        quantisation: true,
-        ..spatial
-    };
-    let full = Method::recommended();
-    let permutation = Method {
-        permutation: true,
-        ..full
-    };
-    let plain = |recipe| Method::plain(recipe);
-    vec![
-        row("dense", "trained on", plain(Recipe::Dense), Seeds::One),
-        row(
-            "one-shot",
-            "cut, trained on",
-            plain(Recipe::OneShot),
-            Seeds::One,
-        ),
-        row(
-            BASELINE,
-            "penalty, cut, trained on",
-            plain(Recipe::TwoStage),
-            Seeds::All,
-        ),
-        row("one-stage", "masks while training", one, Seeds::One),
-        row("spatial", "+ dense network teaches", spatial, Seeds::One),
-        row(UNIFORM, "+ quantised at the end", uniform, Seeds::Some),
-        row(FULL, "+ rates of layers", full, Seeds::All),
-        row(
-            "temporal",
-            "one-stage + earlier self teaches",
-            temporal,
-            Seeds::One,
-        ),
-        row(
-            "permutation",
-            "full + order of channels",
-            permutation,
-            Seeds::One,
-        ),
-        row("all", "full + both", Method::full(), Seeds::One),
-        Row {
-            how: How::Short,
-            ..row(
-                "short",
-                "full in 0.6 of the time of two-stage",
-                full,
-                Seeds::All,
-            )
-        },
-        Row {
-            how: How::Macs,
-            ..row(
-                "macs",
-                "full, 0.95 of the MACs of uniform",
-                full,
-                Seeds::Some,
-            )
-        },
-        Row {
-            how: How::Cycles,
-            ..row(
-                "cycles",
-                "full, 0.95 of the cycles of uniform",
-                full,
-                Seeds::Some,
-            )
-        },
-    ]
-}
-
 impl Prune {
     /// Runs all rows that are not done yet, and writes the table.
     pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
@@ -190,7 +54,7 @@ impl Prune {
     ) -> Result<Output, CliError> {
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
         let mut output = self.stopped();
-        for row in rows() {
+        for row in rows(&self.training.rows) {
             let seeds = row.seeds.of(self.training.seeds);
             let mut kept = Vec::new();
             let mut aim: Option<Aim> = None;

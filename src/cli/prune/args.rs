@@ -1,10 +1,12 @@
 //! How a network is trained while its blocks go, as arguments.
 
+use super::rows::names;
 use crate::cli::{CliError, number};
 use crate::data::Augment;
 use crate::prune::{Method, Recipe, Settings as Lengths};
 use crate::train::{Rule, Settings};
 use crate::tune::Teaching;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -71,6 +73,9 @@ pub struct TrainingArgs {
         "method", "without", "with", "resume", "stop_after", "permute", "uniform", "rates", "budget_macs", "budget_cycles",
     ])]
     pub ablation: bool,
+    /// Rows of the table to run, with those that they are measured by [default: all]
+    #[arg(long, value_name = "ROW", value_delimiter = ',', value_parser = PossibleValuesParser::new(names()), requires = "ablation")]
+    pub rows: Vec<String>,
     /// Seeds of the baseline and of the full method in the table; what is compared with it has three at most
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "5", requires = "ablation")]
     pub seeds: u32,

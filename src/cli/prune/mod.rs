@@ -5,6 +5,7 @@ mod args;
 mod goal;
 mod job;
 mod report;
+mod rows;
 mod statistics;
 mod train;
 mod work;
