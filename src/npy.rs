@@ -265,13 +265,19 @@ fn spaced<'a, O>(
     delimited(multispace0, inner, multispace0)
 }
 
+/// Items with commas between, and maybe one behind the last.
+fn list<'a, O>(
+    item: impl Parser<&'a str, Output = O, Error = nom::error::Error<&'a str>>,
+) -> impl Parser<&'a str, Output = Vec<O>, Error = nom::error::Error<&'a str>> {
+    terminated(
+        separated_list0(char(','), item),
+        preceded(opt(char(',')), multispace0),
+    )
+}
+
 fn dictionary(text: &str) -> IResult<&str, Vec<(String, Value)>> {
     let entry = separated_pair(spaced(quoted), char(':'), spaced(any));
-    let entries = terminated(
-        separated_list0(char(','), entry),
-        preceded(opt(char(',')), multispace0),
-    );
-    delimited(char('{'), entries, char('}')).parse(text)
+    delimited(char('{'), list(entry), char('}')).parse(text)
 }
 
 fn any(text: &str) -> IResult<&str, Value> {
@@ -293,9 +299,5 @@ fn quoted(text: &str) -> IResult<&str, String> {
 fn tuple(text: &str) -> IResult<&str, Vec<u64>> {
     // Python 2 marks long numbers.
     let number = spaced(terminated(whole, opt(char('L'))));
-    let numbers = terminated(
-        separated_list0(char(','), number),
-        preceded(opt(char(',')), multispace0),
-    );
-    delimited(char('('), numbers, char(')')).parse(text)
+    delimited(char('('), list(number), char(')')).parse(text)
 }

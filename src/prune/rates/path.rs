@@ -122,7 +122,7 @@ impl Path {
     /// # Errors
     /// A layer that a table of cycles does not know.
     pub(super) fn priced(
-        &self,
+        mut self,
         layers: &[PruneLayer],
         profiles: &[Profile],
         costs: &Costs,
@@ -134,18 +134,13 @@ impl Path {
             let layers = curves.iter().zip(kept).map(|(c, k)| c[*k]);
             layers.fold(costs.fixed(), |sum, c| sum + c)
         };
-        let mut totals = Vec::with_capacity(self.leaves.len() + 1);
-        totals.push(total(&kept));
+        self.costs = vec![total(&kept)];
         for &layer in &self.leaves {
             kept[layer] -= 1;
-            totals.push(total(&kept));
+            self.costs.push(total(&kept));
         }
-        Ok(Self {
-            full: self.full.clone(),
-            leaves: self.leaves.clone(),
-            costs: totals,
-            unit: costs.unit(),
-        })
+        self.unit = costs.unit();
+        Ok(self)
     }
 
     /// What the whole network costs.

@@ -98,7 +98,7 @@ impl Target {
         // Where each budget is met, on a path of these weights.
         let places = |weights: &[Vec<f64>]| -> Result<(Path, usize, usize), RateError> {
             let first = path(weights, &self.costs)?;
-            let second = first.priced(layers, profiles, costs)?;
+            let second = first.clone().priced(layers, profiles, costs)?;
             let a = first.place(self.budget.at(tau, &first))?;
             let b = second.place(budget.at(tau, &second))?;
             Ok((first, a, b))
