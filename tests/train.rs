@@ -9,6 +9,9 @@ mod command;
 mod detect;
 #[path = "train/detect_command.rs"]
 mod detect_command;
+#[cfg(feature = "wgpu")]
+#[path = "train/gpu.rs"]
+mod gpu;
 #[path = "train/network.rs"]
 mod network;
 #[path = "train/operators.rs"]

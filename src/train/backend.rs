@@ -6,7 +6,7 @@ use crate::graph::Window;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Tensor, TensorData, module};
+use burn::tensor::{Tensor, TensorData, module, s};
 
 /// The CPU, without gradients.
 pub type Cpu = Flex;
@@ -54,13 +54,23 @@ pub trait Kernels: Backend {
         groups: usize,
     ) -> Tensor<Self, 4> {
         let [top, left, bottom, right] = window.pads;
-        let (x, padding) = if [top, left] == [bottom, right] {
+        let hops = [0, 1].map(|a| window.kernel[a] == 1 && window.stride[a] > 1);
+        let hop = hops.contains(&true);
+        let (mut x, padding) = if [top, left] == [bottom, right] && !hop {
             (x, [top, left])
         } else {
             let x = x.pad((left, right, top, bottom), PadMode::Constant(0.0));
             (x, [0, 0])
         };
-        let options = ConvOptions::new(window.stride, padding, window.dilation, groups);
+        let mut stride = window.stride;
+        // One row or column of each `stride` is met: taken out first, since burn's
+        // kernels for GPUs (0.21) give the input no gradient there.
+        if hop {
+            let step = |a: usize| if hops[a] { stride[a] as isize } else { 1 };
+            x = x.slice([s![..], s![..], s![..; step(0)], s![..; step(1)]]);
+            stride = [0, 1].map(|a| if hops[a] { 1 } else { stride[a] });
+        }
+        let options = ConvOptions::new(stride, padding, window.dilation, groups);
         module::conv2d(x, weight, bias, options)
     }
 

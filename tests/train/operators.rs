@@ -1,6 +1,7 @@
 //! Our operators against burn's and against finite differences.
 
 use crate::values::{distance, random, tensor};
+use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, activation, module};
 use vta::graph::Window;
@@ -9,11 +10,11 @@ use vta::train::kernels::conv::{Geometry, forward};
 use vta::train::kernels::fake::Grid;
 use vta::train::kernels::{input_gradient, weight_gradient};
 
-struct Case {
-    x: [usize; 4],
-    weight: [usize; 4],
-    window: Window,
-    groups: usize,
+pub struct Case {
+    pub x: [usize; 4],
+    pub weight: [usize; 4],
+    pub window: Window,
+    pub groups: usize,
 }
 
 fn case(x: [usize; 4], weight: [usize; 4], window: Window, groups: usize) -> Case {
@@ -31,7 +32,7 @@ fn wide(mut window: Window, dilation: [usize; 2]) -> Window {
 }
 
 /// Shapes that take all roads through the kernels.
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let odd = Window {
         kernel: [3, 2],
         stride: [2, 1],
@@ -62,12 +63,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// With symmetric padding burn can do it itself; else it pads first.
-fn burns(
-    x: Tensor<CpuGrad, 4>,
-    weight: Tensor<CpuGrad, 4>,
-    bias: Tensor<CpuGrad, 1>,
-    c: &Case,
-) -> Tensor<CpuGrad, 4> {
+fn burns((x, weight, bias): Operands<CpuGrad>, c: &Case) -> Tensor<CpuGrad, 4> {
     let [top, left, bottom, right] = c.window.pads;
     let mode = burn::tensor::ops::PadMode::Constant(0.0);
     let x = x.pad((left, right, top, bottom), mode);
@@ -75,16 +71,19 @@ fn burns(
     module::conv2d(x, weight, Some(bias), options)
 }
 
-type Conv =
-    fn(Tensor<CpuGrad, 4>, Tensor<CpuGrad, 4>, Tensor<CpuGrad, 1>, &Case) -> Tensor<CpuGrad, 4>;
+/// `x [n, ci, h, w]`, weight, bias.
+type Operands<A> = (Tensor<A, 4>, Tensor<A, 4>, Tensor<A, 1>);
 
 /// Result and gradients of `x`, weight and bias, for a loss that weighs each result differently.
-fn run(c: &Case, conv: Conv) -> [Vec<f32>; 4] {
+pub fn run<A: AutodiffBackend>(
+    c: &Case,
+    conv: impl Fn(Operands<A>, &Case) -> Tensor<A, 4>,
+) -> [Vec<f32>; 4] {
     let elements = |d: &[usize]| d.iter().product::<usize>();
-    let x = tensor(random(elements(&c.x), 1), c.x).require_grad();
-    let w = tensor(random(elements(&c.weight), 2), c.weight).require_grad();
-    let b = tensor(random(c.weight[0], 3), [c.weight[0]]).require_grad();
-    let y = conv(x.clone(), w.clone(), b.clone(), c);
+    let x = tensor::<A, 4>(random(elements(&c.x), 1), c.x).require_grad();
+    let w = tensor::<A, 4>(random(elements(&c.weight), 2), c.weight).require_grad();
+    let b = tensor::<A, 1>(random(c.weight[0], 3), [c.weight[0]]).require_grad();
+    let y = conv((x.clone(), w.clone(), b.clone()), c);
     let dims = y.dims();
     let loss = (y.clone() * tensor(random(elements(&dims), 4), dims)).sum();
     let grads = loss.backward();
@@ -96,12 +95,17 @@ fn run(c: &Case, conv: Conv) -> [Vec<f32>; 4] {
     ]
 }
 
+/// As [`run`], by the backend's own convolution.
+pub fn run_own<A: AutodiffBackend + Kernels>(c: &Case) -> [Vec<f32>; 4] {
+    run::<A>(c, |(x, w, b), c| {
+        A::conv(x, w, Some(b), &c.window, c.groups)
+    })
+}
+
 #[test]
 fn convolutions_agree_with_burns() {
     for (i, c) in cases().iter().enumerate() {
-        let ours = run(c, |x, w, b, c| {
-            CpuGrad::conv(x, w, Some(b), &c.window, c.groups)
-        });
+        let ours = run_own::<CpuGrad>(c);
         let theirs = run(c, burns);
         for (what, (a, b)) in ["y", "dx", "dw", "db"].iter().zip(ours.iter().zip(&theirs)) {
             let d = distance(a, b);
@@ -202,38 +206,61 @@ fn norm_by_burn(
     if relu { activation::relu(y) } else { y }
 }
 
+/// Sizes, whether there is a second operand, whether ReLU follows.
+pub const NORMS: [([usize; 4], bool, bool); 4] = [
+    ([4, 5, 7, 3], false, false),
+    ([3, 5, 8, 8], false, true),
+    ([3, 2, 5, 5], true, true),
+    ([6, 3, 1, 1], true, false),
+];
+
+/// `x [n, c, h, w]`, gamma, beta, the second operand.
+type Normal<A> = (
+    Tensor<A, 4>,
+    Tensor<A, 1>,
+    Tensor<A, 1>,
+    Option<Tensor<A, 4>>,
+);
+
+/// Result and gradients of a normalisation.
+pub fn run_norm<A: AutodiffBackend>(
+    (dims, residual): ([usize; 4], bool),
+    norm: impl Fn(Normal<A>) -> Tensor<A, 4>,
+) -> Vec<Vec<f32>> {
+    let n: usize = dims.iter().product();
+    let x = tensor::<A, 4>(random(n, 1), dims).require_grad();
+    let g = tensor::<A, 1>(random(dims[1], 2), [dims[1]]).require_grad();
+    let b = tensor::<A, 1>(random(dims[1], 3), [dims[1]]).require_grad();
+    let r = residual.then(|| tensor::<A, 4>(random(n, 4), dims).require_grad());
+    let y = norm((x.clone(), g.clone(), b.clone(), r.clone()));
+    let grads = (y.clone() * tensor(random(n, 5), dims)).sum().backward();
+    let mut all = vec![
+        floats(y),
+        floats(x.grad(&grads).expect("a gradient")),
+        floats(g.grad(&grads).expect("a gradient")),
+        floats(b.grad(&grads).expect("a gradient")),
+    ];
+    all.extend(r.map(|r| floats(r.grad(&grads).expect("a gradient"))));
+    all
+}
+
+/// As [`run_norm`], by the backend's own normalisation.
+pub fn run_own_norm<A: AutodiffBackend + Kernels>(
+    (dims, residual, relu): ([usize; 4], bool, bool),
+) -> Vec<Vec<f32>> {
+    run_norm::<A>((dims, residual), |(x, g, b, r)| {
+        A::batch_norm(x, (g, b), r, relu, 1e-5).y
+    })
+}
+
 #[test]
 fn normalisations_agree_with_burns() {
-    for (dims, residual, relu) in [
-        ([4, 5, 7, 3], false, false),
-        ([3, 5, 8, 8], false, true),
-        ([3, 2, 5, 5], true, true),
-        ([6, 3, 1, 1], true, false),
-    ] {
-        let n: usize = dims.iter().product();
-        let go = |ours: bool| {
-            let x = tensor(random(n, 1), dims).require_grad();
-            let g = tensor(random(dims[1], 2), [dims[1]]).require_grad();
-            let b = tensor(random(dims[1], 3), [dims[1]]).require_grad();
-            let r = residual.then(|| tensor(random(n, 4), dims).require_grad());
-            let y = match ours {
-                true => {
-                    let affine = (g.clone(), b.clone());
-                    CpuGrad::batch_norm(x.clone(), affine, r.clone(), relu, 1e-5).y
-                }
-                false => norm_by_burn(x.clone(), g.clone(), b.clone(), r.clone(), relu),
-            };
-            let grads = (y.clone() * tensor(random(n, 5), dims)).sum().backward();
-            let mut all = vec![
-                floats(y),
-                floats(x.grad(&grads).expect("a gradient")),
-                floats(g.grad(&grads).expect("a gradient")),
-                floats(b.grad(&grads).expect("a gradient")),
-            ];
-            all.extend(r.map(|r| floats(r.grad(&grads).expect("a gradient"))));
-            all
-        };
-        for (i, (a, b)) in go(true).iter().zip(&go(false)).enumerate() {
+    for (dims, residual, relu) in NORMS {
+        let ours = run_own_norm::<CpuGrad>((dims, residual, relu));
+        let theirs = run_norm((dims, residual), |(x, g, b, r)| {
+            norm_by_burn(x, g, b, r, relu)
+        });
+        for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
             let d = distance(a, b);
             assert!(d < 1e-4, "{dims:?}, {i}: {d}");
         }
