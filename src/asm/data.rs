@@ -8,8 +8,8 @@ use super::validate::MAX_DATA;
 use crate::config::HwConfig;
 use crate::npy::{Element, Npy};
 use crate::program::SegmentKind;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 /// Arguments of a statement: one value at most without a name, the others with.
 pub(super) struct Fields<'s, 'a> {

@@ -136,9 +136,6 @@ impl Demo {
             &limit,
             "--epochs",
             &epochs,
-            // Worth some points here (docs/decisions/0054-defaults-of-the-method.md).
-            "--teach-every",
-            "1",
             "-o",
             &pruned_path,
         ];

@@ -2,8 +2,8 @@
 
 use super::{Constant, Conv, Dense, Graph, Node, Op, TensorId, Window, shape};
 use ndarray::{Array1, Array2, Array4, ArrayD};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 /// Builds a [`Graph`] node by node; a node's result has the node's name, a
 /// weight is named `<node>.weight`.

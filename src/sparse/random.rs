@@ -1,8 +1,8 @@
 //! Masks of a density, for measuring without pruning.
 
 use super::{BlockMask, MaskError, MaskLayer, Masks};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// How many of `blocks` blocks a density keeps: `density * blocks`, halves up.

@@ -32,11 +32,11 @@ impl Default for Teaching {
     fn default() -> Self {
         Self {
             temperature: 4.0,
-            spatial_outputs: 0.5,
+            spatial_outputs: 0.1,
             spatial_maps: 1.0,
             temporal_outputs: 0.1,
-            temporal_maps: 1.0,
-            every: 2,
+            temporal_maps: 0.1,
+            every: 4,
         }
     }
 }

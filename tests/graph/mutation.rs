@@ -1,8 +1,8 @@
 //! Damaged models end in an error or in a graph, never in a panic.
 
 use crate::model::{Attr, Model, floats, ints, ramp, scalar};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use vta::graph::{Builder, ConvSpec, Window, onnx};
 
 /// One node of many kinds, with as few weights as possible: bytes that matter are hit often.

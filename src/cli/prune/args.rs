@@ -53,7 +53,7 @@ pub struct TrainingArgs {
     /// The highest learning rate [default: 0.02; 0.001 for boxes]
     #[arg(long, value_name = "RATE", requires = "data")]
     pub lr: Option<f64>,
-    /// Ask teachers in one of so many steps [default: 2]
+    /// Ask teachers in one of so many steps [default: 4]
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub teach_every: Option<u32>,
     /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json

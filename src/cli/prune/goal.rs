@@ -11,7 +11,7 @@ use crate::config::HwConfig;
 use crate::data::{Dataset, Label, Sample};
 use crate::graph::Graph;
 use crate::host::Tensor;
-use crate::quant::{self, Calibration, PerChannel, QuantOptions};
+use crate::quant::{self, Calibration, Method, PerChannel, QuantOptions};
 use crate::train::{Settings, Task};
 use crate::tune::Calibrate;
 
@@ -71,14 +71,17 @@ impl Prune {
     }
 }
 
-/// Chooses exponents by these samples, one for each weight: training makes up
-/// for a coarser step, and shifts of single channels would make cycles depend
-/// on values.
+/// Chooses exponents by these samples, each by its own error: training makes up
+/// for what a search over whole networks would gain. One for each weight, since
+/// shifts of single channels would make cycles depend on values.
 pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
     Box::new(move |graph: &Graph| {
         let seen = Calibration::observe(graph, samples.clone())?;
         let options = QuantOptions {
+            method: Method::Mse,
             per_channel: PerChannel::Never,
+            correct_bias: false,
+            effort: 0,
             ..QuantOptions::default()
         };
         let net = quant::quantise(graph, &seen, &options)?;

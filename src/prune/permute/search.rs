@@ -4,8 +4,8 @@ use super::view::{Squares, View, same_lines, views};
 use super::{Pool, Pools};
 use crate::graph::{Graph, Op};
 use crate::prune::{PruneError, PruneLayer, layer};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// Least gain, as part of a layer's energy, that an exchange is made for.

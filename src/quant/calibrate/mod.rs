@@ -8,8 +8,8 @@ use super::float;
 use crate::graph::{Graph, Op, TensorId};
 use crate::host::Tensor;
 use ndarray::{ArrayD, IxDyn};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 pub use method::Method;

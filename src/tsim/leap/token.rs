@@ -67,7 +67,7 @@ impl Tokens {
 mod tests {
     use super::Tokens;
     use crate::tsim::semaphore::Semaphore;
-    use rand_chacha::{
+    use chacha20::{
         ChaCha8Rng,
         rand_core::{Rng, SeedableRng},
     };
