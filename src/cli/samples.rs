@@ -3,11 +3,11 @@
 use super::{CliError, input, number};
 use crate::host::Tensor;
 use crate::npy::Npy;
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use clap::Args;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
-use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};

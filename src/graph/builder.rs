@@ -1,9 +1,9 @@
 //! Networks written in code.
 
 use super::{Constant, Conv, Dense, Graph, Node, Op, TensorId, Window, shape};
-use ndarray::{Array1, Array2, Array4, ArrayD};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
+use ndarray::{Array1, Array2, Array4, ArrayD};
 
 /// Builds a [`Graph`] node by node; a node's result has the node's name, a
 /// weight is named `<node>.weight`.

@@ -7,9 +7,9 @@ use super::error::QuantError;
 use super::float;
 use crate::graph::{Graph, Op, TensorId};
 use crate::host::Tensor;
-use ndarray::{ArrayD, IxDyn};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
+use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
 
 pub use method::Method;
