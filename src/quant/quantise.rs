@@ -124,7 +124,7 @@ impl Search<'_, '_> {
         let real = matches!(self.calibration.origin, Origin::Samples { .. });
         if self.options.method != Method::Best || !real {
             let exponents = self.exponents(self.options.method)?;
-            if !real {
+            if !real || !self.options.correct_bias {
                 return Ok(self.emit.net(&exponents).net);
             }
             return Ok(self.try_out(&exponents, self.samples(1))?.net);

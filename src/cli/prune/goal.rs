@@ -81,7 +81,6 @@ pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
             method: Method::Mse,
             per_channel: PerChannel::Never,
             correct_bias: false,
-            effort: 0,
             ..QuantOptions::default()
         };
         let net = quant::quantise(graph, &seen, &options)?;
