@@ -7,7 +7,6 @@
 //! `tests/tidy.rs` checks it.
 
 pub mod asm;
-pub mod cli;
 pub mod compiler;
 pub mod config;
 pub mod cost;

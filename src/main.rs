@@ -1,5 +1,7 @@
 //! The `vta` command.
 
+mod cli;
+
 fn main() -> std::process::ExitCode {
-    vta::cli::main()
+    cli::main()
 }

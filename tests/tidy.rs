@@ -114,11 +114,13 @@ mod layers {
         }
     }
 
-    /// The layers that a source names after `crate::`.
+    /// The layers that a source names: after `crate::`, and after `vta::` in
+    /// `cli`, which belongs to the program.
     fn imports(source: &str) -> Vec<String> {
         let code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
         code.flat_map(|l| {
-            l.split("crate::")
+            l.replace("vta::", "crate::")
+                .split("crate::")
                 .skip(1)
                 .map(str::to_owned)
                 .collect::<Vec<_>>()

@@ -1,10 +1,10 @@
 //! `vta asm`: assembly text to a bundle.
 
 use super::{CliError, Output, input};
-use crate::config::HwConfig;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use vta::config::HwConfig;
 
 /// Assemble a text into a bundle
 #[derive(Debug, Args)]

@@ -2,10 +2,10 @@
 
 use super::input::ProgramArgs;
 use super::{CliError, EXIT_NOT_OK, Output, Paint};
-use crate::report::{Table, thousands};
-use crate::verify::{self, Report, VerifyError};
 use clap::Args;
 use serde_json::json;
+use vta::report::{Table, thousands};
+use vta::verify::{self, Report, VerifyError};
 
 /// Findings that are printed; there may be one for each pair of instructions.
 const MOST: usize = 20;

@@ -7,10 +7,10 @@ use super::progress::Progress;
 use super::road::{self, CalibArgs};
 use super::samples::{self, InputShape, Samples};
 use super::{CliError, Output, Paint, number};
-use crate::config::HwConfig;
-use crate::program::Program;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::program::Program;
 
 /// Compile a network dense and sparse and put the two side by side, or compare two programs
 #[derive(Debug, Args)]

@@ -6,11 +6,11 @@ use super::progress::Progress;
 use super::road::Prepared;
 use super::sim::Which;
 use super::{CliError, EXIT_DIFFERS, Output, Paint};
-use crate::host::Tensor;
-use crate::program::{Layer, On, Program};
-use crate::report::{Cell, Table};
-use crate::sparse::BLOCK;
 use serde_json::{Value, json};
+use vta::host::Tensor;
+use vta::program::{Layer, On, Program};
+use vta::report::{Cell, Table};
+use vta::sparse::BLOCK;
 
 /// One of the two programs, and its run.
 struct Side<'a> {
@@ -304,7 +304,7 @@ fn kept_macs(prepared: &Prepared, layer: &Layer) -> u64 {
     if layer.kept == layer.blocks || weight.is_empty() {
         return layer.macs;
     }
-    let mask = crate::sparse::nonzero_blocks(weight.view());
+    let mask = vta::sparse::nonzero_blocks(weight.view());
     let (co, ci, ..) = weight.dim();
     let [n_co, n_ci, kh, kw] = mask.dims;
     let side = |block: usize, of: usize| BLOCK.min(of - block * BLOCK);

@@ -3,12 +3,12 @@
 use super::execute::{Execution, execute_all};
 use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, input};
-use crate::config::HwConfig;
-use crate::golden::Status;
-use crate::program::Program;
-use crate::report::{Cell, Table};
 use serde_json::{Value, json};
 use std::path::Path;
+use vta::config::HwConfig;
+use vta::golden::Status;
+use vta::program::Program;
+use vta::report::{Cell, Table};
 
 /// Two programs, and how they are run.
 pub struct Two<'a> {

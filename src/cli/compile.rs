@@ -4,13 +4,13 @@ use super::model::{MaskArgs, ZooArgs};
 use super::progress::Progress;
 use super::road::{CalibArgs, Prepared};
 use super::{CliError, Output, Paint, number, road};
-use crate::program::atomic::write_file;
-use crate::program::{On, Program};
-use crate::report::{Cell, Table, thousands};
-use crate::sparse;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::program::atomic::write_file;
+use vta::program::{On, Program};
+use vta::report::{Cell, Table, thousands};
+use vta::sparse;
 
 /// Compile a network into a program
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! `vta config`: prints and checks a configuration.
 
 use super::{CliError, Output};
-use crate::config::HwConfig;
-use crate::program::atomic::write_file;
-use crate::report::Table;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::config::HwConfig;
+use vta::program::atomic::write_file;
+use vta::report::Table;
 
 /// Print and check a configuration, or list the built-in ones
 #[derive(Debug, Args)]

@@ -6,17 +6,17 @@ use super::progress::Progress;
 use super::road::{Pruned, Scales};
 use super::sim::Which;
 use super::{CliError, Output, number, samples};
-use crate::config::HwConfig;
-use crate::cost::{CostTable, LayerCost, Point};
-use crate::graph::Graph;
-use crate::program::atomic;
-use crate::report::Table;
-use crate::sparse::{self, MaskLayer, Masks};
 use clap::Args;
 use rayon::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use vta::config::HwConfig;
+use vta::cost::{CostTable, LayerCost, Point};
+use vta::graph::Graph;
+use vta::program::atomic;
+use vta::report::Table;
+use vta::sparse::{self, MaskLayer, Masks};
 
 /// Simulate a network at several densities: cycles of each layer by kept blocks
 #[derive(Debug, Args)]

@@ -1,16 +1,16 @@
 //! `vta data`: data sets to train and measure with.
 
 use super::{CliError, Output, number};
-use crate::config::nearest;
-use crate::data::{
-    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, encode_png,
-    open, sheet, sheet_of_boxes,
-};
-use crate::program::atomic::write_file;
-use crate::report::Table;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::config::nearest;
+use vta::data::{
+    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, encode_png,
+    open, sheet, sheet_of_boxes,
+};
+use vta::program::atomic::write_file;
+use vta::report::Table;
 
 /// Most problems that are printed; JSON has all.
 const SHOWN: usize = 10;

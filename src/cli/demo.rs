@@ -1,10 +1,10 @@
 //! `vta demo`: from training to cycles, in one command.
 
 use super::{Cli, CliError, Output};
-use crate::report::thousands;
 use clap::{Args, Parser};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::report::thousands;
 
 /// Cycles that are left: about half of those of the dense network.
 const CYCLES: &str = "42000";

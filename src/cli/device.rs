@@ -6,16 +6,16 @@ use super::progress::Progress;
 use super::road::{Prepared, Pruned, Scales};
 use super::sim::Which;
 use super::{CliError, EXIT_DIFFERS};
-use crate::config::HwConfig;
-use crate::data::{Image, Label, Normalise, Sample, chosen, to_array};
-use crate::graph::Graph;
-use crate::host::Tensor;
-use crate::program::Program;
-use crate::quant::float;
-use crate::verify;
 use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
+use vta::config::HwConfig;
+use vta::data::{Image, Label, Normalise, Sample, chosen, to_array};
+use vta::graph::Graph;
+use vta::host::Tensor;
+use vta::program::Program;
+use vta::quant::float;
+use vta::verify;
 
 /// A score, and how long it took.
 #[derive(Debug, Clone, Copy)]

@@ -2,15 +2,15 @@
 
 use super::{CliError, EXIT_DIFFERS, Output, Paint, number};
 use super::{diff_trace, input};
-use crate::asm::insn_text;
-use crate::config::HwConfig;
-use crate::mem::Dram;
-use crate::program::{Launch, Program, Step};
-use crate::sight::{Ended, Order, Place, Replay, ReplayError, order};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use vta::asm::insn_text;
+use vta::config::HwConfig;
+use vta::mem::Dram;
+use vta::program::{Launch, Program, Step};
+use vta::sight::{Ended, Order, Place, Replay, ReplayError, order};
 
 /// Find the first instruction, then the first byte, that differs: between two programs, between the two simulators, or against a recorded trace
 #[derive(Debug, Args)]

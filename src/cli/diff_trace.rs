@@ -2,14 +2,14 @@
 
 use super::diff::Difference;
 use super::{CliError, input};
-use crate::asm::insn_text;
-use crate::isa::Unit;
-use crate::mem::Dram;
-use crate::program::{Launch, Program};
-use crate::trace::Csv;
-use crate::tsim::{self, Event, Options, Sink};
 use serde_json::json;
 use std::path::Path;
+use vta::asm::insn_text;
+use vta::isa::Unit;
+use vta::mem::Dram;
+use vta::program::{Launch, Program};
+use vta::trace::Csv;
+use vta::tsim::{self, Event, Options, Sink};
 
 /// How every trace begins.
 const HEAD: &str = "event,module,index,start,end,a,b";

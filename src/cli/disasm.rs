@@ -2,11 +2,11 @@
 
 use super::input::ProgramArgs;
 use super::{CliError, Output, text};
-use crate::program::atomic::write_file;
-use crate::program::{Program, Step};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use vta::program::atomic::write_file;
+use vta::program::{Program, Step};
 
 /// Print a program as assembly text
 #[derive(Debug, Args)]

@@ -1,15 +1,15 @@
 //! What the command says when it cannot do what was asked.
 
 use super::sim::SimError;
-use crate::config::ConfigError;
-use crate::data::DataError;
-use crate::golden::GoldenError;
-use crate::program::{BundleError, ProgramError};
-use crate::quant::QuantError;
-use crate::sparse::MaskError;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::path::Path;
+use vta::config::ConfigError;
+use vta::data::DataError;
+use vta::golden::GoldenError;
+use vta::program::{BundleError, ProgramError};
+use vta::quant::QuantError;
+use vta::sparse::MaskError;
 
 /// An error of the command: what is wrong, and what to do next.
 #[derive(Debug, Clone)]
@@ -126,8 +126,8 @@ impl From<MaskError> for CliError {
 }
 
 #[cfg(feature = "prune")]
-impl From<crate::prune::PruneError> for CliError {
-    fn from(e: crate::prune::PruneError) -> Self {
+impl From<vta::prune::PruneError> for CliError {
+    fn from(e: vta::prune::PruneError) -> Self {
         let help = e.help();
         Self {
             help,
@@ -137,9 +137,9 @@ impl From<crate::prune::PruneError> for CliError {
 }
 
 #[cfg(feature = "prune")]
-impl From<crate::prune::RateError> for CliError {
-    fn from(e: crate::prune::RateError) -> Self {
-        crate::prune::PruneError::from(e).into()
+impl From<vta::prune::RateError> for CliError {
+    fn from(e: vta::prune::RateError) -> Self {
+        vta::prune::PruneError::from(e).into()
     }
 }
 
@@ -155,9 +155,9 @@ impl From<DataError> for CliError {
 }
 
 #[cfg(feature = "prune")]
-impl From<crate::train::TrainError> for CliError {
-    fn from(e: crate::train::TrainError) -> Self {
-        use crate::train::TrainError;
+impl From<vta::train::TrainError> for CliError {
+    fn from(e: vta::train::TrainError) -> Self {
+        use vta::train::TrainError;
         match e {
             TrainError::Data(e) => e.into(),
             e @ TrainError::Diverged { .. } => Self::new("train", e).help("try a lower --lr"),

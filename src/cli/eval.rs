@@ -6,14 +6,14 @@ use super::metric::{Accuracy, Metric};
 use super::model::{self, ZooArgs};
 use super::road::{self, Pruned, Scales};
 use super::{CliError, Output, input, number};
-use crate::config::HwConfig;
-use crate::data::{Boxes, Data, Dataset, Label, Sample, Split};
-use crate::graph::Graph;
-use crate::report::thousands;
-use crate::sparse::{self, Masks};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::data::{Boxes, Data, Dataset, Label, Sample, Split};
+use vta::graph::Graph;
+use vta::report::thousands;
+use vta::sparse::{self, Masks};
 
 /// Measure a network on a data set: in floats, and as a program of the simulated device
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ impl Eval {
     #[cfg(feature = "prune")]
     fn boxes(&self, graph: Graph, masks: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
         use super::metric::MeanAp;
-        use crate::train::detect::Detector;
+        use vta::train::detect::Detector;
         let at = Path::new(&self.model);
         let folder = match at.is_dir() {
             true => at,

@@ -2,14 +2,14 @@
 
 use super::CliError;
 use super::sim::{Sim, SimReport, Stats};
-use crate::golden::Status;
-use crate::mem::Dram;
-use crate::program::{HostStep, Program, Step};
-use crate::report::{Cell, Table};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use vta::golden::Status;
+use vta::mem::Dram;
+use vta::program::{HostStep, Program, Step};
+use vta::report::{Cell, Table};
 
 /// One launch that was run.
 #[derive(Debug, PartialEq, Eq)]

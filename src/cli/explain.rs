@@ -2,11 +2,11 @@
 
 use super::sight::{self, SightArgs};
 use super::{CliError, Output, Paint, number};
-use crate::config::HwConfig;
-use crate::report::thousands;
-use crate::sight::{Advice, Row, View, advise, split};
 use clap::Args;
 use serde_json::{Value, json};
+use vta::config::HwConfig;
+use vta::report::thousands;
+use vta::sight::{Advice, Row, View, advise, split};
 
 /// Say in words what holds each layer back, how far it is from its floor, and what would help
 #[derive(Debug, Args)]

@@ -4,13 +4,13 @@ use super::execute::execute;
 use super::input::ProgramArgs;
 use super::sim::{Sim, Which};
 use super::{CliError, Output, number};
-use crate::golden::Status;
-use crate::mem::Dram;
-use crate::program::Step;
-use crate::program::export::{ExportError, export_images};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use vta::golden::Status;
+use vta::mem::Dram;
+use vta::program::Step;
+use vta::program::export::{ExportError, export_images};
 
 /// Write raw DRAM images of a program's launches
 #[derive(Debug, Args)]

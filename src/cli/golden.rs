@@ -2,13 +2,13 @@
 
 use super::sim::{Sim, Which};
 use super::{CliError, EXIT_BAD_INPUT, EXIT_DIFFERS, Output, Paint, number};
-use crate::golden::{self, Observed, Report, Request};
-use crate::mem::Dram;
-use crate::program::Launch;
-use crate::report::Table;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::golden::{self, Observed, Report, Request};
+use vta::mem::Dram;
+use vta::program::Launch;
+use vta::report::Table;
 
 /// Run golden cases and compare with what the hardware does
 #[derive(Debug, Args)]

@@ -9,16 +9,16 @@ use super::road::{self, CalibArgs, Prepared};
 use super::samples::{InputArgs, Samples};
 use super::sim::Which;
 use super::{CliError, Output, Paint, input, number};
-use crate::config::HwConfig;
-use crate::host::Tensor;
-use crate::npy::Npy;
-use crate::program::Program;
-use crate::program::atomic::write_file;
-use crate::quant::float;
-use crate::verify;
 use clap::Args;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::host::Tensor;
+use vta::npy::Npy;
+use vta::program::Program;
+use vta::program::atomic::write_file;
+use vta::quant::float;
+use vta::verify;
 
 /// Run a network on samples, on the simulated device
 #[derive(Debug, Args)]

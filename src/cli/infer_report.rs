@@ -3,10 +3,10 @@
 use super::reference::Verdict;
 use super::sim::Which;
 use super::{EXIT_DIFFERS, Output, Paint};
-use crate::program::Program;
-use crate::report::{Cell, Table, thousands};
 use serde_json::{Value, json};
 use std::time::Duration;
+use vta::program::Program;
+use vta::report::{Cell, Table, thousands};
 
 /// Samples that are shown one by one, in text and in JSON.
 const SHOWN: usize = 16;

@@ -2,12 +2,12 @@
 
 use super::input::ProgramArgs;
 use super::{CliError, Output};
-use crate::isa::{Insn, Unit};
-use crate::program::{Launch, Program};
-use crate::report::{Table, thousands};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use vta::isa::{Insn, Unit};
+use vta::program::{Launch, Program};
+use vta::report::{Table, thousands};
 
 /// Say what a program is made of
 #[derive(Debug, Args)]

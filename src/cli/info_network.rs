@@ -1,8 +1,8 @@
 //! What `vta info` says of a network: tensors, host steps, layers.
 
-use crate::program::{Layer, On, Program, Region, Step};
-use crate::report::Table;
 use serde_json::{Value, json};
+use vta::program::{Layer, On, Program, Region, Step};
+use vta::report::Table;
 
 fn dims(r: &Region) -> String {
     let all: Vec<String> = r.dims.iter().map(usize::to_string).collect();

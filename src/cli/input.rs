@@ -1,13 +1,13 @@
 //! Programs from the command line: a bundle, assembly text, or a raw image.
 
 use super::{CliError, number, text};
-use crate::config::HwConfig;
-use crate::graph::zoo;
-use crate::program::{MAX_DRAM_BYTES, Program, is_bundle};
 use clap::Args;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::graph::zoo;
+use vta::program::{MAX_DRAM_BYTES, Program, is_bundle};
 
 /// A program: a file, or an image and where its instructions are.
 #[derive(Debug, Args)]

@@ -2,11 +2,11 @@
 
 use super::sim::Which;
 use super::{CliError, Output};
-use crate::asm::insn_text;
-use crate::mem::Dram;
-use crate::program::{Program, Step};
-use crate::sight::{Ended, Order, Replay, order};
 use serde_json::{Value, json};
+use vta::asm::insn_text;
+use vta::mem::Dram;
+use vta::program::{Program, Step};
+use vta::sight::{Ended, Order, Replay, order};
 
 /// Where a run stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 //! layers of a launch sum to its cycles. Layers of the host have none.
 
 use super::sim::SimReport;
-use crate::isa::Insn;
-use crate::program::{Launch, On, Program, Step};
+use vta::isa::Insn;
+use vta::program::{Launch, On, Program, Step};
 
 /// What one layer took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -87,10 +87,10 @@ fn gemm_steps(launch: &Launch, image: &[u8]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::Status;
-    use crate::host::DType;
-    use crate::program::{Layer, Layout, Region, Symbol};
-    use crate::trace::RangeUse;
+    use vta::golden::Status;
+    use vta::host::DType;
+    use vta::program::{Layer, Layout, Region, Symbol};
+    use vta::trace::RangeUse;
 
     fn layer(name: &str, on: On, step: u32) -> Layer {
         Layer {

@@ -1,13 +1,13 @@
 //! What outputs of networks are worth.
 
 use super::CliError;
-use crate::data::Sample;
-#[cfg(feature = "prune")]
-use crate::data::{ApRule, Boxes, Detection};
-use crate::graph::Graph;
-#[cfg(feature = "prune")]
-use crate::train::detect::{Detector, Rules};
 use ndarray::ArrayD;
+use vta::data::Sample;
+#[cfg(feature = "prune")]
+use vta::data::{ApRule, Boxes, Detection};
+use vta::graph::Graph;
+#[cfg(feature = "prune")]
+use vta::train::detect::{Detector, Rules};
 
 /// What a network's outputs are worth, for images with labels `L`.
 pub trait Metric<L>: Sync {
@@ -110,6 +110,6 @@ impl Metric<Boxes> for MeanAp {
     fn score(&self, answers: &[Vec<Detection>], samples: &[Sample<Boxes>]) -> f64 {
         let truth: Vec<Boxes> = samples.iter().map(|s| s.label.clone()).collect();
         let classes = self.0.classes().len();
-        crate::data::evaluate(&truth, answers, classes, 0.5, ApRule::default()).mean
+        vta::data::evaluate(&truth, answers, classes, 0.5, ApRule::default()).mean
     }
 }

@@ -47,7 +47,7 @@ mod road;
 mod run;
 mod samples;
 mod sight;
-pub mod sim;
+mod sim;
 mod text;
 mod timeline;
 #[cfg(feature = "prune")]
@@ -58,11 +58,11 @@ mod zoo;
 
 pub use error::CliError;
 
-use crate::golden::Status;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use vta::golden::Status;
 
 /// Version of the shape of every `--json` object.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -74,6 +74,7 @@ pub const EXIT_BAD_INPUT: u8 = 2;
 /// Exit code where a program hangs or asserts, or `check` finds something.
 pub const EXIT_NOT_OK: u8 = 3;
 /// Exit code of long work that was stopped from outside and can go on later.
+#[cfg(feature = "prune")]
 pub const EXIT_STOPPED: u8 = 130;
 
 /// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.

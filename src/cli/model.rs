@@ -2,11 +2,11 @@
 
 use super::samples::InputShape;
 use super::{CliError, input, number};
-use crate::config::nearest;
-use crate::graph::{Graph, onnx, zoo};
-use crate::sparse::{self, Masks};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use vta::config::nearest;
+use vta::graph::{Graph, onnx, zoo};
+use vta::sparse::{self, Masks};
 
 /// Largest ONNX file that is read, in bytes.
 const MAX_MODEL_BYTES: u64 = 2 << 30;
@@ -84,7 +84,7 @@ pub fn image_size(graph: &Graph) -> Option<[usize; 2]> {
 
 /// The inputs of a network.
 pub fn input_shapes(graph: &Graph) -> Vec<InputShape> {
-    let one = |t: &crate::graph::TensorId| InputShape {
+    let one = |t: &vta::graph::TensorId| InputShape {
         name: graph.tensor(*t).name.clone(),
         dims: graph.tensor(*t).dims.clone(),
     };

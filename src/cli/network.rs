@@ -5,10 +5,10 @@ use super::execute::{Execution, execute};
 use super::layers::{LayerUse, layer_uses};
 use super::samples::InputShape;
 use super::sim::{Sim, Which};
-use crate::golden::Status;
-use crate::host::{DType, HostOp, Tensor};
-use crate::mem::Dram;
-use crate::program::{Program, Region};
+use vta::golden::Status;
+use vta::host::{DType, HostOp, Tensor};
+use vta::mem::Dram;
+use vta::program::{Program, Region};
 
 /// Runs one program on many samples, each from a fresh DRAM.
 pub struct Runner<'a> {

@@ -2,11 +2,11 @@
 
 use super::sight::{self, SightArgs};
 use super::{CliError, Output, Paint};
-use crate::report::{Cell, Table};
-use crate::sight::{Row, View, view_json};
-use crate::trace::{Cause, Kind, MODULES, Part};
-use crate::tsim::Client;
 use clap::Args;
+use vta::report::{Cell, Table};
+use vta::sight::{Row, View, view_json};
+use vta::trace::{Cause, Kind, MODULES, Part};
+use vta::tsim::Client;
 
 /// Say where the cycles of a program went: every cycle of every unit has a cause
 #[derive(Debug, Args)]
@@ -88,10 +88,7 @@ fn layers(view: &View<'_>) -> Table {
         let p = &row.part;
         let cycles = p.cycles();
         let of = |all: &[Cause]| {
-            let sum = all
-                .iter()
-                .map(|c| p.of(crate::isa::Unit::Compute, *c))
-                .sum();
+            let sum = all.iter().map(|c| p.of(vta::isa::Unit::Compute, *c)).sum();
             percent(sum, cycles)
         };
         t.row([

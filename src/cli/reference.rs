@@ -1,10 +1,10 @@
 //! A program against the integer reference, layer by layer.
 
 use super::CliError;
-use crate::host::Tensor;
-use crate::program::{Program, Region};
-use crate::quant::{QNet, reference::Reference};
 use std::ops::Range;
+use vta::host::Tensor;
+use vta::program::{Program, Region};
+use vta::quant::{QNet, reference::Reference};
 
 /// Compares what a program left in DRAM with the integer reference.
 pub struct Comparer<'a> {

@@ -3,14 +3,14 @@
 use super::input;
 use super::sight;
 use super::{CliError, Output, number};
-use crate::config::HwConfig;
-use crate::program::Program;
-use crate::program::atomic::write_file;
-use crate::report::{page, thousands};
-use crate::sight::{View, program_json, tile};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::program::Program;
+use vta::program::atomic::write_file;
+use vta::report::{page, thousands};
+use vta::sight::{View, program_json, tile};
 
 /// Write an HTML page about programs: layers, causes, roofline, timeline, masks and all numbers in one file
 #[derive(Debug, Args)]

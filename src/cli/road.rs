@@ -4,18 +4,18 @@ use super::model::{self, MaskArgs, ZooArgs};
 use super::progress::Progress;
 use super::samples::{self, InputShape, Samples, Scaling};
 use super::{CliError, input, number};
-use crate::compiler::{self, Options, Sparsity};
-use crate::config::HwConfig;
-use crate::graph::Graph;
-use crate::host::Tensor;
-use crate::program::{Program, is_bundle};
-use crate::quant::{self, Calibration, Exponents, QNet, QOp, QuantOptions};
-use crate::sparse::{self, Masks};
-use crate::verify;
 use clap::Args;
 use ndarray::Array4;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::compiler::{self, Options, Sparsity};
+use vta::config::HwConfig;
+use vta::graph::Graph;
+use vta::host::Tensor;
+use vta::program::{Program, is_bundle};
+use vta::quant::{self, Calibration, Exponents, QNet, QOp, QuantOptions};
+use vta::sparse::{self, Masks};
+use vta::verify;
 
 /// Samples of noise that are made where there are no others.
 const NOISE_SAMPLES: usize = 2;

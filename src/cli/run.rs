@@ -5,13 +5,13 @@ use super::input::{self, ProgramArgs};
 use super::inspect::{self, Inspect, StopAt};
 use super::sim::{Sim, Which};
 use super::{CliError, Output, Paint, number};
-use crate::mem::Dram;
-use crate::program::Program;
-use crate::program::atomic::{AtomicFile, write_file};
 use clap::Args;
 use serde_json::json;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use vta::mem::Dram;
+use vta::program::Program;
+use vta::program::atomic::{AtomicFile, write_file};
 
 /// Simulate a program
 #[derive(Debug, Args)]

@@ -1,8 +1,6 @@
 //! Samples from the command line: arrays, images, raw floats, random ones.
 
 use super::{CliError, input, number};
-use crate::host::Tensor;
-use crate::npy::Npy;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use clap::Args;
@@ -11,6 +9,8 @@ use ndarray::{ArrayD, IxDyn};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use vta::host::Tensor;
+use vta::npy::Npy;
 
 /// Largest file of samples, in bytes.
 const MAX_BYTES: u64 = 2 << 30;

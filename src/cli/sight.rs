@@ -3,11 +3,11 @@
 use super::input::{self, ProgramArgs};
 use super::sim::{SimReport, from_tsim};
 use super::{CliError, number};
-use crate::golden::Status;
-use crate::program::Program;
-use crate::sight::{self, Seen};
 use clap::Args;
 use serde_json::{Value, json};
+use vta::golden::Status;
+use vta::program::Program;
+use vta::sight::{self, Seen};
 
 /// A program, and how it is run.
 #[derive(Debug, Args)]

@@ -1,14 +1,14 @@
 //! The simulators, behind the one interface that the commands know.
 
-use crate::config::HwConfig;
-use crate::fsim;
-use crate::golden::Status;
-use crate::isa::Unit;
-use crate::mem::Dram;
-use crate::program::Launch;
-use crate::trace::{Csv, RangeUse, Ranges};
-use crate::tsim::{self, NoSink};
 use std::io::{self, Write};
+use vta::config::HwConfig;
+use vta::fsim;
+use vta::golden::Status;
+use vta::isa::Unit;
+use vta::mem::Dram;
+use vta::program::Launch;
+use vta::trace::{Csv, RangeUse, Ranges};
+use vta::tsim::{self, NoSink};
 
 /// Which simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -1,10 +1,10 @@
 //! The assembler, behind the two functions that the commands know.
 
 use super::CliError;
-use crate::asm::{self, AsmErrors, AsmOptions};
-use crate::config::HwConfig;
-use crate::program::Program;
 use std::path::Path;
+use vta::asm::{self, AsmErrors, AsmOptions};
+use vta::config::HwConfig;
+use vta::program::Program;
 
 /// Largest file that an assembly text can take data from.
 const MAX_DATA_BYTES: u64 = 1 << 30;

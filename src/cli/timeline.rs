@@ -2,16 +2,16 @@
 
 use super::sight::{self, SightArgs};
 use super::{CliError, Output, Paint};
-use crate::mem::Dram;
-use crate::program::atomic::AtomicFile;
-use crate::report::thousands;
-use crate::sight::symbols;
-use crate::trace::Timeline;
-use crate::tsim::{self, Options};
 use clap::Args;
 use serde_json::json;
 use std::io::BufWriter;
 use std::path::PathBuf;
+use vta::mem::Dram;
+use vta::program::atomic::AtomicFile;
+use vta::report::thousands;
+use vta::sight::symbols;
+use vta::trace::Timeline;
+use vta::tsim::{self, Options};
 
 /// Write a timeline of a run, to be opened in Perfetto (ui.perfetto.dev)
 #[derive(Debug, Args)]
@@ -56,10 +56,10 @@ impl Trace {
             timeline.launch_end(outcome.cycles);
             cycles += outcome.cycles;
             let ok = outcome.status == tsim::Status::Ok;
-            seen.push(crate::sight::Seen {
+            seen.push(vta::sight::Seen {
                 launch: launch.name.clone(),
                 outcome,
-                profile: crate::trace::Profile::default(),
+                profile: vta::trace::Profile::default(),
             });
             if !ok {
                 break;

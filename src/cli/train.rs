@@ -4,16 +4,16 @@ use super::data::open_sized;
 use super::model::{self, ZooArgs};
 use super::training::{self, Files};
 use super::{CliError, Output, number};
-use crate::data::{Augment, Boxes, Data, Dataset, Label, Sample};
-use crate::graph::{Graph, onnx, zoo};
-use crate::program::atomic::write_file;
-use crate::train::backend::Chosen;
-use crate::train::{
-    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
-};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
+use vta::data::{Augment, Boxes, Data, Dataset, Label, Sample};
+use vta::graph::{Graph, onnx, zoo};
+use vta::program::atomic::write_file;
+use vta::train::backend::Chosen;
+use vta::train::{
+    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
+};
 
 type Run<'a, L, T> = training::Run<'a, L, T, ()>;
 

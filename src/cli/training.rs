@@ -2,19 +2,19 @@
 
 use super::progress::Progress;
 use super::{CliError, EXIT_STOPPED, Output, input};
-use crate::data::{Boxes, Dataset, Label, Loader, Sample, chosen};
-use crate::graph::Graph;
-use crate::program::atomic::write_file;
-use crate::report::{self, Curve, Panel};
-use crate::train::backend::{Chosen, ChosenGrad};
-use crate::train::{
-    Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
-};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use vta::data::{Boxes, Dataset, Label, Loader, Sample, chosen};
+use vta::graph::Graph;
+use vta::program::atomic::write_file;
+use vta::report::{self, Curve, Panel};
+use vta::train::backend::{Chosen, ChosenGrad};
+use vta::train::{
+    Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
+};
 
 /// Largest checkpoint that is read, in bytes.
 const MAX_CHECKPOINT: u64 = 4 << 30;

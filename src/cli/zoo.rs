@@ -2,12 +2,12 @@
 
 use super::model::{self, ZooArgs};
 use super::{CliError, Output};
-use crate::graph::{Op, onnx, zoo};
-use crate::program::atomic::write_file;
-use crate::report::Table;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::graph::{Op, onnx, zoo};
+use vta::program::atomic::write_file;
+use vta::report::Table;
 
 /// List the networks that need no file, or write one as ONNX
 #[derive(Debug, Args)]
@@ -42,9 +42,9 @@ impl Zoo {
         let mut all = Vec::new();
         for name in names {
             let graph = model::load(name, &self.zoo)?;
-            let dims = |t: &crate::graph::TensorId| format!("{:?}", graph.tensor(*t).dims);
+            let dims = |t: &vta::graph::TensorId| format!("{:?}", graph.tensor(*t).dims);
             let list =
-                |ts: &[crate::graph::TensorId]| -> Vec<String> { ts.iter().map(dims).collect() };
+                |ts: &[vta::graph::TensorId]| -> Vec<String> { ts.iter().map(dims).collect() };
             let (inputs, outputs) = (list(&graph.inputs), list(&graph.outputs));
             let nodes = graph.nodes().count() as u64;
             let weights: usize = graph.nodes().map(|n| weights(&n.op)).sum();
@@ -55,7 +55,7 @@ impl Zoo {
                 (weights as u64).into(),
                 outputs.join(", ").into(),
             ]);
-            let shapes = |ts: &[crate::graph::TensorId]| -> Vec<Value> {
+            let shapes = |ts: &[vta::graph::TensorId]| -> Vec<Value> {
                 ts.iter().map(|t| json!(graph.tensor(*t).dims)).collect()
             };
             all.push(json!({

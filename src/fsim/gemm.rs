@@ -197,7 +197,8 @@ unsafe fn rows<'a, const B: usize, K: Kernel<B>>(
 }
 
 /// # Safety
-/// As [`Kernel::tile`]; at most 16 pixels for a row, else 8.
+/// As [`Kernel::tile`]; at most [`Kernel::MOST_ROW`] pixels for a row, else
+/// [`Kernel::MOST`].
 #[inline(always)]
 unsafe fn sized<const B: usize, K: Kernel<B>, const ROW: bool>(
     m: &mut Memory<'_>,
@@ -207,8 +208,11 @@ unsafe fn sized<const B: usize, K: Kernel<B>, const ROW: bool>(
     macro_rules! sizes {
         ($($p:literal)*) => {
             match pixels {
+                // Only sizes that occur are compiled.
                 // SAFETY: as for this function.
-                $($p if $p <= 8 || ROW => unsafe { K::tile::<$p, ROW>(m, tile) },)*
+                $($p if const { $p <= if ROW { K::MOST_ROW } else { K::MOST } } => unsafe {
+                    K::tile::<$p, ROW>(m, tile)
+                },)*
                 n => unreachable!("a tile of {n} pixels"),
             }
         };

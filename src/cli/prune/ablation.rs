@@ -7,16 +7,16 @@ use super::rows::{BASELINE, FULL, How, Row, UNIFORM, rows};
 use super::statistics::Mean;
 use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
-use crate::data::Label;
-use crate::graph::Graph;
-use crate::program::atomic::write_file;
-use crate::prune::{Budget, Costs, PruneLayer, Rates, Target};
-use crate::report::{Cell, Table, thousands};
-use crate::train::{Settings, Task};
-use crate::tune::Lesson;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use vta::data::Label;
+use vta::graph::Graph;
+use vta::program::atomic::write_file;
+use vta::prune::{Budget, Costs, PruneLayer, Rates, Target};
+use vta::report::{Cell, Table, thousands};
+use vta::train::{Settings, Task};
+use vta::tune::Lesson;
 
 /// The part of the baseline's time in which the short row has to be done.
 const SHORT: f64 = 0.6;

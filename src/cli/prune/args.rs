@@ -2,14 +2,14 @@
 
 use super::rows::names;
 use crate::cli::{CliError, number};
-use crate::data::Augment;
-use crate::prune::{Method, Recipe, Settings as Lengths};
-use crate::train::{Rule, Settings};
-use crate::tune::Teaching;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use vta::data::Augment;
+use vta::prune::{Method, Recipe, Settings as Lengths};
+use vta::train::{Rule, Settings};
+use vta::tune::Teaching;
 
 /// How a network is trained while its blocks go.
 #[derive(Debug, Clone, Args)]

@@ -7,13 +7,13 @@ use crate::cli::CliError;
 use crate::cli::device::{self, Compiled, Cycles};
 use crate::cli::metric::Metric;
 use crate::cli::road::{Pruned, Scales};
-use crate::config::HwConfig;
-use crate::data::{Dataset, Label, Sample};
-use crate::graph::Graph;
-use crate::host::Tensor;
-use crate::quant::{self, Calibration, Method, PerChannel, QuantOptions};
-use crate::train::{Settings, Task};
-use crate::tune::Calibrate;
+use vta::config::HwConfig;
+use vta::data::{Dataset, Label, Sample};
+use vta::graph::Graph;
+use vta::host::Tensor;
+use vta::quant::{self, Calibration, Method, PerChannel, QuantOptions};
+use vta::train::{Settings, Task};
+use vta::tune::Calibrate;
 
 /// What a network is pruned for.
 pub struct Goal<'a, L, T, M> {

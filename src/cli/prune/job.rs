@@ -4,19 +4,19 @@ use super::work::{self, Work};
 use crate::cli::CliError;
 use crate::cli::road::Scales;
 use crate::cli::training::{self, Files, Run};
-use crate::config::HwConfig;
-use crate::data::{Label, Sample};
-use crate::graph::Graph;
-use crate::prune::permute::{Effort, Outcome};
-use crate::prune::{
+use std::path::Path;
+use vta::config::HwConfig;
+use vta::data::{Label, Sample};
+use vta::graph::Graph;
+use vta::prune::permute::{Effort, Outcome};
+use vta::prune::{
     Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
-use crate::quant::Exponents;
-use crate::sparse::{self, Masks};
-use crate::train::backend::Chosen;
-use crate::train::{Measured, Settings, Task, TrainError};
-use crate::tune::{Calibrate, Lesson, PruneRun, Teaching};
-use std::path::Path;
+use vta::quant::Exponents;
+use vta::sparse::{self, Masks};
+use vta::train::backend::Chosen;
+use vta::train::{Measured, Settings, Task, TrainError};
+use vta::tune::{Calibrate, Lesson, PruneRun, Teaching};
 
 /// What a run needs.
 pub struct Job<'a, L, T> {
@@ -183,7 +183,7 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
     /// # Errors
     /// Images that do not fit it.
     pub fn measure(&self, graph: &Graph, samples: &[Sample<L>]) -> Result<Measured, TrainError> {
-        let network = crate::train::Network::<Chosen>::new(graph, &Default::default())?;
+        let network = vta::train::Network::<Chosen>::new(graph, &Default::default())?;
         self.task.measure(&network, samples, self.settings.batch)
     }
 }

@@ -15,21 +15,21 @@ use super::model::{self, ZooArgs};
 use super::progress::Progress;
 use super::road::{self, Scales};
 use super::{CliError, Output, input, number};
-use crate::config::HwConfig;
-use crate::cost::CostTable;
-use crate::graph::{Graph, onnx};
-use crate::program::atomic::AtomicFolder;
-use crate::prune::permute::{Effort, Outcome};
-use crate::prune::{
-    Allocation, Budget, Costs, Dense, Limit, PruneError, PruneLayer, Ranking, Rates, Target,
-    layers, read_rates, summary,
-};
-use crate::sparse::{self, Masks};
 use args::TrainingArgs;
 use clap::{ArgGroup, Args, ValueEnum};
 use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use vta::config::HwConfig;
+use vta::cost::CostTable;
+use vta::graph::{Graph, onnx};
+use vta::program::atomic::AtomicFolder;
+use vta::prune::permute::{Effort, Outcome};
+use vta::prune::{
+    Allocation, Budget, Costs, Dense, Limit, PruneError, PruneLayer, Ranking, Rates, Target,
+    layers, read_rates, summary,
+};
+use vta::sparse::{self, Masks};
 
 use work::{Cycles, Work};
 

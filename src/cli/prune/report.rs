@@ -2,11 +2,11 @@
 
 use super::work::Cycles;
 use crate::cli::device;
-use crate::prune::Summary;
-use crate::prune::permute::Outcome;
-use crate::report::{Cell, Table, thousands};
 use serde_json::{Value, json};
 use std::path::Path;
+use vta::prune::Summary;
+use vta::prune::permute::Outcome;
+use vta::report::{Cell, Table, thousands};
 
 /// A pruned network.
 pub struct Report<'a> {

@@ -1,6 +1,6 @@
 //! The rows of the method's table.
 
-use crate::prune::{Method, Recipe};
+use vta::prune::{Method, Recipe};
 
 /// A row of the table.
 pub struct Row {

@@ -8,14 +8,14 @@ use super::work::Work;
 use crate::cli::data::open_sized;
 use crate::cli::metric::{Accuracy, MeanAp, Metric};
 use crate::cli::{CliError, Output, model, training};
-use crate::data::{Augment, Data, Label};
-use crate::graph::{Graph, onnx};
-use crate::program::atomic::write_file;
-use crate::prune::{Budget, PruneLayer, Rates, Target};
-use crate::sparse;
-use crate::train::{Classify, Detect, Detector, Rule, Task};
-use crate::tune::Lesson;
 use serde_json::json;
+use vta::data::{Augment, Data, Label};
+use vta::graph::{Graph, onnx};
+use vta::program::atomic::write_file;
+use vta::prune::{Budget, PruneLayer, Rates, Target};
+use vta::sparse;
+use vta::train::{Classify, Detect, Detector, Rule, Task};
+use vta::tune::Lesson;
 
 /// The highest learning rate for images with a class.
 const CLASSES_RATE: f64 = 0.02;

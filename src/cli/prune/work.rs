@@ -3,14 +3,14 @@
 use crate::cli::progress::Progress;
 use crate::cli::road::Scales;
 use crate::cli::{CliError, cost};
-use crate::config::HwConfig;
-use crate::graph::Graph;
-use crate::prune::permute::{Effort, Outcome, permute};
-use crate::prune::{
+use std::collections::BTreeMap;
+use vta::config::HwConfig;
+use vta::graph::Graph;
+use vta::prune::permute::{Effort, Outcome, permute};
+use vta::prune::{
     Allocation, Profile, PruneError, PruneLayer, RateError, Simulated, Target, weight,
 };
-use crate::sparse::{self, Masks};
-use std::collections::BTreeMap;
+use vta::sparse::{self, Masks};
 
 /// Cycles of the pruned network: by the table, and by the simulator.
 pub struct Cycles {
