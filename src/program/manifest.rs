@@ -106,7 +106,7 @@ pub(super) struct LaunchEntry {
 pub(super) type ReadManifest = Manifest<ConfigKeys>;
 
 /// The SHA-256 of some bytes, in hexadecimal digits.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|b| format!("{b:02x}"))

@@ -20,6 +20,7 @@ pub use bundle::is_bundle;
 pub use bundle_error::BundleError;
 pub use fit::Misfit;
 pub use host_step::HostStepError;
+pub use manifest::sha256;
 pub use network::{HostStep, Layer, Layout, On, Region, WeightMap};
 pub use region::RegionError;
 pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};

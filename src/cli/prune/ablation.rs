@@ -4,15 +4,16 @@ use super::Prune;
 use super::goal::{Goal, chooser};
 use super::job::{Done, End, Job, Place};
 use super::rows::{BASELINE, FULL, How, Row, UNIFORM, rows};
+use super::runs::{Kept, Runs};
 use super::statistics::Mean;
 use crate::cli::metric::Metric;
 use crate::cli::{CliError, EXIT_STOPPED, Output};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use std::path::{Path, PathBuf};
+use serde_json::{Value, json};
+use std::path::PathBuf;
 use vta::data::Label;
-use vta::graph::Graph;
+use vta::graph::{Graph, onnx};
 use vta::program::atomic::write_file;
+use vta::program::sha256;
 use vta::prune::{Budget, Costs, PruneLayer, Rates, Target};
 use vta::report::{Cell, Table, thousands};
 use vta::train::{Settings, Task};
@@ -31,45 +32,41 @@ struct Aim {
     epochs: f64,
 }
 
-/// What a run gave, as it is kept in its folder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Kept {
-    epochs: f64,
-    images: u64,
-    seconds: f64,
-    float: f64,
-    device: f64,
-    sparsity: f64,
-    macs: f64,
-    cycles: u64,
-}
-
 impl Prune {
-    /// Runs all rows that are not done yet, and writes the table.
+    /// Runs all rows that are wanted and not done yet, and writes the table of
+    /// what is done.
     pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
         graph: &Graph,
         layers: &[PruneLayer],
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
+        let runs = Runs::open(&self.out, self.made_with(graph, goal))?;
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
         let mut output = self.stopped();
-        for row in rows(&self.training.rows) {
+        for (row, wanted) in rows(&self.training.rows) {
             let seeds = row.seeds.of(self.training.seeds);
             let mut kept = Vec::new();
             let mut aim: Option<Aim> = None;
             for seed in self.training.seed..self.training.seed + u64::from(seeds) {
-                let dir = self.out.join(row.name).join(format!("seed-{seed}"));
-                let file = dir.join("result.json");
-                if let Some(done) = read(&file)? {
+                if let Some(done) = runs.done(&row, seed)? {
                     kept.push(done);
+                    continue;
+                }
+                if !wanted {
                     continue;
                 }
                 let aim = match &mut aim {
                     Some(aim) => &*aim,
-                    none => none.insert(self.aim(&row, (graph, layers), &table)?),
+                    none => {
+                        let mut aim = self.aim(&row, (graph, layers), &table)?;
+                        // Those of one row are alike, though times were others.
+                        aim.epochs = kept.first().map_or(aim.epochs, |k: &Kept| k.epochs);
+                        none.insert(aim)
+                    }
                 };
                 let job = self.row_job((&row, seed), (graph, layers), goal, aim.clone());
+                let dir = runs.of(&row, seed);
                 let place = Place {
                     dir: &dir,
                     command: self.command(&job),
@@ -81,18 +78,40 @@ impl Prune {
                     End::Stopped { .. } => return Ok(self.stopped()),
                 };
                 let result = self.result(&job, &done, goal)?;
-                let text = serde_json::to_string_pretty(&result);
-                let text = text.map_err(|e| CliError::new("prune", e))? + "\n";
-                write_file(&file, text.as_bytes()).map_err(|e| CliError::file(&file, &e))?;
-                // The result stands for the run now.
-                let _ = std::fs::remove_file(dir.join("checkpoint"));
+                runs.keep(&row, seed, &result)?;
                 kept.push(result);
+            }
+            if kept.is_empty() {
+                continue;
             }
             table.push((row, kept));
             // The rows so far are worth reading before the last is done.
             output = self.table(&table, goal.set.test.len(), goal.metric.name())?;
         }
         Ok(output)
+    }
+
+    /// What is the same in all runs of a table.
+    fn made_with<L, T, M>(&self, graph: &Graph, goal: &Goal<'_, L, T, M>) -> Value {
+        let args = &self.training;
+        json!({
+            "model": self.model,
+            "weights": sha256(&onnx::export(graph)),
+            "data": args.data,
+            // Which images these are depends on the first seed.
+            "limit": args.limit.map(|n| (n, args.seed)),
+            "rate": self.rate,
+            "weigh_by": self.weigh_by.map(|unit| format!("{unit:?}")),
+            "floor": self.floor,
+            "whole_kernel": self.whole_kernel,
+            "keep_dense": self.keep_dense,
+            "epochs": args.epochs,
+            "batch": args.batch,
+            "lr": goal.settings.rate,
+            "plan": goal.numbers,
+            "config": goal.hardware.to_keys(),
+            "cost": self.cost,
+        })
     }
 
     /// Rates, budgets and epochs of a row, by what the rows before it gave.
@@ -241,15 +260,5 @@ impl Prune {
             write_file(&path, bytes.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
         }
         Ok(Output::ok(text, json))
-    }
-}
-
-fn read(path: &Path) -> Result<Option<Kept>, CliError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|e| CliError::new("file", e).of(path)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(CliError::file(path, &e)),
     }
 }

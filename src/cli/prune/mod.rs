@@ -6,6 +6,7 @@ mod goal;
 mod job;
 mod report;
 mod rows;
+mod runs;
 mod statistics;
 mod train;
 mod work;

@@ -151,8 +151,9 @@ pub fn names() -> Vec<&'static str> {
     all().iter().map(|r| r.name).collect()
 }
 
-/// The rows with these names and those that they are measured by; all without names.
-pub fn rows(wanted: &[String]) -> Vec<Row> {
+/// All rows, and whether each is wanted: if it has one of these names, or
+/// measures one that has; without names each is.
+pub fn rows(wanted: &[String]) -> Vec<(Row, bool)> {
     let named = |row: &Row| wanted.iter().any(|w| w == row.name);
     let needs = |how: How| -> &[&str] {
         match how {
@@ -165,5 +166,6 @@ pub fn rows(wanted: &[String]) -> Vec<Row> {
     let asked = all.iter().filter(|r| named(r));
     let needed: Vec<&str> = asked.flat_map(|r| needs(r.how)).copied().collect();
     let taken = |r: &Row| wanted.is_empty() || named(r) || needed.contains(&r.name);
-    all.into_iter().filter(taken).collect()
+    let wanted: Vec<bool> = all.iter().map(taken).collect();
+    all.into_iter().zip(wanted).collect()
 }
