@@ -192,6 +192,8 @@ impl Plan {
         let updated = since - since % period;
         let update = phase == Phase::Sparsify && since.is_multiple_of(period);
         let freeze = phase == Phase::Frozen && step == to;
+        let new_epoch =
+            phase == Phase::Frozen && step.is_multiple_of(u64::from(self.steps_per_epoch));
         let todo = Todo {
             phase,
             update,
@@ -219,7 +221,7 @@ impl Plan {
             // The two-stage baseline cuts by the weights alone.
             reset_duals: reset_duals || (freeze && self.method.recipe == Recipe::TwoStage),
             freeze,
-            snapshot: self.method.temporal && (update || freeze),
+            snapshot: self.method.temporal && (update || freeze || new_epoch),
             teachers: self.teachers(step, from),
             quantise: quantised,
             settle: quantised && step == rounded && phase == Phase::Frozen && !freeze,

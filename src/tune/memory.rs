@@ -3,7 +3,7 @@
 use crate::prune::Pruner;
 use crate::quant::Exponents;
 use crate::train::backend::Kernels;
-use crate::train::{Checkpoint, Network, Running, TrainError};
+use crate::train::{Checkpoint, Network, TrainError};
 
 /// The state of a run, without its settings.
 pub(super) struct Memory<B: Kernels> {
@@ -43,10 +43,6 @@ pub(super) fn save<B: Kernels>(
     if let Some(network) = earlier {
         for p in network.params() {
             to.put(format!("{EARLIER}/param/{}", p.name), p.values());
-        }
-        for r in network.running() {
-            to.put(format!("{EARLIER}/mean/{}", r.node), r.mean.clone());
-            to.put(format!("{EARLIER}/var/{}", r.node), r.var.clone());
         }
     }
     to.put_text(
@@ -98,6 +94,7 @@ pub(super) fn load<B: Kernels>(
     })
 }
 
+/// The earlier self; its running statistics are not used.
 fn earlier<B: Kernels>(network: &Network<B>, from: &Checkpoint) -> Result<Network<B>, TrainError> {
     let mut earlier = network.clone();
     earlier.drop_masks();
@@ -106,17 +103,6 @@ fn earlier<B: Kernels>(network: &Network<B>, from: &Checkpoint) -> Result<Networ
         let n = p.dims.iter().product();
         let values = from.get(&format!("{EARLIER}/param/{}", p.name), n)?;
         earlier.set(&p.name, values.to_vec())?;
-    }
-    for r in network.running() {
-        let values = |what: &str| {
-            let name = format!("{EARLIER}/{what}/{}", r.node);
-            from.get(&name, r.mean.len()).map(<[f32]>::to_vec)
-        };
-        earlier.set_running(Running {
-            node: r.node.clone(),
-            mean: values("mean")?,
-            var: values("var")?,
-        })?;
     }
     Ok(earlier)
 }

@@ -10,7 +10,7 @@ use crate::prune::{Pruner, Simulated, Step};
 use crate::quant::{Exponents, QuantError};
 use crate::sparse::Masks;
 use crate::train::backend::{Kernels, floats};
-use crate::train::{At, Checkpoint, Hooks, Mask, Network, Pass, Seen, TrainError, row};
+use crate::train::{At, Checkpoint, Hooks, Mask, Mode, Network, Pass, Seen, TrainError, row};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, BackendTypes};
 
@@ -37,7 +37,8 @@ pub struct PruneRun<'a, B: Kernels, T> {
     features: Vec<TensorId>,
     /// The dense network.
     dense: Option<Network<B>>,
-    /// The network before the last mask update.
+    /// The network before the last mask update, or at the end of the last epoch
+    /// after that.
     earlier: Option<Network<B>>,
     /// `Z - U` of the layers that are pulled, on the backend.
     targets: Vec<Option<Tensor<B, 1>>>,
@@ -159,7 +160,7 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
     fn hear<A, L>(
         &self,
         seen: &Seen<'_, B, A, L>,
-        teacher: &Network<B>,
+        (teacher, mode): (&Network<B>, Mode),
         weights: [f64; 2],
         map: impl Fn(&Self, Tensor<A, 4>, Tensor<B, 4>, &[L]) -> Tensor<A, 1>,
     ) -> Result<Tensor<A, 1>, TrainError>
@@ -167,7 +168,7 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
         A: AutodiffBackend<InnerBackend = B> + Kernels + BackendTypes<Device = B::Device>,
         T: Lesson<L>,
     {
-        let pass: Pass<B> = teacher.predict(seen.images.clone())?;
+        let pass: Pass<B> = teacher.forward(&teacher.plain(), seen.images.clone(), mode)?;
         let t = self.teaching.temperature;
         let outputs = self.lesson.outputs(seen.pass, &pass, seen.labels, t)?;
         let mut sum = outputs.mul_scalar(weights[0]);
@@ -207,6 +208,7 @@ where
         if todo.snapshot {
             let mut earlier = network.clone();
             earlier.apply_masks();
+            earlier.set_exponents(None);
             self.earlier = Some(earlier);
         }
         let mut weights: Vec<Vec<f32>> = Vec::new();
@@ -264,7 +266,7 @@ where
                 let places = places.map(|p| row::<B>(p, &t.device()).reshape([n, h * w]));
                 distance(attention(s), attention(t), places)
             };
-            let loss = self.hear(seen, dense, weights, spatial)?;
+            let loss = self.hear(seen, (dense, Mode::Folded), weights, spatial)?;
             said[0] = value(&loss);
             sum = Some(loss);
         }
@@ -273,7 +275,8 @@ where
             let temporal = |_: &Self, s: Tensor<A, 4>, t: Tensor<B, 4>, _: &[L]| {
                 distance(unit(s), unit(t), None)
             };
-            let loss = self.hear(seen, earlier, weights, temporal)?;
+            // Running statistics follow masks that change too slowly.
+            let loss = self.hear(seen, (earlier, Mode::Batch), weights, temporal)?;
             said[1] = value(&loss);
             sum = Some(match sum {
                 Some(s) => s + loss,

@@ -309,15 +309,47 @@ fn compared_maps_are_the_ends_of_stages() {
     assert_eq!(names, ["a.relu", "sum.relu", "d.relu"]);
 }
 
+fn column(run: &Run<'_>, name: &str) -> f64 {
+    use vta::train::Hooks;
+    let columns = Hooks::<Cpu, CpuGrad, u16>::columns(run.hooks());
+    columns.iter().find(|c| c.0 == name).expect("a column").1
+}
+
+/// The earlier self sees a batch as the student does: where it was taken it has
+/// nothing to say, though running statistics are far from those of the batch.
+#[test]
+fn the_earlier_self_is_the_student_of_before() {
+    let set = data();
+    let method = Method {
+        temporal: true,
+        ..Method::plain(Recipe::OneStage)
+    };
+    let teaching = Teaching {
+        temporal_outputs: 1.0,
+        temporal_maps: 1.0,
+        every: 1,
+        ..Teaching::default()
+    };
+    let mut run = start(&set, method, teaching);
+    // Masks freeze before the 7th of 20 steps; an epoch has 5.
+    let said: Vec<f64> = (0..20)
+        .map(|_| {
+            run.step().expect("a step");
+            column(&run, "temporal")
+        })
+        .collect();
+    for (i, said) in said.iter().enumerate().skip(7) {
+        match i % 5 {
+            0 => assert!(said.abs() < 1e-5, "{i}: {said}"),
+            _ => assert!(*said > 1e-4, "{i}: {said}"),
+        }
+    }
+}
+
 /// A student that only has teachers comes nearer to the dense network.
 #[test]
 fn the_dense_network_teaches() {
     let set = data();
-    let column = |run: &Run<'_>, name: &str| -> f64 {
-        use vta::train::Hooks;
-        let columns = Hooks::<Cpu, CpuGrad, u16>::columns(run.hooks());
-        columns.iter().find(|c| c.0 == name).expect("a column").1
-    };
     let method = Method {
         spatial: true,
         temporal: true,
