@@ -117,6 +117,26 @@ fn every_cut_is_refused() {
     }
 }
 
+/// The central directory has an entry's place at byte 42 of its record, the end
+/// of the archive the number of entries at byte 10 and the directory's place at 16.
+#[test]
+fn an_archive_that_contradicts_itself_is_refused() {
+    let whole = bytes();
+    let end = whole.len() - 22;
+    let word = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+    let directory = word(end + 16);
+    let records: Vec<usize> = (directory..end)
+        .filter(|i| whole[*i..].starts_with(b"PK\x01\x02"))
+        .collect();
+    assert!(records.len() > 2);
+    let mut shared = whole.clone();
+    shared.copy_within(records[0] + 42..records[0] + 46, records[1] + 42);
+    assert!(message(&shared).contains("overlap"), "{}", message(&shared));
+    let mut more = whole.clone();
+    more[end + 10] += 1;
+    assert!(message(&more).contains("end says"), "{}", message(&more));
+}
+
 #[test]
 fn errors_name_the_entry_and_what_is_wrong_there() {
     let cases = [

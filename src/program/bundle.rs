@@ -9,17 +9,24 @@ use super::manifest::{
 };
 use super::{Layer, MAX_DRAM_BYTES, Program, ProgramError, Segment, atomic};
 use crate::config::HwConfig;
-use flate2::{Compression, write::DeflateEncoder};
+use flate2::{Compression, bufread::DeflateDecoder, write::DeflateEncoder};
+use rawzip::time::UtcDateTime;
+use rawzip::{
+    CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipArchiveWriter, ZipSliceArchive,
+};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
-use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// Largest manifest and list of checksums.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// When entries were changed last: the first moment that an archive can name,
+/// so that the same program gives the same bytes.
+const CHANGED: Option<UtcDateTime> = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0);
 
 /// How much of an entry is tried.
 const PROBE_BYTES: usize = 64 << 10;
@@ -59,18 +66,11 @@ impl Program {
         }
         entries.push((SUMS.to_owned(), sums.as_bytes()));
 
-        let options = SimpleFileOptions::default()
-            .last_modified_time(DateTime::DEFAULT)
-            .system(System::Unix)
-            .unix_permissions(0o644);
-        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let mut archive = ZipArchiveWriter::new(Vec::new());
         for (name, bytes) in entries {
-            let options = options.compression_method(method(bytes)?);
-            archive.start_file(name, options).map_err(archive_error)?;
-            archive.write_all(bytes)?;
+            add(&mut archive, &name, bytes)?;
         }
-        let bytes = archive.finish().map_err(archive_error)?;
-        Ok(bytes.into_inner())
+        archive.finish().map_err(archive_error)
     }
 
     /// Reads the bytes of a bundle.
@@ -140,9 +140,37 @@ fn method(bytes: &[u8]) -> Result<CompressionMethod, BundleError> {
     deflated.write_all(probe)?;
     let deflated = deflated.finish()?;
     Ok(match deflated.len() <= probe.len() / 8 * 7 {
-        true => CompressionMethod::Deflated,
-        false => CompressionMethod::Stored,
+        true => CompressionMethod::DEFLATE,
+        false => CompressionMethod::STORE,
     })
+}
+
+/// Writes an entry.
+fn add(
+    archive: &mut ZipArchiveWriter<Vec<u8>>,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), BundleError> {
+    let method = method(bytes)?;
+    let mut entry = archive.new_file(name).unix_permissions(0o644);
+    if let Some(changed) = CHANGED {
+        entry = entry.last_modified(changed);
+    }
+    let started = entry.compression_method(method).start();
+    let (mut entry, config) = started.map_err(archive_error)?;
+    let sizes = if method == CompressionMethod::DEFLATE {
+        let mut to = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
+        to.write_all(bytes)?;
+        let (deflate, sizes) = to.finish().map_err(archive_error)?;
+        deflate.finish()?;
+        sizes
+    } else {
+        let mut to = config.wrap(&mut entry);
+        to.write_all(bytes)?;
+        to.finish().map_err(archive_error)?.1
+    };
+    entry.finish(sizes).map_err(archive_error)?;
+    Ok(())
 }
 
 /// The program of a manifest, with the data read and compared.
@@ -234,35 +262,45 @@ fn layers(program: &Program, entries: Vec<LayerEntry>) -> Result<Vec<Layer>, Bun
     Ok(layers)
 }
 
+/// Where an entry is, and how it is kept.
+type Place = (ZipArchiveEntryWayfinder, CompressionMethod);
+
 /// The entries of an archive, by name; each is read once.
 struct Entries<'a> {
-    archive: ZipArchive<Cursor<&'a [u8]>>,
-    unread: BTreeMap<String, usize>,
+    archive: ZipSliceArchive<&'a [u8]>,
+    unread: BTreeMap<String, Place>,
 }
 
 impl<'a> Entries<'a> {
     fn open(bytes: &'a [u8]) -> Result<Self, BundleError> {
+        let wrong = |what: String| Err(BundleError::Archive { what });
         if !is_bundle(bytes) {
             return Err(BundleError::NotABundle);
         }
-        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(archive_error)?;
-        if let Ok(true) = archive.has_overlapping_files() {
-            return Err(BundleError::Archive {
-                what: "its entries overlap".into(),
-            });
-        }
+        let archive = ZipArchive::from_slice(bytes).map_err(archive_error)?;
         let mut unread = BTreeMap::new();
-        for i in 0..archive.len() {
-            let entry = archive.by_index_raw(i).map_err(archive_error)?;
-            let name = entry.name().map_err(archive_error)?.into_owned();
-            if unread.insert(name.clone(), i).is_some() {
+        // From the first byte of an entry to the last one of its data.
+        let mut ranges = Vec::new();
+        for entry in archive.entries() {
+            let entry = entry.map_err(archive_error)?;
+            let name = entry.file_path().as_bytes().to_vec();
+            let Ok(name) = String::from_utf8(name) else {
+                return wrong("the name of an entry is not UTF-8".into());
+            };
+            let place = (entry.wayfinder(), entry.compression_method());
+            let local = archive.get_entry(place.0).map_err(archive_error)?;
+            ranges.push((entry.local_header_offset(), local.compressed_data_range().1));
+            if unread.insert(name.clone(), place).is_some() {
                 return Err(BundleError::Duplicate { entry: name });
             }
         }
-        if archive.has_duplicate_names() {
-            return Err(BundleError::Archive {
-                what: "an entry is there twice".into(),
-            });
+        ranges.sort_unstable();
+        if ranges.windows(2).any(|w| w[0].1 > w[1].0) {
+            return wrong("its entries overlap".into());
+        }
+        if archive.entries_hint() != unread.len() as u64 {
+            let what = format!("it has {} entries", unread.len());
+            return wrong(format!("{what}, its end says {}", archive.entries_hint()));
         }
         Ok(Self { archive, unread })
     }
@@ -275,13 +313,24 @@ impl<'a> Entries<'a> {
             entry: entry(),
             what,
         };
-        let Some(index) = self.unread.remove(name) else {
+        let Some((place, method)) = self.unread.remove(name) else {
             return Err(BundleError::Missing { entry: entry() });
         };
-        let file = self.archive.by_index(index);
+        let file = self.archive.get_entry(place);
         let file = file.map_err(|e| damaged(e.to_string()))?;
+        let unpacked: Box<dyn Read> = match method {
+            CompressionMethod::STORE => Box::new(file.data()),
+            CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(file.data())),
+            other => {
+                return Err(damaged(format!(
+                    "it is packed by method {}",
+                    other.as_u16()
+                )));
+            }
+        };
         let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1))
+        file.verifying_reader(unpacked)
+            .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|e| damaged(e.to_string()))?;
         if bytes.len() as u64 > limit {
@@ -338,7 +387,7 @@ fn check_sum(
     })
 }
 
-fn archive_error(e: zip::result::ZipError) -> BundleError {
+fn archive_error(e: rawzip::Error) -> BundleError {
     BundleError::Archive {
         what: e.to_string(),
     }
