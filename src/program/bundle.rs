@@ -26,7 +26,8 @@ const MAX_TEXT_BYTES: u64 = 64 << 20;
 
 /// When entries were changed last: the first moment that an archive can name,
 /// so that the same program gives the same bytes.
-const CHANGED: Option<UtcDateTime> = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0);
+const CHANGED: UtcDateTime =
+    UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0).expect("a day that there was");
 
 /// How much of an entry is tried.
 const PROBE_BYTES: usize = 64 << 10;
@@ -152,11 +153,8 @@ fn add(
     bytes: &[u8],
 ) -> Result<(), BundleError> {
     let method = method(bytes)?;
-    let mut entry = archive.new_file(name).unix_permissions(0o644);
-    if let Some(changed) = CHANGED {
-        entry = entry.last_modified(changed);
-    }
-    let started = entry.compression_method(method).start();
+    let entry = archive.new_file(name).compression_method(method);
+    let started = entry.unix_permissions(0o644).last_modified(CHANGED).start();
     let (mut entry, config) = started.map_err(archive_error)?;
     let sizes = if method == CompressionMethod::DEFLATE {
         let mut to = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
