@@ -17,6 +17,7 @@ pub const NAMES: &[&str] = &[
     "resnet8",
     "resnet-tiny",
     "resnet-32-64-128",
+    "resnet-64-128-256",
     "resnet18",
     "mobilenetv1-0.25",
     "vgg11",
@@ -32,6 +33,7 @@ pub const NAMES: &[&str] = &[
 /// | `resnet8` | `[1, 3, 32, 32]` | 10 logits; the layers of MLPerf Tiny's |
 /// | `resnet-tiny` | `[1, 3, 32, 32]` | 10 logits; channels in whole blocks of 32, quick to train |
 /// | `resnet-32-64-128` | `[1, 3, 32, 32]` | 10 logits; the same layers on maps of twice the size |
+/// | `resnet-64-128-256` | `[1, 3, 32, 32]` | 10 logits; the same with twice the channels |
 /// | `resnet18` | `[1, 3, 224, 224]` | 1000 logits |
 /// | `mobilenetv1-0.25` | `[1, 3, 96, 96]` | 2 logits; the layers of MLPerf Tiny's visual wake words |
 /// | `vgg11` | `[1, 3, 32, 32]` | 10 logits |
@@ -51,6 +53,7 @@ pub fn build_as(name: &str, seed: u64, form: Form) -> Option<Graph> {
         "resnet8" => resnet::resnet8(seed, form),
         "resnet-tiny" => resnet::resnet_tiny(seed, form),
         "resnet-32-64-128" => resnet::resnet_32_64_128(seed, form),
+        "resnet-64-128-256" => resnet::resnet_64_128_256(seed, form),
         "resnet18" => resnet::resnet18(seed, form),
         "mobilenetv1-0.25" => mobilenet::mobilenet_v1(seed, form),
         "vgg11" => plain::vgg11(seed, form),
