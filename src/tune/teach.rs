@@ -41,6 +41,30 @@ impl Default for Teaching {
     }
 }
 
+/// Epochs from which on a classifier is taught in every step.
+const LONG: f64 = 10.0;
+
+impl Teaching {
+    /// What is usual for classifiers in a run of so many epochs.
+    ///
+    /// Short runs have no time for teachers. In long ones the student has seen
+    /// its images often enough to learn them by heart, and the dense network's
+    /// outputs in every step keep it from that
+    /// (`docs/decisions/0071-long-runs-are-taught-in-every-step.md`).
+    pub fn of_classes(epochs: f64) -> Self {
+        let short = Self::default();
+        match epochs < LONG {
+            true => short,
+            false => Self {
+                temperature: 2.0,
+                spatial_outputs: 2.0,
+                every: 1,
+                ..short
+            },
+        }
+    }
+}
+
 /// `T^2 KL(teacher || student)` of softened outputs `[n, classes]`: a mean over the rows.
 ///
 /// The teacher's entropy, which has no gradient, is taken off, so equal rows give 0.

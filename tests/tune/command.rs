@@ -122,6 +122,47 @@ fn stopping_changes_nothing_and_numbers_agree() {
     assert!(svg.contains("blocks gone") && svg.ends_with("</svg>\n"));
 }
 
+/// Teachers of a run follow its length, unless a file or an option says otherwise.
+#[test]
+fn long_runs_are_taught_in_every_step() {
+    let dir = folder();
+    let d = dir.path();
+    dense(d);
+    fs::write(
+        d.join("lengths.json"),
+        "{\"lengths\": {\"quantised\": 0.2}}",
+    )
+    .expect("a file");
+    let teaching = "{\"teaching\": {\"spatial_outputs\": 0.3}}";
+    fs::write(d.join("teaching.json"), teaching).expect("a file");
+    let runs: [(&str, &str, &[&str], [f64; 3]); 5] = [
+        ("short", "9", &[], [4.0, 4.0, 0.1]),
+        ("long", "10", &[], [1.0, 2.0, 2.0]),
+        ("rarely", "10", &["--teach-every", "3"], [3.0, 2.0, 2.0]),
+        (
+            "lengths",
+            "10",
+            &["--plan", "lengths.json"],
+            [1.0, 2.0, 2.0],
+        ),
+        (
+            "weights",
+            "10",
+            &["--plan", "teaching.json"],
+            [4.0, 4.0, 0.3],
+        ),
+    ];
+    for (name, epochs, more, want) in runs {
+        let few = ["--limit", "16", "--batch", "16", "--epochs", epochs];
+        let args = ["prune", "dense/model.onnx", "--data", "data", "--rate"];
+        let args = [&args[..], &["0.6", "-o", name], &few, more].concat();
+        ok(d, &args);
+        let teaching = &json(&d.join(name).join("report.json"))["plan"]["teaching"];
+        let got = ["every", "temperature", "spatial_outputs"].map(|k| teaching[k].as_f64());
+        assert_eq!(got, want.map(Some), "{name}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_told() {
     let dir = folder();

@@ -53,7 +53,7 @@ pub struct TrainingArgs {
     /// The highest learning rate [default: 0.02; 0.001 for boxes]
     #[arg(long, value_name = "RATE", requires = "data")]
     pub lr: Option<f64>,
-    /// Ask teachers in one of so many steps [default: 4]
+    /// Ask teachers in one of so many steps [default: 4; 1 for classes in ten epochs or more]
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub teach_every: Option<u32>,
     /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json
@@ -84,9 +84,32 @@ pub struct TrainingArgs {
     pub stop_after: Option<u32>,
 }
 
-/// Numbers of the method that a file can give.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+/// What a file says of the method's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct Given {
+    lengths: Lengths,
+    teaching: Option<Teaching>,
+    #[serde(skip)]
+    every: Option<u32>,
+}
+
+impl Given {
+    /// The method's numbers, with `usual` teachers where the file has none.
+    pub fn numbers(self, usual: Teaching) -> Numbers {
+        let mut teaching = self.teaching.unwrap_or(usual);
+        if let Some(every) = self.every {
+            teaching.every = every.into();
+        }
+        Numbers {
+            lengths: self.lengths,
+            teaching,
+        }
+    }
+}
+
+/// Numbers of the method.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Numbers {
     /// Lengths of phases, range of the penalty.
     pub lengths: Lengths,
@@ -143,17 +166,15 @@ impl TrainingArgs {
         m
     }
 
-    /// The numbers of the method.
-    pub fn numbers(&self) -> Result<Numbers, CliError> {
-        let mut numbers = match &self.plan {
-            None => Numbers::default(),
+    /// What is given of the numbers of the method.
+    pub fn given(&self) -> Result<Given, CliError> {
+        let mut given: Given = match &self.plan {
+            None => Given::default(),
             Some(path) => serde_json::from_str(&super::read_text(path)?)
                 .map_err(|e| CliError::new("file", e).of(path))?,
         };
-        if let Some(every) = self.teach_every {
-            numbers.teaching.every = every.into();
-        }
-        Ok(numbers)
+        given.every = self.teach_every;
+        Ok(given)
     }
 
     pub fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {

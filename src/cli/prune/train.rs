@@ -15,7 +15,7 @@ use vta::program::atomic::write_file;
 use vta::prune::{Budget, PruneLayer, Rates, Target};
 use vta::sparse;
 use vta::train::{Classify, Detect, Detector, Rule, Task};
-use vta::tune::Lesson;
+use vta::tune::{Lesson, Teaching};
 
 /// The highest learning rate for images with a class.
 const CLASSES_RATE: f64 = 0.02;
@@ -32,7 +32,7 @@ impl Prune {
         training::not_there(&self.out, args.resume)?;
         // Before anything that takes time.
         let hardware = self.hardware()?;
-        let numbers = args.numbers()?;
+        let given = args.given()?;
         if model::is_zoo(&self.model) {
             let what = format_args!("{}: a network of the zoo is not trained", self.model);
             return Err(CliError::new("prune", what)
@@ -49,7 +49,7 @@ impl Prune {
                     metric: Accuracy::new(&graph, n)?,
                     settings: args.settings(Rule::sgd(), CLASSES_RATE, Augment::small_images()),
                     calibration: calibration(&graph, &set.train)?,
-                    numbers,
+                    numbers: given.numbers(Teaching::of_classes(args.epochs)),
                     set: &set,
                     hardware,
                 };
@@ -65,7 +65,7 @@ impl Prune {
                     task: Detect::new(detector),
                     settings: args.settings(Rule::adamw(), BOXES_RATE, Augment::scenes(h, w)),
                     calibration: calibration(&graph, &set.train)?,
-                    numbers,
+                    numbers: given.numbers(Teaching::default()),
                     set: &set,
                     hardware,
                 };
