@@ -87,25 +87,9 @@ pub struct TrainingArgs {
 /// What a file says of the method's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Given {
+pub struct PlanFile {
     lengths: Lengths,
     teaching: Option<Teaching>,
-    #[serde(skip)]
-    every: Option<u32>,
-}
-
-impl Given {
-    /// The method's numbers, with `usual` teachers where the file has none.
-    pub fn numbers(self, usual: Teaching) -> Numbers {
-        let mut teaching = self.teaching.unwrap_or(usual);
-        if let Some(every) = self.every {
-            teaching.every = every.into();
-        }
-        Numbers {
-            lengths: self.lengths,
-            teaching,
-        }
-    }
 }
 
 /// Numbers of the method.
@@ -166,15 +150,25 @@ impl TrainingArgs {
         m
     }
 
-    /// What is given of the numbers of the method.
-    pub fn given(&self) -> Result<Given, CliError> {
-        let mut given: Given = match &self.plan {
-            None => Given::default(),
+    /// What the file of `--plan` says; nothing without one.
+    pub fn plan_file(&self) -> Result<PlanFile, CliError> {
+        match &self.plan {
+            None => Ok(PlanFile::default()),
             Some(path) => serde_json::from_str(&super::read_text(path)?)
-                .map_err(|e| CliError::new("file", e).of(path))?,
-        };
-        given.every = self.teach_every;
-        Ok(given)
+                .map_err(|e| CliError::new("file", e).of(path)),
+        }
+    }
+
+    /// The numbers of the method, with `usual` teachers where the file has none.
+    pub fn numbers(&self, file: PlanFile, usual: Teaching) -> Numbers {
+        let mut teaching = file.teaching.unwrap_or(usual);
+        if let Some(every) = self.teach_every {
+            teaching.every = every.into();
+        }
+        Numbers {
+            lengths: file.lengths,
+            teaching,
+        }
     }
 
     pub fn settings(&self, rule: Rule, rate: f64, augment: Augment) -> Settings {

@@ -32,7 +32,7 @@ impl Prune {
         training::not_there(&self.out, args.resume)?;
         // Before anything that takes time.
         let hardware = self.hardware()?;
-        let given = args.given()?;
+        let plan = args.plan_file()?;
         if model::is_zoo(&self.model) {
             let what = format_args!("{}: a network of the zoo is not trained", self.model);
             return Err(CliError::new("prune", what)
@@ -49,7 +49,7 @@ impl Prune {
                     metric: Accuracy::new(&graph, n)?,
                     settings: args.settings(Rule::sgd(), CLASSES_RATE, Augment::small_images()),
                     calibration: calibration(&graph, &set.train)?,
-                    numbers: given.numbers(Teaching::of_classes(args.epochs)),
+                    numbers: args.numbers(plan, Teaching::of_classes(args.epochs)),
                     set: &set,
                     hardware,
                 };
@@ -65,7 +65,7 @@ impl Prune {
                     task: Detect::new(detector),
                     settings: args.settings(Rule::adamw(), BOXES_RATE, Augment::scenes(h, w)),
                     calibration: calibration(&graph, &set.train)?,
-                    numbers: given.numbers(Teaching::default()),
+                    numbers: args.numbers(plan, Teaching::default()),
                     set: &set,
                     hardware,
                 };
