@@ -2,33 +2,18 @@
 //! Tensor Accelerator (VTA).
 //!
 //! A program goes from text ([`asm`]) or a bundle ([`program`]) through
-//! instructions ([`isa`]) to bytes ([`fsim`]) and cycles ([`tsim`]). Layers
-//! import only downward; `docs/architecture.md` has the table and
-//! `tests/tidy.rs` checks it.
+//! instructions ([`isa`]) to bytes ([`fsim`]) and cycles ([`tsim`]).
+//! `docs/architecture.md` has the crates and what each knows.
 
-pub mod asm;
-pub mod compiler;
-pub mod config;
-pub mod cost;
-pub mod data;
-pub mod fsim;
-pub mod golden;
-pub mod graph;
-pub mod host;
-pub mod isa;
-pub mod mem;
-pub mod npy;
-pub mod program;
-#[cfg(feature = "prune")]
-pub mod prune;
-pub mod quant;
 pub mod report;
-pub mod sight;
-pub mod sparse;
-pub mod trace;
+
+pub use vta_compile as compiler;
+pub use vta_data as data;
+pub use vta_net::{graph, quant, sparse};
+pub use vta_program::{asm, config, isa, mem, program};
+pub use vta_prune::{cost, prune};
+pub use vta_sim::{fsim, golden, sight, trace, tsim};
+pub use vta_tensor::{host, npy, spelling};
 #[cfg(feature = "prune")]
-pub mod train;
-pub mod tsim;
-#[cfg(feature = "prune")]
-pub mod tune;
-pub mod verify;
+pub use vta_train::{train, tune};
+pub use vta_verify as verify;

@@ -43,7 +43,10 @@ mod fresh {
 
     #[test]
     fn instruction_set_source() {
-        check("src/isa/generated.rs", &rustfmt(&emit::rust(&specs())));
+        check(
+            "crates/vta-program/src/isa/generated.rs",
+            &rustfmt(&emit::rust(&specs())),
+        );
     }
 
     #[test]
@@ -55,110 +58,95 @@ mod fresh {
 mod layers {
     use std::{fs, path::Path};
 
-    /// Each layer, and the layers that it may import from.
-    const LAYERS: &[(&str, &[&str])] = &[
-        ("config", &[]),
-        ("isa", &[]),
-        ("report", &[]),
-        ("cost", &[]),
-        ("data", &[]),
-        ("mem", &["config"]),
-        ("golden", &["config"]),
-        ("host", &[]),
-        ("npy", &[]),
-        ("graph", &[]),
-        ("sparse", &["config", "graph"]),
-        ("prune", &["graph", "sparse", "cost"]),
-        ("program", &["config", "isa", "mem", "host"]),
-        ("asm", &["config", "isa", "mem", "program", "npy"]),
-        ("verify", &["config", "isa", "mem", "program"]),
-        ("quant", &["graph", "host", "sparse"]),
-        ("train", &["data", "graph"]),
+    /// The crates with several modules: each module, and the modules of its
+    /// crate that it may import from. Between crates, Cargo keeps the layers.
+    const LAYERS: &[(&str, &[(&str, &[&str])])] = &[
         (
-            "tune",
-            &["train", "prune", "quant", "graph", "data", "sparse", "cost"],
-        ),
-        (
-            "compiler",
+            "vta-tensor",
             &[
-                "config", "isa", "mem", "program", "host", "graph", "sparse", "quant",
-            ],
-        ),
-        ("fsim", &["config", "isa", "mem"]),
-        ("tsim", &["config", "isa", "mem", "fsim"]),
-        ("trace", &["isa", "tsim"]),
-        (
-            "sight",
-            &[
-                "config", "isa", "mem", "program", "fsim", "tsim", "trace", "report",
+                ("host", &[]),
+                ("npy", &[]),
+                ("numbers", &[]),
+                ("spelling", &[]),
             ],
         ),
         (
-            "cli",
+            "vta-program",
             &[
-                "config", "isa", "report", "mem", "golden", "program", "asm", "fsim", "tsim",
-                "trace", "sight", "host", "graph", "sparse", "quant", "compiler", "verify", "cost",
-                "data", "prune", "train", "tune", "npy",
+                ("config", &[]),
+                ("isa", &[]),
+                ("mem", &["config"]),
+                ("program", &["config", "isa", "mem"]),
+                ("asm", &["config", "isa", "mem", "program"]),
             ],
         ),
+        (
+            "vta-sim",
+            &[
+                ("golden", &[]),
+                ("fsim", &[]),
+                ("tsim", &["fsim"]),
+                ("trace", &["tsim"]),
+                ("sight", &["fsim", "tsim", "trace"]),
+            ],
+        ),
+        (
+            "vta-net",
+            &[
+                ("graph", &[]),
+                ("sparse", &["graph"]),
+                ("quant", &["graph", "sparse"]),
+            ],
+        ),
+        ("vta-prune", &[("cost", &[]), ("prune", &["cost"])]),
+        ("vta-train", &[("train", &[]), ("tune", &["train"])]),
     ];
 
     fn files(dir: &Path, out: &mut Vec<std::path::PathBuf>) {
+        if dir.is_file() {
+            out.push(dir.to_path_buf());
+            return;
+        }
         for entry in fs::read_dir(dir).expect("the folder can be read") {
-            let path = entry.expect("the folder can be read").path();
-            if path.is_dir() {
-                files(&path, out);
-            } else {
-                out.push(path);
-            }
+            files(&entry.expect("the folder can be read").path(), out);
         }
     }
 
-    /// The layers that a source names: after `crate::`, and after `vta::` in
-    /// `cli`, which belongs to the program.
+    /// The modules that a source names after `crate::`.
     fn imports(source: &str) -> Vec<String> {
         let code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
-        code.flat_map(|l| {
-            l.replace("vta::", "crate::")
-                .split("crate::")
-                .skip(1)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            rest[..end.unwrap_or(rest.len())].to_owned()
-        })
-        .collect()
+        code.flat_map(|l| l.split("crate::").skip(1).map(str::to_owned))
+            .map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                rest[..end.unwrap_or(rest.len())].to_owned()
+            })
+            .collect()
     }
 
     #[test]
-    fn layers_import_only_downward() {
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    fn modules_import_only_downward() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
         let mut wrong = Vec::new();
-        for entry in fs::read_dir(&src).expect("src can be read") {
-            let path = entry.expect("src can be read").path();
-            if !path.is_dir() {
-                continue;
-            }
-            let layer = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            let Some((_, below)) = LAYERS.iter().find(|l| l.0 == layer) else {
-                wrong.push(format!(
-                    "src/{layer} has no row in the table of tests/tidy.rs"
-                ));
-                continue;
-            };
-            let mut sources = Vec::new();
-            files(&path, &mut sources);
-            for file in sources {
-                let text = fs::read_to_string(&file).expect("sources are UTF-8");
-                for name in imports(&text) {
-                    if name != layer && !below.contains(&name.as_str()) && !name.is_empty() {
-                        wrong.push(format!("{} imports {name}", file.display()));
+        for (name, modules) in LAYERS {
+            let src = crates.join(name).join("src");
+            for entry in fs::read_dir(&src).expect("src can be read") {
+                let path = entry.expect("src can be read").path();
+                let stem = path.file_stem().expect("a name").to_string_lossy();
+                if stem == "lib" {
+                    continue;
+                }
+                let Some((_, below)) = modules.iter().find(|m| *m.0 == *stem) else {
+                    wrong.push(format!("{} has no row in tests/tidy.rs", path.display()));
+                    continue;
+                };
+                let mut sources = Vec::new();
+                files(&path, &mut sources);
+                for file in sources {
+                    let text = fs::read_to_string(&file).unwrap_or_default();
+                    for import in imports(&text) {
+                        if import != stem && !below.contains(&import.as_str()) {
+                            wrong.push(format!("{} imports {import}", file.display()));
+                        }
                     }
                 }
             }
@@ -168,10 +156,12 @@ mod layers {
 
     #[test]
     fn the_table_has_no_circle() {
-        for (i, (layer, below)) in LAYERS.iter().enumerate() {
-            for b in *below {
-                let at = LAYERS.iter().position(|l| l.0 == *b);
-                assert!(at.is_some_and(|at| at < i), "{layer} imports {b}");
+        for (name, modules) in LAYERS {
+            for (i, (module, below)) in modules.iter().enumerate() {
+                for b in *below {
+                    let at = modules.iter().position(|l| l.0 == *b);
+                    assert!(at.is_some_and(|at| at < i), "{name}: {module} imports {b}");
+                }
             }
         }
     }

@@ -4,13 +4,13 @@ use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use vta::config::nearest;
 use vta::data::{
     BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, encode_png,
     open, sheet, sheet_of_boxes,
 };
 use vta::program::atomic::write_file;
 use vta::report::Table;
+use vta::spelling::nearest;
 
 /// Most problems that are printed; JSON has all.
 const SHOWN: usize = 10;

@@ -4,9 +4,9 @@ use super::samples::InputShape;
 use super::{CliError, input, number};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use vta::config::nearest;
 use vta::graph::{Graph, onnx, zoo};
 use vta::sparse::{self, Masks};
+use vta::spelling::nearest;
 
 /// Largest ONNX file that is read, in bytes.
 const MAX_MODEL_BYTES: u64 = 2 << 30;

@@ -6,4 +6,5 @@ mod table;
 
 pub use curve::{Curve, Panel, curves};
 pub use page::page;
-pub use table::{Cell, Table, thousands};
+pub use table::{Cell, Table};
+pub use vta_tensor::numbers::thousands;

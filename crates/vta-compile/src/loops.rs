@@ -1,0 +1,106 @@
+//! Micro-ops and the loops around them.
+
+use super::stream::{Kind, Loops};
+use vta_program::isa::{AluOpcode, C_WIDX_BITS, Uop};
+
+/// A micro-op; indices are inside the scratchpads, which are inside the fields.
+pub(super) fn uop(dst: u32, src: u32, wgt: u32) -> Uop {
+    Uop {
+        dst_idx: dst as u16,
+        src_idx: src as u16,
+        wgt_idx: wgt as u16,
+    }
+}
+
+/// `n` vectors one after the other, of both operands.
+pub(super) fn line(n: u32) -> Loops {
+    Loops {
+        iter: [1, n],
+        dst: [0, 1],
+        src: [0, 1],
+        wgt: [0, 0],
+    }
+}
+
+/// `n` blocks of `plane` vectors; the source has one vector for each block.
+pub(super) fn by_block(n: u32, plane: u32) -> Loops {
+    Loops {
+        iter: [n, plane],
+        dst: [plane, 1],
+        src: [1, 0],
+        wgt: [0, 0],
+    }
+}
+
+/// An ALU operation with one micro-op.
+pub(super) fn alu(opcode: AluOpcode, imm: Option<i16>, dst: u32, src: u32, loops: Loops) -> Kind {
+    Kind::Alu {
+        uops: vec![uop(dst, src, 0)],
+        loops,
+        opcode,
+        imm,
+    }
+}
+
+/// Loops over `ny` rows of `nx`, with the distances of rows and columns in dst
+/// and src; one loop where rows follow each other.
+pub(super) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops {
+    let joined = (dst[0] == nx * dst[1] && src[0] == nx * src[1]) || ny == 1;
+    if joined {
+        let one = ny * nx == 1;
+        return Loops {
+            iter: [1, ny * nx],
+            dst: [0, if one { 0 } else { dst[1] }],
+            src: [0, if one { 0 } else { src[1] }],
+            wgt: [0, 0],
+        };
+    }
+    if nx == 1 {
+        return Loops {
+            iter: [1, ny],
+            dst: [0, dst[0]],
+            src: [0, src[0]],
+            wgt: [0, 0],
+        };
+    }
+    Loops {
+        iter: [ny, nx],
+        dst,
+        src,
+        wgt: [0, 0],
+    }
+}
+
+/// Moves repetition from micro-ops into loops that have one trip.
+pub(super) fn compress(mut uops: Vec<Uop>, mut loops: Loops) -> (Vec<Uop>, Loops) {
+    for l in [0, 1] {
+        if loops.iter[l] != 1 {
+            continue;
+        }
+        if let Some((n, d)) = period(&uops) {
+            loops.iter[l] = (uops.len() / n) as u32;
+            (loops.dst[l], loops.src[l], loops.wgt[l]) = d;
+            uops.truncate(n);
+        }
+    }
+    (uops, loops)
+}
+
+/// The shortest beginning that repeats to the end with a constant distance.
+fn period(uops: &[Uop]) -> Option<(usize, (u32, u32, u32))> {
+    let n = uops.len();
+    let diff = |a: &Uop, b: &Uop| {
+        let d = |x: u16, y: u16| y.checked_sub(x).map(u32::from);
+        Some((
+            d(a.dst_idx, b.dst_idx)?,
+            d(a.src_idx, b.src_idx)?,
+            d(a.wgt_idx, b.wgt_idx)?,
+        ))
+    };
+    (1..=n / 2).filter(|m| n.is_multiple_of(*m)).find_map(|m| {
+        let first = diff(&uops[0], &uops[m])?;
+        let fits = first.2 < 1 << C_WIDX_BITS;
+        let all = (1..n - m).all(|i| diff(&uops[i], &uops[i + m]) == Some(first));
+        (fits && all).then_some((m, first))
+    })
+}

@@ -1,0 +1,195 @@
+//! From a node of the integer network to what the device is to do: weight
+//! elements of `block` x `block`, biases with all rounding, maps of vectors.
+
+use super::job::{ConvJob, FMap, Tile};
+use super::{CompileError, Sparsity};
+use ndarray::Array4;
+use vta_net::quant::{QConv, Shift};
+use vta_net::sparse::{BLOCK, BlockMask, nonzero_blocks};
+
+/// A layer's mask in the form that the layer was compiled with.
+#[derive(Debug, Clone)]
+pub(super) struct LayerMask {
+    /// Blocks that are in the program.
+    pub mask: BlockMask,
+    /// Whether anything could have been left out.
+    pub sparse: bool,
+}
+
+/// Which 32x32 blocks of a layer are kept.
+///
+/// # Errors
+/// A mask of other dimensions.
+pub(super) fn mask_of(
+    name: &str,
+    conv: &QConv,
+    keep_dense: bool,
+    sparsity: Sparsity<'_>,
+) -> Result<LayerMask, CompileError> {
+    let (co, ci, kh, kw) = conv.weight.dim();
+    let dims = BlockMask::dims_for([co, ci, kh, kw]);
+    let full = LayerMask {
+        mask: BlockMask::full(dims),
+        sparse: false,
+    };
+    let Sparsity::Sparse(masks) = sparsity else {
+        return Ok(full);
+    };
+    let given = masks
+        .get(&conv.weight_name)
+        .filter(|_| !conv.weight_name.is_empty());
+    if let Some(m) = given
+        && m.dims != dims
+    {
+        return Err(CompileError::Mask {
+            layer: name.into(),
+            weight: conv.weight_name.clone(),
+            found: m.dims,
+            expected: dims,
+        });
+    }
+    if given.is_none() && keep_dense {
+        return Ok(full);
+    }
+    let mask = given.cloned();
+    let mask = mask.unwrap_or_else(|| nonzero_blocks(conv.weight.view()));
+    Ok(LayerMask { mask, sparse: true })
+}
+
+/// The weights of a packed first layer: `[co, ci * kh * kw, 1, 1]`.
+pub(super) fn packed(weight: &Array4<i8>) -> Array4<i8> {
+    let (co, ci, kh, kw) = weight.dim();
+    let flat: Vec<i8> = weight.iter().copied().collect();
+    match Array4::from_shape_vec((co, ci * kh * kw, 1, 1), flat) {
+        Ok(a) => a,
+        Err(_) => unreachable!(),
+    }
+}
+
+/// Index of a block, row by row.
+fn mask_index(mask: &BlockMask, [co, ci, ky, kx]: [usize; 4]) -> u32 {
+    let [_, n, kh, kw] = mask.dims;
+    (((co * n + ci) * kh + ky) * kw + kx) as u32
+}
+
+/// Weight elements that are kept, and their bytes.
+fn tiles(
+    conv: &QConv,
+    blocks_in: u32,
+    mask: &LayerMask,
+    block: usize,
+    is_met: impl Fn(u32, u32) -> bool,
+) -> (Vec<Tile>, Vec<i8>) {
+    let (co, ci_g, kh, kw) = conv.weight.dim();
+    let co_g = co / conv.groups;
+    let mut tiles = Vec::new();
+    let mut contents: Vec<i8> = Vec::new();
+    let flat: Vec<i8> = conv.weight.iter().copied().collect();
+    let mut last: Option<u32> = None;
+    for ky in 0..kh {
+        for kx in 0..kw {
+            if !is_met(ky as u32, kx as u32) {
+                continue;
+            }
+            for cob in 0..co.div_ceil(block) {
+                let outs = cob * block..(cob * block + block).min(co);
+                // Input channels that the groups of these outputs read.
+                let lo = outs.start / co_g * ci_g;
+                let hi = ((outs.end - 1) / co_g + 1) * ci_g;
+                let ins = (lo / block) as u32..(hi.div_ceil(block) as u32).min(blocks_in);
+                for cib in ins {
+                    let c0 = cib as usize * block;
+                    let mut kept = None;
+                    let mut bytes = vec![0i8; block * block];
+                    for o in outs.clone() {
+                        let first = o / co_g * ci_g;
+                        let from = c0.max(first);
+                        let to = (c0 + block).min(first + ci_g);
+                        for c in from..to {
+                            let local = c - first;
+                            let b = [o / BLOCK, local / BLOCK, ky, kx];
+                            if !mask.sparse || mask.mask.get(b) {
+                                kept.get_or_insert_with(|| mask_index(&mask.mask, b));
+                                bytes[(o - cob * block) * block + c - c0] =
+                                    flat[((o * ci_g + local) * kh + ky) * kw + kx];
+                            }
+                        }
+                    }
+                    let Some(mask_block) = kept else { continue };
+                    // Constant kernels repeat one element.
+                    let same = last.filter(|&n| {
+                        let at = n as usize * block * block;
+                        conv.weight_name.is_empty() && contents[at..at + block * block] == bytes
+                    });
+                    let content = same.unwrap_or_else(|| {
+                        contents.extend_from_slice(&bytes);
+                        (contents.len() / (block * block) - 1) as u32
+                    });
+                    last = Some(content);
+                    tiles.push(Tile {
+                        co: cob as u32,
+                        ci: cib,
+                        ky: ky as u32,
+                        kx: kx as u32,
+                        content,
+                        mask_block,
+                    });
+                }
+            }
+        }
+    }
+    (tiles, contents)
+}
+
+/// Lowers a convolution.
+pub(super) fn conv(
+    layer: u32,
+    conv: &QConv,
+    mask: &LayerMask,
+    (input, output, residual): (FMap, FMap, Option<FMap>),
+    block: u32,
+) -> ConvJob {
+    let w = &conv.window;
+    let lanes = (output.blocks * block) as usize;
+    let half = |s: u8| if s == 0 { 0 } else { 1i32 << (s - 1) };
+    let co = conv.weight.dim().0;
+    let mut bias = vec![0i32; lanes];
+    for (c, b) in bias.iter_mut().enumerate().take(co) {
+        let s = conv.shift.of(c);
+        let post = half(conv.post_shift).wrapping_shl(s.into());
+        *b = conv.bias[c].wrapping_add(half(s)).wrapping_add(post);
+    }
+    let shifts = match &conv.shift {
+        Shift::Layer(_) => None,
+        Shift::Channel(s) => {
+            let mut all = vec![0i32; lanes];
+            all.iter_mut().zip(s).for_each(|(a, s)| *a = (*s).into());
+            Some(all)
+        }
+    };
+    let mut job = ConvJob {
+        layer,
+        input,
+        output,
+        pool: None,
+        residual: residual.map(|r| (r, conv.residual_shift)),
+        stride: w.stride.map(|x| x as u32),
+        dilation: w.dilation.map(|x| x as u32),
+        pads: [w.pads[0] as u32, w.pads[1] as u32],
+        tiles: Vec::new(),
+        contents: Vec::new(),
+        bias,
+        shifts,
+        shift: match &conv.shift {
+            Shift::Layer(s) => *s,
+            Shift::Channel(_) => 0,
+        },
+        leaky: conv.leaky.clone(),
+        post_shift: conv.post_shift,
+        clamp: conv.clamp,
+    };
+    let met = |ky, kx| !job.rows_of(ky).is_empty() && !job.cols_of(kx).is_empty();
+    let (tiles, contents) = tiles(conv, input.blocks, mask, block as usize, met);
+    (job.tiles, job.contents) = (tiles, contents);
+    job
+}

@@ -1,0 +1,149 @@
+//! The order of nodes: as few launches as the host's nodes allow.
+
+use super::lower;
+use super::place::map_dims;
+use super::work::{Work, pool_fits};
+use super::{Options, Sparsity};
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QNode, QOp, QType};
+use vta_tensor::host::HostOp;
+
+/// Nodes that run together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Group {
+    /// One node of the host.
+    Host(usize),
+    /// A launch.
+    Device(Vec<usize>),
+}
+
+/// Groups of nodes: whatever is ready on the host, then whatever is ready on
+/// the device, until all is done. Nodes without a step are done with their operands.
+pub(super) fn groups(net: &QNet, works: &[Work], without_step: &[bool]) -> Vec<Group> {
+    let mut there = vec![false; net.tensors.len()];
+    net.inputs.iter().for_each(|t| there[t.0] = true);
+    let mut done = vec![false; net.nodes.len()];
+    let mut groups = Vec::new();
+    let mut device = false;
+    let mut idle = 0;
+    while idle < 2 {
+        let mut launch = Vec::new();
+        idle += 1;
+        for (n, node) in net.nodes.iter().enumerate() {
+            let fits = without_step[n] || works[n].on_device() == device;
+            if done[n] || !fits || !node.inputs.iter().all(|t| there[t.0]) {
+                continue;
+            }
+            done[n] = true;
+            there[node.output.0] = true;
+            if without_step[n] {
+                continue;
+            }
+            idle = 0;
+            if device {
+                launch.push(n);
+            } else {
+                groups.push(Group::Host(n));
+            }
+        }
+        if !launch.is_empty() {
+            groups.push(Group::Device(launch));
+        }
+        device = !device;
+    }
+    groups
+}
+
+/// The network as this hardware runs it: few-channel first convolutions are
+/// packed (the host lays out what each kernel position meets as channels, the
+/// device does 1x1), pools whose rows do not fit go to the host.
+pub(super) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
+    let mut out = net.clone();
+    let block = options.config.block as usize;
+    let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
+    for mut node in std::mem::take(&mut out.nodes) {
+        if let QOp::MaxPool(w) = node.op
+            && !pool_fits(net, &node, &w, &options.config)
+        {
+            node.why = "a row of it does not fit the scratchpads".into();
+            node.op = QOp::Host(HostOp::MaxPool {
+                kernel: w.kernel,
+                stride: w.stride,
+                dilation: w.dilation,
+                pads: w.pads,
+            });
+        }
+        let masked = match (&node.op, options.sparsity) {
+            (QOp::Conv(c), Sparsity::Sparse(masks)) => masks.contains_key(&c.weight_name),
+            _ => false,
+        };
+        let packed = if masked {
+            None
+        } else {
+            pack(net, &node, block)
+        };
+        let Some((im2col, dims, conv)) = packed else {
+            nodes.push(node);
+            continue;
+        };
+        let input = &net.tensor(node.inputs[0]).clone();
+        let t = out.add_tensor(format!("{}.packed", node.name), &dims, input.ty);
+        nodes.push(QNode {
+            name: format!("{}.pack", node.name),
+            source: "Im2col".into(),
+            op: QOp::Host(im2col),
+            inputs: vec![node.inputs[0]],
+            output: t,
+            why: "a first layer with few channels is packed by the host".into(),
+            keep_dense: true,
+        });
+        let mut inputs = node.inputs.clone();
+        inputs[0] = t;
+        nodes.push(QNode {
+            op: QOp::Conv(conv),
+            inputs,
+            ..node
+        });
+    }
+    out.nodes = nodes;
+    out
+}
+
+/// The packed form of a convolution whose input comes from the host.
+fn pack(
+    net: &QNet,
+    node: &QNode,
+    block: usize,
+) -> Option<(HostOp, Vec<usize>, vta_net::quant::QConv)> {
+    let QOp::Conv(conv) = &node.op else {
+        return None;
+    };
+    let input = *node.inputs.first()?;
+    let device = |n: &QNode| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_));
+    let from_device = net.nodes.iter().any(|n| n.output == input && device(n));
+    let (ci, ..) = map_dims(&net.tensor(input).dims)?;
+    let (_, ho, wo) = map_dims(&net.tensor(node.output).dims)?;
+    let (_, _, kh, kw) = conv.weight.dim();
+    let int8 = matches!(net.tensor(input).ty, QType::Int8 { .. });
+    let [dims_4, ..] = [net.tensor(input).dims.len() == 4];
+    let few = (ci * kh * kw).div_ceil(block) * 2 <= kh * kw * ci.div_ceil(block);
+    if from_device || conv.groups != 1 || !int8 || !dims_4 || kh * kw == 1 || !few {
+        return None;
+    }
+    let w = conv.window;
+    let op = HostOp::Im2col {
+        kernel: w.kernel,
+        stride: w.stride,
+        dilation: w.dilation,
+        pads: w.pads,
+    };
+    let mut conv = conv.clone();
+    conv.weight = lower::packed(&conv.weight);
+    conv.window = Window {
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pads: [0; 4],
+    };
+    Some((op, vec![1, ci * kh * kw, ho, wo], conv))
+}

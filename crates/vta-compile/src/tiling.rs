@@ -1,0 +1,293 @@
+//! Chooses how a convolution is cut.
+//!
+//! All tilings that fit are ranked by a formula; the best of them are put into
+//! the stream one after the other, and the one after which compute is free
+//! earliest stays.
+
+use super::cost::Cost;
+use super::device::{Device, DoesNotFit, Pads};
+use super::job::{ConvJob, Tile};
+use super::schedule::{self, Placed, Tiling};
+use super::stream::Stream;
+use vta_program::config::HwConfig;
+use vta_program::isa::Unit;
+
+/// Tilings that are tried in the stream.
+const TRIED: usize = 48;
+
+/// Operations above which fewer are tried.
+const MANY: f64 = 1500.0;
+
+/// The sizes of a part that give different numbers of parts of `n`, largest first.
+fn sizes(n: u32) -> Vec<u32> {
+    let mut all: Vec<u32> = (1..=n).map(|parts| n.div_ceil(parts)).collect();
+    all.dedup();
+    all
+}
+
+/// A tiling, and what the formula says of it.
+struct Ranked {
+    tiling: Tiling,
+    cycles: f64,
+    ops: f64,
+}
+
+/// What the formula knows of a layer.
+struct Formula<'a> {
+    job: &'a ConvJob,
+    c: &'a HwConfig,
+    acc: u64,
+    /// Kernel rows and columns from the first element to the last.
+    reach: [u32; 2],
+    steps: f64,
+    alu: f64,
+    store: f64,
+    vec_beats: f64,
+    wgt_beats: f64,
+    positions: f64,
+}
+
+impl<'a> Formula<'a> {
+    fn new(job: &'a ConvJob, c: &'a HwConfig, acc: u32) -> Self {
+        let max_k = |f: fn(&Tile) -> u32| job.tiles.iter().map(f).max().unwrap_or(0);
+        let mut positions: Vec<_> = job.tiles.iter().map(|t| (t.ky, t.kx)).collect();
+        positions.dedup();
+        let beats = |bytes: u32| f64::from(bytes) / f64::from(c.beat_bytes());
+        let store = Cost::new(c).store(&job.stored().rows(), c.out_bytes());
+        let alu = job.alu_cycles(job.output.vectors(), job.stored().vectors());
+        Self {
+            job,
+            c,
+            acc: acc.into(),
+            reach: [
+                max_k(|t| t.ky) * job.dilation[0],
+                max_k(|t| t.kx) * job.dilation[1],
+            ],
+            steps: job.gemm_steps() as f64,
+            alu: alu as f64,
+            store: store as f64,
+            vec_beats: beats(c.inp_bytes()),
+            wgt_beats: beats(c.wgt_bytes()),
+            positions: positions.len().max(1) as f64,
+        }
+    }
+
+    /// Sums that `n` stored rows (axis 0) or columns (axis 1) need.
+    fn sums(&self, n: u32, axis: usize) -> u32 {
+        let (o, s) = (&self.job.output, self.job.stored());
+        let (len, all) = if axis == 0 { (o.h, s.h) } else { (o.w, s.w) };
+        match &self.job.pool {
+            Some(p) if n < all => {
+                let w = &p.window;
+                let reach = (w.kernel[axis] - 1) * w.dilation[axis] + 1;
+                ((n - 1) * w.stride[axis] + reach).min(len)
+            }
+            _ if n >= all => len,
+            _ => n,
+        }
+    }
+
+    /// Vectors of one input block that a tile needs.
+    fn area(&self, h: u32, w: u32) -> u64 {
+        let (job, i) = (self.job, &self.job.input);
+        let rows = ((h - 1) * job.stride[0] + self.reach[0] + 1).min(i.h);
+        let cols = if w >= job.output.w {
+            i.w
+        } else {
+            ((w - 1) * job.stride[1] + self.reach[1] + 1).min(i.w)
+        };
+        u64::from(rows) * u64::from(cols)
+    }
+
+    /// Accumulators of a tile.
+    fn tile(&self, t: &Tiling) -> u64 {
+        let stored = u64::from(t.th) * u64::from(t.tw) * u64::from(self.job.acc_per_vector());
+        let sums = match &self.job.pool {
+            None => 0,
+            Some(_) => u64::from(self.sums(t.th, 0)) * u64::from(self.sums(t.tw, 1)),
+        };
+        u64::from(t.tco) * (stored + sums)
+    }
+
+    /// Whether a tile and a chunk of its inputs fit.
+    fn fits(&self, t: &Tiling) -> bool {
+        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1));
+        let residual = match self.job.residual {
+            Some(_) => u64::from(t.th) * u64::from(t.tw) * u64::from(t.tco),
+            None => 0,
+        };
+        let inp = u64::from(self.c.inp_depth);
+        self.tile(t) <= self.acc && area * u64::from(t.tci) <= inp && residual <= inp
+    }
+
+    /// Estimated cycles, and operations.
+    fn rank(&self, t: Tiling) -> Option<Ranked> {
+        let (job, c) = (self.job, self.c);
+        let (o, i) = (job.stored(), &job.input);
+        let (h, w) = (self.sums(t.th, 0), self.sums(t.tw, 1));
+        let area = self.area(h, w) as f64;
+        let n_spots = f64::from(o.h.div_ceil(t.th) * o.w.div_ceil(t.tw));
+        let n_coc = f64::from(o.blocks.div_ceil(t.tco));
+        let n_cic = f64::from(i.blocks.div_ceil(t.tci));
+        if t.co_outer && (n_coc < 1.5 || n_spots < 1.5) {
+            return None;
+        }
+        let depth = f64::from(c.wgt_depth);
+        let weights = job.tiles.len() as f64;
+        let per_chunk = weights / (n_coc * n_cic);
+        let groups = (per_chunk / f64::from(t.cap)).ceil().max(1.0);
+        if groups > 1.5 && t.cap < c.wgt_depth / 2 && per_chunk < depth / 2.0 {
+            // One load of all is as good.
+            return None;
+        }
+        let stays = weights <= depth || (t.co_outer && weights / n_coc <= depth * 0.75);
+        let weight_reads = if stays { 1.0 } else { n_spots };
+        let all_in = area * f64::from(i.blocks) <= f64::from(c.inp_depth);
+        let input_stays = all_in && (!t.co_outer || n_spots < 1.5);
+        let input_reads = if input_stays { 1.0 } else { n_coc };
+        // Rows that pools of two tiles need are summed twice.
+        let again = n_spots * f64::from(h) * f64::from(w) / f64::from(job.output.plane());
+        let again = if job.pool.is_some() {
+            again.max(1.0)
+        } else {
+            1.0
+        };
+        let residual = match job.residual {
+            Some(_) => job.output.vectors() as f64 * self.vec_beats,
+            None => 0.0,
+        };
+        let read = weights * self.wgt_beats * weight_reads
+            + n_spots * area * f64::from(i.blocks) * self.vec_beats * input_reads
+            + residual;
+        let n_tiles = n_spots * n_coc;
+        let chunks = n_tiles * n_cic * groups;
+        let loads = chunks * 2.0;
+        let gemms = chunks * (self.positions / groups).max(1.0);
+        let compute = self.steps * again + self.alu + 7.0 * (gemms + 5.0 * n_tiles);
+        let load = read + 24.0 * loads;
+        let ops = gemms + 6.0 * n_tiles + loads;
+        let chunk = area * f64::from(t.tci);
+        // What nothing else runs beside: the last store, the first loads.
+        let alone = self.tile(&t) * 2 > self.acc && n_tiles > 1.5;
+        let tail = if alone {
+            self.store
+        } else {
+            self.store / n_tiles
+        };
+        let head = chunk * self.vec_beats + per_chunk.min(f64::from(t.cap)) * self.wgt_beats;
+        let waits = if chunk * 2.0 > f64::from(c.inp_depth) && chunks > 1.5 {
+            load * 0.5
+        } else {
+            0.0
+        };
+        let busy = compute.max(load).max(self.store).max(ops * 6.0);
+        Some(Ranked {
+            tiling: t,
+            cycles: busy + (tail + head) * 0.5 + waits,
+            ops,
+        })
+    }
+}
+
+/// Tilings that fit, best first.
+fn candidates(job: &ConvJob, c: &HwConfig, pads: &Pads) -> Vec<Ranked> {
+    let f = Formula::new(job, c, pads.acc.size());
+    let o = job.stored();
+    let caps: Vec<u32> = [2, 4, 8]
+        .iter()
+        .map(|d| (c.wgt_depth / d).min(c.uop_depth / 2).max(1))
+        .collect();
+    let mut found = Vec::new();
+    for tw in sizes(o.w).into_iter().take(8) {
+        for th in sizes(o.h) {
+            for tco in sizes(o.blocks) {
+                for tci in sizes(job.input.blocks) {
+                    let t = Tiling {
+                        th,
+                        tw,
+                        tco,
+                        tci,
+                        cap: 1,
+                        co_outer: false,
+                    };
+                    if !f.fits(&t) {
+                        continue;
+                    }
+                    for &cap in &caps {
+                        for co_outer in [false, true] {
+                            found.extend(f.rank(Tiling { cap, co_outer, ..t }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    found.sort_by(|a, b| a.cycles.total_cmp(&b.cycles));
+    found
+}
+
+/// Where the layer's weights and biases start in their segments.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    /// In weight elements.
+    pub weights: u32,
+    /// In accumulators.
+    pub biases: u32,
+}
+
+/// When a layer is over: compute is free, and half of what the store takes
+/// longer, which the next layer hides in part.
+pub(super) fn end(stream: &Stream) -> u64 {
+    let (compute, store) = (stream.free(Unit::Compute), stream.free(Unit::Store));
+    compute + store.saturating_sub(compute) / 2
+}
+
+/// Puts a layer into the stream.
+pub(super) fn apply(
+    job: &ConvJob,
+    t: Tiling,
+    c: &HwConfig,
+    (pads, stream): (&mut Pads, &mut Stream),
+    at: At,
+) -> Result<Placed, DoesNotFit> {
+    let mut device = Device {
+        pads,
+        stream,
+        layer: job.layer,
+        weights_at: at.weights,
+        biases_at: at.biases,
+        uop_depth: c.uop_depth,
+    };
+    schedule::conv(job, t, &mut device)
+}
+
+/// The best way that is found to cut a layer; the stream stays as it is.
+pub(super) fn choose(
+    job: &ConvJob,
+    c: &HwConfig,
+    pads: &Pads,
+    stream: &mut Stream,
+    at: At,
+) -> Result<Tiling, DoesNotFit> {
+    let ranked = candidates(job, c, pads);
+    let mark = stream.mark();
+    let mut best: Option<(u64, Tiling)> = None;
+    let mut ops = 0.0;
+    let mut tried = 0;
+    for r in &ranked {
+        if tried >= TRIED || (tried >= 3 && ops > MANY * TRIED as f64) {
+            break;
+        }
+        let mut trial = pads.clone();
+        if apply(job, r.tiling, c, (&mut trial, stream), at).is_ok() {
+            let end = end(stream);
+            if best.is_none_or(|b| end < b.0) {
+                best = Some((end, r.tiling));
+            }
+            tried += 1;
+            ops += r.ops;
+        }
+        stream.rollback(&mark);
+    }
+    best.map(|b| b.1).ok_or(DoesNotFit)
+}

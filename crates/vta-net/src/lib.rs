@@ -1,0 +1,6 @@
+//! Networks: the float graph and ONNX ([`graph`]), block masks ([`sparse`]), int8
+//! networks with their reference ([`quant`]).
+
+pub mod graph;
+pub mod quant;
+pub mod sparse;

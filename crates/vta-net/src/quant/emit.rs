@@ -1,0 +1,295 @@
+//! The integer network of a plan, for given exponents.
+
+use super::calibrate::{Calibration, Stats, judged};
+use super::exponents::Groups;
+use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType, Shift};
+use super::plan::{Form, Kind, Linear, Plan, Step};
+use super::scales::Exponents;
+use super::weights::{self, PerChannel, Steps};
+use crate::graph::TensorId;
+use ndarray::Array4;
+use std::collections::HashSet;
+use vta_tensor::host::HostOp;
+
+/// Float weights and bias of each step that has them.
+pub(crate) type FloatWeights = Vec<Option<(Array4<f32>, Vec<f32>)>>;
+
+/// Everything that does not change with exponents.
+pub(crate) struct Emit<'a, 'g> {
+    pub plan: &'a Plan<'g>,
+    pub groups: &'a Groups,
+    pub weights: &'a FloatWeights,
+    /// Weighs errors of weights; without one all inputs weigh the same.
+    pub calibration: Option<&'a Calibration>,
+    pub per_channel: PerChannel,
+    /// Exponents of weights that are not to be chosen.
+    pub given: Option<&'a Exponents>,
+}
+
+/// A convolution of the integer network and the float values of its sums.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    /// Index of the node.
+    pub node: usize,
+    /// The graph's tensor.
+    pub before: TensorId,
+}
+
+/// A network before its biases are corrected.
+pub(crate) struct Emitted {
+    pub net: QNet,
+    pub links: Vec<Link>,
+    /// The tensors by which it is judged, all float.
+    pub judged: Vec<QTensorId>,
+}
+
+/// Integer tensors of the plan's, in both forms.
+struct Ids {
+    int8: Vec<Option<QTensorId>>,
+    float: Vec<Option<QTensorId>>,
+    names: HashSet<String>,
+    nodes: HashSet<String>,
+}
+
+impl Emit<'_, '_> {
+    /// The network, and how it is linked to the graph.
+    pub fn net(&self, exponents: &[i32]) -> Emitted {
+        let (plan, n) = (self.plan, self.plan.tensors.len());
+        let mut net = QNet {
+            name: plan.graph.name.clone(),
+            ..QNet::default()
+        };
+        let mut ids = Ids {
+            int8: vec![None; n],
+            float: vec![None; n],
+            // Names of the graph's own are theirs alone.
+            names: plan.tensors.iter().map(|t| t.name.clone()).collect(),
+            nodes: plan.steps.iter().map(|s| s.name.clone()).collect(),
+        };
+        for t in &plan.graph.inputs {
+            let tensor = plan.tensor(*t);
+            let id = net.add_tensor(&tensor.name, &tensor.dims, QType::Float);
+            ids.float[t.0] = Some(id);
+            net.inputs.push(id);
+        }
+        let mut links = Vec::new();
+        for (step, weights) in plan.steps.iter().zip(self.weights) {
+            let exponent = self.groups.exponent(exponents, step.output);
+            let op = match &step.kind {
+                Kind::Linear(linear) => {
+                    let Some(weights) = weights else { continue };
+                    let before = linear.before;
+                    links.push(Link {
+                        node: net.nodes.len(),
+                        before,
+                    });
+                    QOp::Conv(self.conv(step, linear, weights, exponents))
+                }
+                Kind::MaxPool(window) => QOp::MaxPool(*window),
+                Kind::Move(HostOp::Pad { pads, value }) => QOp::Host(HostOp::Pad {
+                    pads: pads.clone(),
+                    value: limit(*value, exponent).into(),
+                }),
+                Kind::Move(op) => QOp::Host(op.clone()),
+                Kind::Float(ops) => {
+                    self.float(&mut net, &mut ids, step, ops, exponents);
+                    continue;
+                }
+            };
+            let inputs = step
+                .inputs
+                .iter()
+                .map(|t| self.int8(&mut net, &mut ids, *t, exponents));
+            let inputs = inputs.collect();
+            // The conversions of operands came first.
+            if let (QOp::Conv(_), Some(link)) = (&op, links.last_mut()) {
+                link.node = net.nodes.len();
+            }
+            let output = self.add(&mut net, &mut ids, step.output, exponents);
+            net.nodes.push(QNode {
+                name: step.name.clone(),
+                source: step.source.clone(),
+                keep_dense: match &step.kind {
+                    Kind::Linear(linear) => linear.keep_dense,
+                    _ => true,
+                },
+                op,
+                inputs,
+                output,
+                why: step.why.clone(),
+            });
+        }
+        for t in &plan.graph.outputs {
+            let id = self.as_float(&mut net, &mut ids, *t, exponents);
+            net.outputs.push(id);
+        }
+        let judged = judged(plan.graph);
+        let judged = judged.iter().filter_map(|t| ids.float[t.0]).collect();
+        Emitted { net, links, judged }
+    }
+
+    /// The tensor of a step's own result.
+    fn add(&self, net: &mut QNet, ids: &mut Ids, t: TensorId, exponents: &[i32]) -> QTensorId {
+        let tensor = self.plan.tensor(t);
+        let exponent = self.groups.exponent(exponents, t);
+        let (ty, list) = match tensor.form {
+            Form::Int8 => (QType::Int8 { exponent }, &mut ids.int8),
+            Form::Float => (QType::Float, &mut ids.float),
+        };
+        // A float output of the network has the graph's name.
+        let name = if tensor.form == Form::Int8 && self.plan.graph.outputs.contains(&t) {
+            unique(&mut ids.names, format!("{}.int8", tensor.name))
+        } else {
+            tensor.name.clone()
+        };
+        let id = net.add_tensor(name, &tensor.dims, ty);
+        list[t.0] = Some(id);
+        id
+    }
+
+    /// A tensor in int8, converted if it is float.
+    fn int8(&self, net: &mut QNet, ids: &mut Ids, t: TensorId, exponents: &[i32]) -> QTensorId {
+        if let Some(id) = ids.int8[t.0] {
+            return id;
+        }
+        let tensor = self.plan.tensor(t);
+        let exponent = self.groups.exponent(exponents, t);
+        let from = self.as_float(net, ids, t, exponents);
+        let name = unique(&mut ids.names, format!("{}.int8", tensor.name));
+        let id = net.add_tensor(name, &tensor.dims, QType::Int8 { exponent });
+        net.nodes.push(QNode {
+            name: unique(&mut ids.nodes, format!("{}.quantize", tensor.name)),
+            source: "QuantizeLinear".into(),
+            op: QOp::Host(HostOp::Quantize { exponent }),
+            inputs: vec![from],
+            output: id,
+            why: "the device reads int8".into(),
+            keep_dense: true,
+        });
+        ids.int8[t.0] = Some(id);
+        id
+    }
+
+    /// A tensor in single precision, converted if it is int8.
+    fn as_float(&self, net: &mut QNet, ids: &mut Ids, t: TensorId, exponents: &[i32]) -> QTensorId {
+        if let Some(id) = ids.float[t.0] {
+            return id;
+        }
+        let tensor = self.plan.tensor(t);
+        let output = self.plan.graph.outputs.contains(&t);
+        let name = if output || ids.int8[t.0].is_none() {
+            tensor.name.clone()
+        } else {
+            unique(&mut ids.names, format!("{}.float", tensor.name))
+        };
+        let id = net.add_tensor(name, &tensor.dims, QType::Float);
+        if let Some(from) = ids.int8[t.0] {
+            let exponent = self.groups.exponent(exponents, t);
+            let why = if output {
+                "results are float"
+            } else {
+                "a host operator reads float"
+            };
+            net.nodes.push(QNode {
+                name: unique(&mut ids.nodes, format!("{}.dequantize", tensor.name)),
+                source: "DequantizeLinear".into(),
+                op: QOp::Host(HostOp::Dequantize { exponent }),
+                inputs: vec![from],
+                output: id,
+                why: why.into(),
+                keep_dense: true,
+            });
+        }
+        ids.float[t.0] = Some(id);
+        id
+    }
+
+    /// Float operators, one after the other.
+    fn float(&self, net: &mut QNet, ids: &mut Ids, step: &Step, ops: &[HostOp], exponents: &[i32]) {
+        let inputs = step
+            .inputs
+            .iter()
+            .map(|t| self.as_float(net, ids, *t, exponents));
+        let mut inputs: Vec<QTensorId> = inputs.collect();
+        for (i, op) in ops.iter().enumerate() {
+            let last = i + 1 == ops.len();
+            let (name, output) = if last {
+                let output = self.add(net, ids, step.output, exponents);
+                (step.name.clone(), output)
+            } else {
+                let operands: Vec<&[usize]> =
+                    inputs.iter().map(|t| &net.tensor(*t).dims[..]).collect();
+                let dims = op.dims(&operands).unwrap_or_default();
+                let tensor = &self.plan.tensor(step.output).name;
+                let name = unique(&mut ids.names, format!("{tensor}.{i}"));
+                let output = net.add_tensor(name, &dims, QType::Float);
+                (unique(&mut ids.nodes, format!("{}.{i}", step.name)), output)
+            };
+            net.nodes.push(QNode {
+                name,
+                source: step.source.clone(),
+                op: QOp::Host(op.clone()),
+                inputs,
+                output,
+                why: step.why.clone(),
+                keep_dense: true,
+            });
+            inputs = vec![output];
+        }
+    }
+
+    fn conv(
+        &self,
+        step: &Step,
+        linear: &Linear,
+        (weight, bias): &(Array4<f32>, Vec<f32>),
+        exponents: &[i32],
+    ) -> QConv {
+        let exponent = |t: TensorId| self.groups.exponent(exponents, t);
+        let (input, output) = (exponent(step.inputs[0]), exponent(step.output));
+        let residual = step.inputs.get(1).map(|t| exponent(*t));
+        // The sum of both has the finer step of the two.
+        let sum = residual.map_or(output, |r| output.min(r));
+        let (low, high) = linear.clip;
+        let mut conv = QConv {
+            weight_name: linear.weight_name.clone(),
+            weight: Array4::zeros((0, 0, 0, 0)),
+            bias: Vec::new(),
+            window: linear.window,
+            groups: linear.groups,
+            shift: Shift::Layer(0),
+            leaky: linear.leaky.clone(),
+            residual_shift: residual.map_or(0, |r| (r - sum) as u8),
+            post_shift: (output - sum) as u8,
+            clamp: (limit(low, output), limit(high, output)),
+        };
+        let like = self.plan.tensor(step.inputs[0]).like;
+        let calibration = self.calibration.map(|c| &c.tensors[like.0]);
+        let squares = calibration.map_or_else(Vec::new, Stats::squares);
+        let steps = Steps { input, sum, output };
+        let given = self
+            .given
+            .map(|g| g.of_weight(&conv.weight_name, bias.len()));
+        if let Some(Ok(exponents)) = given {
+            weights::place(&mut conv, (weight, bias), steps, &exponents);
+            return conv;
+        }
+        weights::quantise(&mut conv, (weight, bias), steps, &squares, self.per_channel);
+        conv
+    }
+}
+
+/// A value in steps, limited to int8.
+fn limit(value: f32, exponent: i32) -> i8 {
+    (f64::from(value) / 2_f64.powi(exponent))
+        .round()
+        .clamp(-128., 127.) as i8
+}
+
+/// A name that nobody has yet.
+fn unique(names: &mut HashSet<String>, mut name: String) -> String {
+    while !names.insert(name.clone()) {
+        name.push('_');
+    }
+    name
+}

@@ -1,0 +1,177 @@
+//! Operators on plain arrays, and what the host has for the others.
+
+use super::conv::{ConvArgs, conv as run_conv};
+use super::shaped;
+use crate::graph::{Conv, Dense, Op, Window};
+use crate::quant::shape::{Map, window_output};
+use ndarray::{Array1, ArrayD, ArrayView2};
+use vta_tensor::host::HostOp;
+
+fn slice(x: &ArrayD<f32>) -> std::borrow::Cow<'_, [f32]> {
+    match x.as_slice() {
+        Some(s) => s.into(),
+        None => x.iter().copied().collect::<Vec<_>>().into(),
+    }
+}
+
+pub(super) fn conv(c: &Conv, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
+    let input = Map::of(x.shape())?;
+    let bias = c.bias.to_vec();
+    let args = ConvArgs {
+        weight: c.weight.view(),
+        bias: &bias,
+        window: &c.window,
+        groups: c.groups,
+    };
+    let (map, y) = run_conv(&args, &slice(x), input)?;
+    shaped(&[1, map.c, map.h, map.w], y)
+}
+
+pub(super) fn dense(d: &Dense, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
+    let (out, inp) = d.weight.dim();
+    let (last, rows) = x.shape().split_last()?;
+    if *last != inp || d.bias.len() != out {
+        return None;
+    }
+    let data = slice(x);
+    let n = rows.iter().product();
+    let x = ArrayView2::from_shape((n, inp), &data).ok()?;
+    let y = x.dot(&d.weight.t()) + &d.bias;
+    let mut dims = rows.to_vec();
+    dims.push(out);
+    shaped(&dims, y.iter().copied().collect())
+}
+
+pub(super) fn scale(
+    scale: &Array1<f32>,
+    shift: &Array1<f32>,
+    x: &ArrayD<f32>,
+) -> Option<ArrayD<f32>> {
+    let c = *x.shape().get(1)?;
+    if scale.len() != c || shift.len() != c {
+        return None;
+    }
+    let mut y = x.clone();
+    for (i, mut y) in y.axis_iter_mut(ndarray::Axis(1)).enumerate() {
+        y.mapv_inplace(|y| y * scale[i] + shift[i]);
+    }
+    Some(y)
+}
+
+pub(super) fn average(window: &Window, include: bool, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
+    let input = Map::of(x.shape())?;
+    let [ho, wo] = window_output(input.h, input.w, window)?;
+    let x = slice(x);
+    let mut y = Vec::with_capacity(input.c * ho * wo);
+    // Positions of the map that meet the window at an output index.
+    let met = |o: usize, i: usize, n: usize| {
+        (0..window.kernel[i])
+            .filter_map(move |k| {
+                (o * window.stride[i] + k * window.dilation[i]).checked_sub(window.pads[i])
+            })
+            .filter(move |at| *at < n)
+    };
+    for plane in x.chunks_exact(input.plane()) {
+        for oy in 0..ho {
+            for ox in 0..wo {
+                let (mut sum, mut count) = (0., 0);
+                for iy in met(oy, 0, input.h) {
+                    for ix in met(ox, 1, input.w) {
+                        sum += plane[iy * input.w + ix];
+                        count += 1;
+                    }
+                }
+                if include {
+                    count = window.kernel[0] * window.kernel[1];
+                }
+                y.push(sum / count.max(1) as f32);
+            }
+        }
+    }
+    shaped(&[1, input.c, ho, wo], y)
+}
+
+/// The host operators, one after the other, that do what an operator does;
+/// none for those that only the device has (convolutions, dense layers), and
+/// for pools whose window the host does not know.
+pub(crate) fn host_ops(op: &Op, input: &[usize], output: &[usize]) -> Option<Vec<HostOp>> {
+    let per_channel = |values: &Array1<f32>| {
+        let mut dims = vec![1; input.len()];
+        *dims.get_mut(1)? = values.len();
+        Some((dims, values.to_vec()))
+    };
+    let one = match op {
+        Op::Conv(_) | Op::Dense(_) => return None,
+        Op::Add => HostOp::Add,
+        Op::Mul => HostOp::Mul,
+        Op::MatMul => HostOp::MatMul,
+        Op::AddConst(c) => HostOp::AddConst {
+            dims: c.values.shape().to_vec(),
+            values: c.values.iter().copied().collect(),
+        },
+        Op::MulConst(c) => HostOp::MulConst {
+            dims: c.values.shape().to_vec(),
+            values: c.values.iter().copied().collect(),
+        },
+        Op::Scale { scale, shift } => {
+            let (dims, values) = per_channel(scale)?;
+            let scale = HostOp::MulConst { dims, values };
+            let (dims, values) = per_channel(shift)?;
+            return Some(vec![scale, HostOp::AddConst { dims, values }]);
+        }
+        Op::Relu => HostOp::Clip {
+            min: 0.,
+            max: f32::INFINITY,
+        },
+        Op::Clip { min, max } => HostOp::Clip {
+            min: *min,
+            max: *max,
+        },
+        Op::LeakyRelu { alpha } => HostOp::LeakyRelu { alpha: *alpha },
+        Op::Sigmoid => HostOp::Sigmoid,
+        Op::Softmax { axis } => HostOp::Softmax { axis: *axis },
+        Op::MaxPool(w) => HostOp::MaxPool {
+            kernel: w.kernel,
+            stride: w.stride,
+            dilation: w.dilation,
+            pads: w.pads,
+        },
+        Op::AveragePool {
+            window: w,
+            count_include_pad,
+        } => {
+            (w.dilation == [1, 1]).then_some(())?;
+            HostOp::AveragePool {
+                kernel: w.kernel,
+                stride: w.stride,
+                pads: w.pads,
+                count_include_pad: *count_include_pad,
+            }
+        }
+        Op::ReduceMean { axes } => {
+            let mean = HostOp::ReduceMean { axes: axes.clone() };
+            if input.len() == output.len() {
+                return Some(vec![mean]);
+            }
+            let dims = output.to_vec();
+            return Some(vec![mean, HostOp::Reshape { dims }]);
+        }
+        Op::Concat { axis } => HostOp::Concat { axis: *axis },
+        Op::Slice { axis, start, step } => HostOp::Slice {
+            axis: *axis,
+            start: *start,
+            len: *output.get(*axis)?,
+            step: *step,
+        },
+        Op::Resize { factor } => HostOp::Resize { factor: *factor },
+        Op::Reshape => HostOp::Reshape {
+            dims: output.to_vec(),
+        },
+        Op::Transpose { perm } => HostOp::Transpose { perm: perm.clone() },
+        Op::Pad { pads, value } => HostOp::Pad {
+            pads: pads.clone(),
+            value: *value,
+        },
+    };
+    Some(vec![one])
+}

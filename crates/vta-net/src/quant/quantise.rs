@@ -1,0 +1,272 @@
+//! From a graph and what was observed of it to an integer network.
+
+use super::calibrate::{Calibration, Method, Origin, TRIED};
+use super::check::check;
+use super::correct::correct;
+use super::emit::{Emit, Emitted, FloatWeights};
+use super::error::QuantError;
+use super::exponents::Groups;
+use super::net::QNet;
+use super::plan::{Kind, Plan, plan};
+use super::weights::{PerChannel, needed};
+use crate::graph::Graph;
+use ndarray::{Array4, ArrayD};
+use vta_tensor::host::Tensor;
+
+/// Part of the error that may stay for a changed step to be kept.
+const WORTH: f64 = 0.99;
+
+/// How to quantise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuantOptions {
+    /// How steps of activations are chosen.
+    pub method: Method,
+    /// When output channels have shifts of their own.
+    pub per_channel: PerChannel,
+    /// Whether residual operands and results share an exponent, so that the sum needs no shift.
+    pub share_residual: bool,
+    /// Whether biases make up for the mean error of sums. Never on noise.
+    pub correct_bias: bool,
+    /// Multiply-accumulates that may be spent on trying steps one by one ([`Method::Best`]).
+    pub effort: u64,
+}
+
+impl Default for QuantOptions {
+    fn default() -> Self {
+        Self {
+            method: Method::Best,
+            per_channel: PerChannel::Auto,
+            share_residual: true,
+            correct_bias: true,
+            effort: 10_000_000_000,
+        }
+    }
+}
+
+/// Quantises a network.
+///
+/// # Errors
+/// An operator that nobody does, weights that are not finite, steps beyond the
+/// range of single precision, a calibration of another network.
+pub fn quantise(
+    graph: &Graph,
+    calibration: &Calibration,
+    options: &QuantOptions,
+) -> Result<QNet, QuantError> {
+    if calibration.tensors.len() != graph.tensors().len() {
+        return Err(QuantError::OtherNetwork);
+    }
+    let plan = plan(graph)?;
+    let weights = float_weights(&plan)?;
+    let groups = Groups::of(&plan, options.share_residual);
+    let search = Search {
+        calibration,
+        options,
+        emit: Emit {
+            plan: &plan,
+            groups: &groups,
+            weights: &weights,
+            calibration: Some(calibration),
+            per_channel: options.per_channel,
+            given: None,
+        },
+        needed: weights
+            .iter()
+            .map(|w| w.as_ref().and_then(|(w, _)| needed(w)))
+            .collect(),
+    };
+    let net = search.best()?;
+    check(&net)?;
+    Ok(net)
+}
+
+/// Weights of every step, which are finite.
+pub(super) fn float_weights(plan: &Plan<'_>) -> Result<FloatWeights, QuantError> {
+    let one = |step: &super::plan::Step| {
+        let Kind::Linear(linear) = &step.kind else {
+            return Ok(None);
+        };
+        let Some((weight, bias)) = plan.weights(linear) else {
+            return Ok(None);
+        };
+        let channels = weight.outer_iter().zip(&bias);
+        for (channel, (weight, bias)) in channels.enumerate() {
+            // Beyond 2^100 steps leave single precision.
+            let tame = |x: &f32| x.abs() < 2_f32.powi(100);
+            if !weight.iter().all(tame) || !tame(bias) {
+                return Err(QuantError::Weight {
+                    node: step.name.clone(),
+                    channel,
+                });
+            }
+        }
+        Ok(Some((weight, bias)))
+    };
+    plan.steps.iter().map(one).collect()
+}
+
+/// A network, and how far its outputs are from the float network's.
+struct Tried {
+    net: QNet,
+    error: f64,
+}
+
+struct Search<'a, 'g> {
+    calibration: &'a Calibration,
+    options: &'a QuantOptions,
+    emit: Emit<'a, 'g>,
+    /// For each step, the exponent that its weights need.
+    needed: Vec<Option<i32>>,
+}
+
+impl Search<'_, '_> {
+    fn best(&self) -> Result<QNet, QuantError> {
+        let real = matches!(self.calibration.origin, Origin::Samples { .. });
+        if self.options.method != Method::Best || !real {
+            let exponents = self.exponents(self.options.method)?;
+            if !real || !self.options.correct_bias {
+                return Ok(self.emit.net(&exponents).net);
+            }
+            return Ok(self.try_out(&exponents, self.samples(1))?.net);
+        }
+        let methods = TRIED.len() as u64;
+        let samples = self.samples(methods);
+        let mut best: Option<(Vec<i32>, f64)> = None;
+        let mut seen: Vec<Vec<i32>> = Vec::new();
+        for method in TRIED {
+            let exponents = self.exponents(method)?;
+            if seen.contains(&exponents) {
+                continue;
+            }
+            let error = self.try_out(&exponents, samples)?.error;
+            tracing::debug!(?method, samples, error, "steps");
+            if best.as_ref().is_none_or(|(_, least)| error < *least) {
+                best = Some((exponents.clone(), error));
+            }
+            seen.push(exponents);
+        }
+        let (start, _) = best.ok_or(QuantError::NoSamples)?;
+        let refined = self.refine(&start)?;
+        let all = self.samples(1);
+        let best = self.try_out(&start, all)?;
+        if refined == start {
+            return Ok(best.net);
+        }
+        let changed = self.try_out(&refined, all)?;
+        tracing::debug!(before = best.error, after = changed.error, "steps changed");
+        Ok(if changed.error < best.error {
+            changed.net
+        } else {
+            best.net
+        })
+    }
+
+    fn exponents(&self, method: Method) -> Result<Vec<i32>, QuantError> {
+        let (plan, groups) = (self.emit.plan, self.emit.groups);
+        let mut exponents = groups.choose(plan, self.calibration, method)?;
+        groups.connect(plan, &self.needed, &mut exponents)?;
+        Ok(exponents)
+    }
+
+    /// Samples that the effort allows for so many tries, at least a few.
+    fn samples(&self, tries: u64) -> usize {
+        let samples = self.options.effort / tries.max(1) / self.macs().max(1);
+        (samples as usize)
+            .max(4)
+            .min(self.calibration.samples.len())
+    }
+
+    fn try_out(&self, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
+        let mut emitted = self.emit.net(exponents);
+        if !self.options.correct_bias {
+            emitted.links.clear();
+        }
+        let Emitted {
+            mut net,
+            links,
+            judged,
+        } = emitted;
+        let got = correct(&mut net, &links, &judged, self.calibration, samples)?;
+        let error = distance(&self.calibration.wants, &got);
+        Ok(Tried { net, error })
+    }
+
+    /// Changes exponents one by one while the error falls and the effort lasts.
+    fn refine(&self, start: &[i32]) -> Result<Vec<i32>, QuantError> {
+        let (plan, groups) = (self.emit.plan, self.emit.groups);
+        let mut exponents = start.to_vec();
+        // Fewer samples mislead; each exponent has two neighbours, and may have them again.
+        let samples = self.calibration.samples.len().min(32);
+        let tries = self.options.effort / self.cost(samples).max(1);
+        let mut left = tries.min(6 * exponents.len() as u64);
+        if left < 2 {
+            return Ok(exponents);
+        }
+        let mut error = self.try_out(&exponents, samples)?.error;
+        let mut improved = true;
+        while improved {
+            improved = false;
+            for group in 0..exponents.len() {
+                for step in [-1, 1] {
+                    let mut changed = exponents.clone();
+                    changed[group] += step;
+                    let connected = groups.connect(plan, &self.needed, &mut changed);
+                    if connected.is_err() || changed == exponents {
+                        continue;
+                    }
+                    if left == 0 {
+                        return Ok(exponents);
+                    }
+                    left -= 1;
+                    let tried = self.try_out(&changed, samples)?;
+                    if tried.error < WORTH * error {
+                        tracing::debug!(group, step, error = tried.error, "step changed");
+                        (exponents, error, improved) = (changed, tried.error, true);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(exponents)
+    }
+
+    /// What trying costs, in multiply-accumulates: samples, and weights that are made anew.
+    fn cost(&self, samples: usize) -> u64 {
+        let weights = self.emit.weights.iter().flatten();
+        let weights: usize = weights.map(|(w, _)| w.len()).sum();
+        self.macs() * samples as u64 + 32 * weights as u64
+    }
+
+    /// Multiply-accumulates of the network.
+    fn macs(&self) -> u64 {
+        let plan = self.emit.plan;
+        let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
+            let (weight, _): &(Array4<f32>, Vec<f32>) = weights.as_ref()?;
+            let pixels: usize = plan.tensor(step.output).dims.iter().skip(2).product();
+            Some((weight.len() * pixels) as u64)
+        };
+        plan.steps
+            .iter()
+            .zip(self.emit.weights)
+            .filter_map(one)
+            .sum()
+    }
+}
+
+/// Squared distance of tensors as part of their squares, summed over the tensors.
+fn distance(wants: &[Vec<ArrayD<f32>>], got: &[Vec<Tensor>]) -> f64 {
+    let mut sums: Vec<(f64, f64)> = Vec::new();
+    for (wants, got) in wants.iter().zip(got) {
+        sums.resize(wants.len(), (0., 0.));
+        for (sums, (want, got)) in sums.iter_mut().zip(wants.iter().zip(got)) {
+            let Some(got) = got.as_f32() else { continue };
+            for (w, g) in want.iter().zip(got) {
+                let (w, d) = (f64::from(*w), f64::from(*w) - f64::from(*g));
+                sums.0 += d * d;
+                sums.1 += w * w;
+            }
+        }
+    }
+    let part = |(d, w): &(f64, f64)| if *d == 0. { 0. } else { d / w.max(1e-30) };
+    sums.iter().map(part).sum()
+}

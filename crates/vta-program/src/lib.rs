@@ -1,0 +1,9 @@
+//! Programs of the Versatile Tensor Accelerator: configurations ([`config`]),
+//! instructions ([`isa`]), memory images ([`mem`]), bundles ([`program`]) and
+//! assembly text ([`asm`]).
+
+pub mod asm;
+pub mod config;
+pub mod isa;
+pub mod mem;
+pub mod program;

@@ -1,0 +1,67 @@
+//! Running a program's launches with an eye on their cycles.
+
+use crate::trace::{Profile, Profiler};
+use crate::tsim::{self, Options, Outcome, RunError, Status};
+use vta_program::config::HwConfig;
+use vta_program::mem::Dram;
+use vta_program::program::{Launch, Program};
+
+/// A launch that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Name of the launch.
+    pub launch: String,
+    /// How it ended, and its counters.
+    pub outcome: Outcome,
+    /// Where its cycles went.
+    pub profile: Profile,
+}
+
+/// The named ranges of a launch; all of it under its own name if there are none.
+pub fn symbols(launch: &Launch) -> Vec<(&str, u32, u32)> {
+    let named = launch.symbols.iter();
+    let all: Vec<_> = named.map(|s| (s.name.as_str(), s.first, s.count)).collect();
+    match all.is_empty() {
+        true => vec![(launch.name.as_str(), 0, launch.insn_count)],
+        false => all,
+    }
+}
+
+/// Watches a launch whose instructions lie in `image`.
+pub fn profiler(cfg: &HwConfig, image: &[u8], launch: &Launch) -> Profiler {
+    let insns = launch.insns(image).map(Result::ok).collect();
+    Profiler::new(launch.insn_addr, cfg.beat_bytes(), insns, symbols(launch))
+}
+
+/// Runs all launches of a program, up to the first that does not end well, and
+/// moves no data: cycles do not depend on them. Host steps take no cycles.
+///
+/// # Errors
+/// The launch that leaves DRAM or cannot start, and why.
+pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, RunError)> {
+    let mut dram = Dram::new(program.dram_image());
+    let options = Options {
+        max_cycles,
+        data: false,
+        ..Options::default()
+    };
+    let cfg = &program.config;
+    let mut all = Vec::new();
+    for launch in program.launches() {
+        let mut sink = profiler(cfg, dram.bytes(), launch);
+        let (addr, count) = (launch.insn_addr, launch.insn_count);
+        let outcome = tsim::run(cfg, &mut dram, addr, count, options, &mut sink)
+            .map_err(|e| (launch.name.clone(), e))?;
+        let profile = sink.finish(outcome.cycles);
+        let ok = outcome.status == Status::Ok;
+        all.push(Seen {
+            launch: launch.name.clone(),
+            outcome,
+            profile,
+        });
+        if !ok {
+            break;
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,684 @@
+//! The whole device and its memory: one clock for all units.
+//!
+//! A part is ticked only in cycles in which more than its counters can move:
+//! after each tick, and whenever a wire into it changes, it says for how many
+//! cycles it is quiet, and sleeps until then. Its counters catch up when it
+//! wakes. With [`Options::jump`] off every part ticks in every cycle; both
+//! give the same run (a property test compares them).
+//!
+//! The clock edge, its wires and the counters are one file, because their order
+//! within a cycle is the rule; what units wait for is in `diagnose`.
+
+mod diagnose;
+mod parts;
+
+use self::parts::{PARTS, Part, Parts};
+use super::compute::Compute;
+use super::dram::{ReadBeat, ReadCmd, ReadPort};
+use super::event::{Event, NoSink, Sink, UnitState};
+use super::fetch::{Fetch, Head};
+use super::leap::{self, Leapt};
+use super::load::Load;
+use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status};
+use super::queue::{InsnQueue, Queued};
+use super::store::Store;
+use super::unit::{Stage, UnitOut};
+use super::vme::{Client, Vme, VmeCmd, WriteChannel, WriteEvents};
+use crate::fsim::Core;
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+use vta_program::config::HwConfig;
+use vta_program::isa::{Illegal, Insn, MemoryType, Unit};
+use vta_program::mem::Dram;
+
+/// An instruction word that fetch holds.
+#[derive(Debug, Clone, Copy)]
+struct Fetched {
+    index: u32,
+    memory_type: u8,
+    insn: Result<Insn, Illegal>,
+}
+
+struct Machine<'a> {
+    jump: bool,
+    /// First cycle in which each part must tick, if its inputs stay as they are.
+    wake: [u64; PARTS],
+    /// The cycle at whose start each part's counters are right.
+    synced: [u64; PARTS],
+    /// The client with data on its wires, as each part last saw it.
+    seen: [Option<Client>; PARTS],
+    dram: &'a mut Dram,
+    insn_addr: u32,
+    insn_count: u32,
+    data: bool,
+    /// The run was made by leaps and did not end: all data are moved, and no
+    /// assertion fires before the end.
+    blind: bool,
+    cycle: u64,
+    fetch: Fetch,
+    fetched: VecDeque<Fetched>,
+    queues: [InsnQueue; 3],
+    load: Load,
+    compute: Compute,
+    store: Store,
+    vme: Vme,
+    port: ReadPort,
+    write: WriteChannel,
+    /// Scratchpads: made when the first instruction needs them.
+    core: OnceCell<Core>,
+    cfg: &'a HwConfig,
+    /// Cycle in which each unit's instruction left idle.
+    started: [u64; 3],
+    /// Cycle in which each unit's head came to the front.
+    head_since: [u64; 3],
+    /// Cycle of the last dispatch or arrival.
+    fetch_since: u64,
+    states: [Option<UnitState>; 4],
+    /// By tag: whose burst is out and since when, where events are wanted.
+    bursts: [(Client, u64, u16); 16],
+    /// The cycle of the first beat of the write burst, and its beats.
+    writes: (u64, u32),
+    acc_writes: u64,
+    stats: Stats,
+}
+
+/// What ends a run.
+enum End {
+    Finish,
+    Assert {
+        module: &'static str,
+        insn: Option<u32>,
+        cause: AssertCause,
+    },
+}
+
+/// Runs a launch from reset until FINISH, hang or assertion. `dram` is changed
+/// as far as the program came; a store under way at FINISH is completed.
+///
+/// # Errors
+/// The launch cannot start, or an instruction reaches outside the DRAM image.
+pub fn run<S: Sink>(
+    cfg: &HwConfig,
+    dram: &mut Dram,
+    insn_addr: u32,
+    insn_count: u32,
+    options: Options,
+    sink: &mut S,
+) -> Result<Outcome, RunError> {
+    if insn_count == 0 {
+        return Err(RunError::NoInsns);
+    }
+    if !insn_addr.is_multiple_of(8) {
+        return Err(RunError::Misaligned(insn_addr));
+    }
+    let mut blind = false;
+    if options.jump && !S::CYCLES {
+        match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
+            Leapt::Ended(outcome) => return Ok(*outcome),
+            Leapt::Hangs => blind = true,
+            Leapt::Cannot => {}
+        }
+    }
+    let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
+    m.blind = blind;
+    if blind {
+        // Ticked once more, to see who waits for what. DRAM is final, and all
+        // events were told.
+        m.run(options, &mut NoSink)
+    } else {
+        m.run(options, sink)
+    }
+}
+
+impl<'a> Machine<'a> {
+    /// Runs from reset to the end.
+    fn run<S: Sink>(mut self, options: Options, sink: &mut S) -> Result<Outcome, RunError> {
+        let m = &mut self;
+        let status = loop {
+            if S::ENABLED {
+                m.report_states(sink);
+            }
+            let next = m.next_wake();
+            if next == u64::MAX {
+                break m.hang(HangReason::Deadlock);
+            }
+            if next > m.cycle && options.jump {
+                m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
+            }
+            if m.cycle > options.max_cycles {
+                break m.hang(HangReason::MaxCycles);
+            }
+            let end = m.tick(sink)?;
+            match end {
+                None => m.cycle += 1,
+                Some(End::Finish) => {
+                    m.drain()?;
+                    break Status::Ok;
+                }
+                Some(End::Assert {
+                    module,
+                    insn,
+                    cause,
+                }) => {
+                    break Status::Assert {
+                        module,
+                        insn,
+                        cause,
+                    };
+                }
+            }
+        };
+        Ok(Outcome {
+            status,
+            cycles: self.cycle,
+            acc_writes: self.acc_writes,
+            stats: self.stats,
+        })
+    }
+
+    fn new(
+        cfg: &'a HwConfig,
+        dram: &'a mut Dram,
+        insn_addr: u32,
+        insn_count: u32,
+        options: Options,
+    ) -> Self {
+        let queue = || InsnQueue::new(cfg.insn_queue_entries);
+        let stats = Stats {
+            beat_bytes: cfg.beat_bytes().into(),
+            ..Stats::default()
+        };
+        Self {
+            jump: options.jump,
+            wake: [0; PARTS],
+            synced: [0; PARTS],
+            seen: [None; PARTS],
+            dram,
+            insn_addr,
+            insn_count,
+            data: options.data,
+            blind: false,
+            cycle: 0,
+            fetch: Fetch::new(cfg.beat_bytes(), cfg.mem_len_bits, insn_addr, insn_count),
+            fetched: VecDeque::with_capacity(1 << cfg.mem_len_bits),
+            queues: [queue(), queue(), queue()],
+            load: Load::new(cfg),
+            compute: Compute::new(cfg),
+            store: Store::new(cfg),
+            vme: Vme::new(),
+            port: ReadPort::new(cfg.mem_delay),
+            write: WriteChannel::default(),
+            core: OnceCell::new(),
+            cfg,
+            started: [0; 3],
+            head_since: [0; 3],
+            fetch_since: 0,
+            states: [None; 4],
+            bursts: [(Client::Fetch, 0, 0); 16],
+            writes: (0, 0),
+            acc_writes: 0,
+            stats,
+        }
+    }
+
+    fn ready(&self, c: Client) -> bool {
+        self.vme.cmd_ready(c)
+    }
+
+    /// The queue of the instruction that fetch offers, if it has room.
+    fn dispatch_to(&self) -> Option<(Unit, Queued)> {
+        let Head::Insn(_) = self.fetch.head() else {
+            return None;
+        };
+        let f = self.fetched.front()?;
+        let insn = f.insn.ok()?;
+        let queued = Queued {
+            index: f.index,
+            memory_type: f.memory_type,
+            insn,
+        };
+        let unit = insn.unit();
+        self.queues[unit as usize]
+            .has_room()
+            .then_some((unit, queued))
+    }
+
+    fn head(&self, u: Unit) -> Option<&Queued> {
+        self.queues[u as usize].head()
+    }
+
+    /// The first cycle in which a part must tick; `u64::MAX`: never again.
+    fn next_wake(&self) -> u64 {
+        self.wake.iter().copied().min().unwrap_or(u64::MAX)
+    }
+
+    /// Goes to a later cycle; all parts sleep until then.
+    fn jump_to<S: Sink>(&mut self, cycle: u64, sink: &mut S) {
+        if S::ENABLED
+            && let Some(beat) = self.port.beat()
+        {
+            for c in self.cycle..cycle {
+                sink.event(c, Event::ReadBeat(beat));
+            }
+        }
+        self.cycle = cycle;
+    }
+
+    /// For how many cycles only the part's counters move from now on.
+    fn quiet(&self, p: Part) -> u64 {
+        let data = self.vme.data();
+        let is = |c: Client| data == Some(c);
+        match p {
+            Part::Fetch if self.asserts().is_some() => 0,
+            Part::Fetch => self.fetch.quiet(
+                is(Client::Fetch),
+                self.ready(Client::Fetch),
+                self.dispatch_to().is_some(),
+            ),
+            Part::Load => self.load.quiet(
+                self.head(Unit::Load),
+                [is(Client::Inp), is(Client::Wgt)],
+                [self.ready(Client::Inp), self.ready(Client::Wgt)],
+            ),
+            Part::Compute => self.compute.quiet(
+                self.head(Unit::Compute),
+                [is(Client::Uop), is(Client::Acc)],
+                [self.ready(Client::Uop), self.ready(Client::Acc)],
+            ),
+            Part::Store if self.write.is_busy() => 0,
+            Part::Store => self.store.quiet(self.head(Unit::Store)),
+            Part::Vme => self.vme.quiet(self.port.beat()),
+            Part::Port => self.port.quiet(),
+        }
+    }
+
+    /// Brings a part's counters to the start of `cycle`.
+    #[inline]
+    fn sync(&mut self, p: Part, cycle: u64) {
+        let n = cycle.saturating_sub(self.synced[p as usize]);
+        if n == 0 {
+            return;
+        }
+        self.synced[p as usize] = cycle;
+        let seen = self.seen[p as usize];
+        let is = |c: Client| seen == Some(c);
+        match p {
+            Part::Load => self.load.skip(n, [is(Client::Inp), is(Client::Wgt)]),
+            Part::Compute => {
+                let head = self.queues[Unit::Compute as usize].head();
+                self.compute
+                    .skip(n, head, [is(Client::Uop), is(Client::Acc)]);
+            }
+            Part::Port => self.port.skip(n),
+            Part::Fetch | Part::Store | Part::Vme => {}
+        }
+    }
+
+    /// The instruction at the head of fetch's queue, if fetch asserts on it.
+    fn asserts(&self) -> Option<(u32, Illegal)> {
+        let Head::Insn(_) = self.fetch.head() else {
+            return None;
+        };
+        let f = self.fetched.front()?;
+        let cause = f.insn.err()?;
+        self.fetch.asserts_on_unknown().then_some((f.index, cause))
+    }
+
+    /// One clock edge of the parts that are awake.
+    fn tick<S: Sink>(&mut self, sink: &mut S) -> Result<Option<End>, RunError> {
+        let cycle = self.cycle;
+        let mut awake = Parts::default();
+        for p in Part::ALL {
+            if !self.jump || self.wake[p as usize] <= cycle {
+                awake.add(p);
+                self.sync(p, cycle);
+                self.synced[p as usize] = cycle + 1;
+            }
+        }
+        // Parts whose inputs may be others in the next cycle.
+        let mut stirred = awake;
+        let data = self.vme.data();
+        let is = |c: Client| data == Some(c);
+        let beat = self.port.beat();
+        let ar = if awake.has(Part::Vme) {
+            self.vme.ar(beat)
+        } else {
+            None
+        };
+        let mut cmds = [None; 5];
+        let mut end = None;
+        let mut units = [UnitOut::default(); 3];
+        let mut asserts = [(false, ""); 6];
+
+        if awake.has(Part::Load) {
+            let ready = [self.ready(Client::Inp), self.ready(Client::Wgt)];
+            let head = self.queues[Unit::Load as usize].head();
+            let (out, loads) = self
+                .load
+                .tick(head, [is(Client::Inp), is(Client::Wgt)], ready);
+            units[Unit::Load as usize] = out;
+            cmds[Client::Inp as usize] = loads[0].cmd;
+            cmds[Client::Wgt as usize] = loads[1].cmd;
+            asserts[0] = (loads[0].assert, "core.load.tensorLoad_0.tensorLoad");
+            asserts[1] = (loads[1].assert, "core.load.tensorLoad_1.tensorLoad");
+        }
+        if awake.has(Part::Compute) {
+            let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
+            let head = self.queues[Unit::Compute as usize].head();
+            let (core, cfg, blind) = (&self.core, self.cfg, self.blind);
+            let hazard = |i: &Insn| match i {
+                Insn::Alu(a) if !blind => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
+                _ => None,
+            };
+            let data = [is(Client::Uop), is(Client::Acc)];
+            let (out, loads) = self.compute.tick(head, data, ready, hazard);
+            units[Unit::Compute as usize] = out.unit;
+            cmds[Client::Uop as usize] = loads[0].cmd;
+            cmds[Client::Acc as usize] = loads[1].cmd;
+            asserts[2] = (loads[0].assert, "core.compute.loadUop.loadUop.tensorLoad");
+            asserts[3] = (loads[1].assert, "core.compute.tensorAcc.tensorLoad");
+            if out.finish {
+                end = Some(End::Finish);
+            }
+            if let Some(h) = out.assert {
+                end = Some(End::Assert {
+                    module: "core.compute.tensorAlu",
+                    insn: head.map(|q| q.index),
+                    cause: AssertCause::Bypass(h),
+                });
+            }
+        }
+        let mut written = WriteEvents::default();
+        if awake.has(Part::Store) {
+            let head = self.queues[Unit::Store as usize].head();
+            let (out, store) = self.store.tick(head, &self.write);
+            units[Unit::Store as usize] = out;
+            written = self.write.tick(store.cmd, store.data);
+            asserts[4] = (store.assert, "core.store.tensorStore.tensorStore");
+        }
+        let (mut dispatch, mut arrived) = (None, None);
+        if awake.has(Part::Fetch) {
+            if let Some((insn, cause)) = self.asserts() {
+                end = Some(End::Assert {
+                    module: "core.fetch.fetch",
+                    insn: Some(insn),
+                    cause: AssertCause::Unknown(cause),
+                });
+            }
+            // Room is what it was before the units took their heads out.
+            let to = self.dispatch_to();
+            let ready = self.ready(Client::Fetch);
+            let out = self.fetch.tick(is(Client::Fetch), ready, to.is_some());
+            cmds[Client::Fetch as usize] = out.cmd;
+            asserts[5] = (out.assert, "core.fetch.fetch");
+            dispatch = to.filter(|_| out.dispatch);
+            arrived = out.arrived;
+        }
+        if let Some((_, module)) = asserts.into_iter().find(|a| a.0) {
+            end = Some(End::Assert {
+                module,
+                insn: None,
+                cause: AssertCause::Beats,
+            });
+        }
+
+        for (unit, out) in Unit::ALL.into_iter().zip(units) {
+            if out.start || out.done {
+                self.unit_events(unit, out, sink)?;
+                if out.done {
+                    stirred.add(Part::Fetch);
+                }
+            }
+        }
+        if S::ENABLED {
+            self.bus_events(ar, beat, written, sink);
+        }
+        self.stats.write_beats += u64::from(written.w);
+        self.stats.write_bursts += u64::from(written.aw.is_some());
+        if let Some((unit, queued)) = dispatch {
+            self.fetched.pop_front();
+            self.fetch_since = cycle + 1;
+            let q = &mut self.queues[unit as usize];
+            if q.is_empty() {
+                self.head_since[unit as usize] = cycle + 1;
+                stirred.add(Part::of_unit(unit));
+            }
+            q.push(queued);
+            if S::ENABLED {
+                let insn = queued.index;
+                sink.event(cycle, Event::Dispatch { unit, insn });
+            }
+        }
+        self.tokens(&units, &mut stirred, sink);
+        if let Some(index) = arrived {
+            self.fetch_since = cycle + 1;
+            self.arrive(index)?;
+        }
+        self.bus(awake, beat, ar, cmds, &mut stirred);
+        for p in Part::ALL {
+            if stirred.has(p) {
+                self.sync(p, cycle + 1);
+                self.seen[p as usize] = self.vme.data();
+                self.wake[p as usize] = (cycle + 1).saturating_add(self.quiet(p));
+            }
+        }
+        Ok(end)
+    }
+
+    fn bus_events<S: Sink>(
+        &mut self,
+        ar: Option<(Client, ReadCmd)>,
+        beat: Option<ReadBeat>,
+        written: WriteEvents,
+        sink: &mut S,
+    ) {
+        let cycle = self.cycle;
+        if let Some((client, cmd)) = ar {
+            sink.event(cycle, Event::ReadCmd { client, cmd });
+        }
+        if let Some(b) = beat {
+            sink.event(cycle, Event::ReadBeat(b));
+            if b.last {
+                let (client, cmd, len) = self.bursts[usize::from(b.id)];
+                let first = cycle - u64::from(len);
+                sink.event(cycle, Event::ReadEnd { client, cmd, first });
+            }
+        }
+        if let Some((client, cmd)) = ar {
+            self.bursts[usize::from(cmd.id)] = (client, cycle, cmd.len);
+        }
+        if let Some(c) = written.aw {
+            self.writes = (cycle + 1, u32::from(c.len) + 1);
+            sink.event(cycle, Event::WriteCmd(c));
+        }
+        if written.w {
+            sink.event(cycle, Event::WriteBeat);
+        }
+        if written.b {
+            let (first, beats) = self.writes;
+            sink.event(cycle, Event::WriteResp);
+            sink.event(cycle, Event::WriteEnd { first, beats });
+        }
+    }
+
+    /// The clock edge of memory engine and memory.
+    fn bus(
+        &mut self,
+        awake: Parts,
+        beat: Option<ReadBeat>,
+        ar: Option<(Client, ReadCmd)>,
+        cmds: [Option<VmeCmd>; 5],
+        stirred: &mut Parts,
+    ) {
+        let any = cmds.iter().any(Option::is_some);
+        if awake.has(Part::Vme) || any {
+            let before = self.vme.data();
+            self.vme.tick(beat, ar, cmds);
+            stirred.add(Part::Vme);
+            let after = self.vme.data();
+            if before != after {
+                for c in [before, after].into_iter().flatten() {
+                    stirred.add(Part::of_client(c));
+                }
+            }
+            self.synced[Part::Vme as usize] = self.cycle + 1;
+        }
+        if let Some((client, cmd)) = ar {
+            self.stats.read_bursts[client as usize] += 1;
+            self.stats.read_beats[client as usize] += u64::from(cmd.len) + 1;
+            stirred.add(Part::of_client(client));
+        }
+        if awake.has(Part::Port) || ar.is_some() {
+            self.sync(Part::Port, self.cycle);
+            self.port.tick(ar.map(|a| a.1));
+            self.synced[Part::Port as usize] = self.cycle + 1;
+            stirred.add(Part::Port);
+            stirred.add(Part::Vme);
+        }
+    }
+
+    /// Starts and ends of a unit's instruction; its data change when it ends.
+    fn unit_events<S: Sink>(
+        &mut self,
+        unit: Unit,
+        out: UnitOut,
+        sink: &mut S,
+    ) -> Result<(), RunError> {
+        let u = unit as usize;
+        if out.start {
+            self.started[u] = self.cycle;
+            self.stats.units[u].token_cycles += self.cycle - self.head_since[u];
+            if S::ENABLED
+                && let Some(q) = self.queues[u].head()
+            {
+                let insn = q.index;
+                sink.event(self.cycle, Event::InsnStart { unit, insn });
+            }
+        }
+        if !out.done {
+            return Ok(());
+        }
+        let Some(q) = self.queues[u].pop() else {
+            unreachable!(
+                "cycle {}: {unit} ended an instruction that it did not have",
+                self.cycle
+            );
+        };
+        self.head_since[u] = self.cycle + 1;
+        let index = self.stats.units[u].insns as u32;
+        self.stats.units[u].insns += 1;
+        self.stats.units[u].busy_cycles += self.cycle - self.started[u] + 1;
+        if S::ENABLED {
+            let opcode = match q.insn {
+                Insn::Load(_) => 0,
+                Insn::Store(_) => 1,
+                Insn::Gemm(_) => 2,
+                Insn::Finish(_) => 3,
+                Insn::Alu(_) => 4,
+            };
+            let event = Event::InsnEnd {
+                unit,
+                index,
+                insn: q.index,
+                start: self.started[u],
+                opcode,
+                memory_type: q.memory_type,
+            };
+            sink.event(self.cycle, event);
+        }
+        match &q.insn {
+            Insn::Gemm(g) => {
+                self.acc_writes += g.steps();
+                match g.reset_reg {
+                    true => self.stats.reset_steps += g.steps(),
+                    false => self.stats.gemm_steps += g.steps(),
+                }
+            }
+            Insn::Alu(a) => {
+                self.acc_writes += a.steps();
+                self.stats.alu_steps += a.steps();
+            }
+            _ => {}
+        }
+        self.exec(unit, &q)
+    }
+
+    fn exec(&mut self, unit: Unit, q: &Queued) -> Result<(), RunError> {
+        let is_uop = matches!(&q.insn, Insn::Load(l) if l.memory_type == MemoryType::Uop);
+        if !self.data && !is_uop {
+            return Ok(());
+        }
+        let insn = q.index;
+        if self.blind || q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
+            return Ok(());
+        }
+        self.core.get_or_init(|| Core::new(self.cfg));
+        let Some(core) = self.core.get_mut() else {
+            unreachable!()
+        };
+        let done = core.exec(&q.insn, self.dram);
+        done.map_err(|cause| RunError::Transfer { unit, insn, cause })
+    }
+
+    /// Completes the store that was under way at FINISH.
+    fn drain(&mut self) -> Result<(), RunError> {
+        if self.store.stage == Stage::Exe
+            && let Some(q) = self.queues[Unit::Store as usize].head().copied()
+        {
+            self.exec(Unit::Store, &q)?;
+        }
+        Ok(())
+    }
+
+    fn tokens<S: Sink>(&mut self, units: &[UnitOut; 3], stirred: &mut Parts, sink: &mut S) {
+        let [load, compute, store] = units;
+        let wires = [
+            (Unit::Load, Unit::Compute, load.post_next, compute.wait_prev),
+            (
+                Unit::Store,
+                Unit::Compute,
+                store.post_prev,
+                compute.wait_next,
+            ),
+            (Unit::Compute, Unit::Load, compute.post_prev, load.wait_next),
+            (
+                Unit::Compute,
+                Unit::Store,
+                compute.post_next,
+                store.wait_prev,
+            ),
+        ];
+        let sems = [
+            &mut self.compute.sem_prev,
+            &mut self.compute.sem_next,
+            &mut self.load.sem,
+            &mut self.store.sem,
+        ];
+        for ((from, to, post, wait), sem) in wires.into_iter().zip(sems) {
+            if !post && !wait {
+                continue;
+            }
+            stirred.add(Part::of_unit(to));
+            let count = sem.count();
+            sem.tick(post, wait);
+            if S::ENABLED && wait {
+                sink.event(self.cycle, Event::Wait { from, to, count });
+            }
+            if S::ENABLED && post {
+                sink.event(self.cycle, Event::Post { from, to, count });
+            }
+        }
+    }
+
+    fn arrive(&mut self, index: u32) -> Result<(), RunError> {
+        let addr = u64::from(self.insn_addr) + 16 * u64::from(index);
+        let word = self.dram.word128(addr);
+        let word = word.map_err(|cause| RunError::Fetch { insn: index, cause })?;
+        self.fetched.push_back(Fetched {
+            index,
+            memory_type: (word >> 7) as u8 & 7,
+            insn: Insn::decode(word),
+        });
+        Ok(())
+    }
+}

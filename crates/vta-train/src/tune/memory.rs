@@ -1,0 +1,108 @@
+//! What a checkpoint holds of a run of pruning.
+
+use crate::train::backend::Kernels;
+use crate::train::{Checkpoint, Network, TrainError};
+use vta_net::quant::Exponents;
+use vta_prune::prune::Pruner;
+
+/// The state of a run, without its settings.
+pub(super) struct Memory<B: Kernels> {
+    pub pruner: Pruner,
+    pub earlier: Option<Network<B>>,
+    pub exponents: Option<Exponents>,
+    pub said: [f64; 2],
+}
+
+const PRUNER: &str = "hooks/pruner";
+const EXPONENTS: &str = "hooks/exponents";
+const EARLIER: &str = "hooks/earlier";
+const SAID: [&str; 2] = ["hooks/spatial", "hooks/temporal"];
+
+fn array(weight: &str) -> String {
+    format!("hooks/zu/{weight}")
+}
+
+pub(super) fn save<B: Kernels>(
+    pruner: &Pruner,
+    earlier: Option<&Network<B>>,
+    exponents: Option<&Exponents>,
+    said: [f64; 2],
+    to: &mut Checkpoint,
+) {
+    let mut pruner = pruner.clone();
+    let arrays = pruner.detach();
+    // Maps with keys of text, numbers and lists: nothing in it can fail.
+    to.put_text(PRUNER, serde_json::to_string(&pruner).unwrap_or_default());
+    for (layer, values) in pruner.layers().iter().zip(arrays) {
+        to.put(array(&layer.weight_name), values);
+    }
+    for (name, said) in SAID.iter().zip(said) {
+        to.put_number(*name, said.to_bits());
+    }
+    to.put_number(EARLIER, earlier.is_some().into());
+    if let Some(network) = earlier {
+        for p in network.params() {
+            to.put(format!("{EARLIER}/param/{}", p.name), p.values());
+        }
+    }
+    to.put_text(
+        EXPONENTS,
+        exponents.map(Exponents::to_json).unwrap_or_default(),
+    );
+}
+
+/// The state of a run with the same settings as `now`, of the same network.
+pub(super) fn load<B: Kernels>(
+    now: &Pruner,
+    network: &Network<B>,
+    from: &Checkpoint,
+) -> Result<Memory<B>, TrainError> {
+    let bad = |what: String| TrainError::Checkpoint(what);
+    let text = from.text(PRUNER)?;
+    let mut pruner: Pruner =
+        serde_json::from_str(text).map_err(|e| bad(format!("has a broken pruner: {e}")))?;
+    if !pruner.same_run(now) {
+        return Err(bad("is of a run with another plan, budget or rates".into()));
+    }
+    let arrays = now.layers().iter().map(|l| {
+        let values = from.get(&array(&l.weight_name), l.blocks.len())?;
+        Ok(values.to_vec())
+    });
+    let arrays = arrays.collect::<Result<Vec<_>, TrainError>>()?;
+    pruner
+        .attach(arrays)
+        .map_err(|e| bad(format!("has broken arrays: {e}")))?;
+    let earlier = match from.number(EARLIER)? {
+        0 => None,
+        _ => Some(earlier(network, from)?),
+    };
+    let exponents = match from.text(EXPONENTS)? {
+        "" => None,
+        text => Some(
+            Exponents::from_json(text).map_err(|e| bad(format!("has broken exponents: {e}")))?,
+        ),
+    };
+    let mut said = [0.0; 2];
+    for (name, said) in SAID.iter().zip(&mut said) {
+        *said = f64::from_bits(from.number(name)?);
+    }
+    Ok(Memory {
+        pruner,
+        earlier,
+        exponents,
+        said,
+    })
+}
+
+/// The earlier self; its running statistics are not used.
+fn earlier<B: Kernels>(network: &Network<B>, from: &Checkpoint) -> Result<Network<B>, TrainError> {
+    let mut earlier = network.clone();
+    earlier.drop_masks();
+    earlier.set_exponents(None);
+    for p in network.params() {
+        let n = p.dims.iter().product();
+        let values = from.get(&format!("{EARLIER}/param/{}", p.name), n)?;
+        earlier.set(&p.name, values.to_vec())?;
+    }
+    Ok(earlier)
+}

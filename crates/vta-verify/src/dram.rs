@@ -1,0 +1,162 @@
+//! DRAM: what is known of it, and what a launch stores there.
+
+use super::transfer::Transfer;
+use bitvec::vec::BitVec;
+use vta_program::program::{Program, SegmentKind};
+
+/// Bytes of what is looked at together.
+const WORD: u64 = 4;
+
+/// DRAM at some point of a program: what it held at the start, and what was written since.
+#[derive(Debug)]
+pub(super) struct Dram {
+    image: Vec<u8>,
+    /// Words that the program says something of, or that were written.
+    defined: BitVec,
+    written: BitVec,
+    /// Byte ranges, and who wrote them.
+    writers: Vec<(u64, u64, Writer)>,
+}
+
+/// Who writes to DRAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// Whoever gives the network its inputs.
+    Input,
+    /// An instruction of a step.
+    Insn(u32, u32),
+    /// A host step.
+    Host(u32),
+}
+
+fn words(addr: u64, bytes: u64) -> std::ops::Range<usize> {
+    (addr / WORD) as usize..(addr + bytes).div_ceil(WORD) as usize
+}
+
+fn first_zero(bits: &BitVec, addr: u64, bytes: u64) -> Option<u64> {
+    let range = words(addr, bytes);
+    let first = bits[range.clone()].first_zero()?;
+    Some(((range.start + first) as u64 * WORD).max(addr))
+}
+
+impl Dram {
+    /// DRAM before the first step. Room for results is not defined by being there.
+    pub fn new(program: &Program) -> Self {
+        let image = program.dram_image();
+        let count = image.len().div_ceil(WORD as usize);
+        let mut defined = BitVec::repeat(false, count);
+        for s in &program.segments {
+            let bytes = match s.kind {
+                SegmentKind::Out => s.data.len() as u64,
+                _ => s.bytes.into(),
+            };
+            defined[words(s.addr.into(), bytes)].fill(true);
+        }
+        Self {
+            image,
+            defined,
+            written: BitVec::repeat(false, count),
+            writers: Vec::new(),
+        }
+    }
+
+    pub fn image(&self) -> &[u8] {
+        &self.image
+    }
+
+    /// Notes a write.
+    pub fn write(&mut self, addr: u64, bytes: u64, by: Writer) {
+        self.written[words(addr, bytes)].fill(true);
+        self.defined[words(addr, bytes)].fill(true);
+        match self.writers.last_mut() {
+            Some((_, end, last)) if *last == by && *end == addr => *end += bytes,
+            _ => self.writers.push((addr, addr + bytes, by)),
+        }
+    }
+
+    /// The first byte of a range that nothing wrote.
+    pub fn first_unwritten(&self, addr: u64, bytes: u64) -> Option<u64> {
+        first_zero(&self.written, addr, bytes)
+    }
+
+    /// The first byte of a range that nothing wrote and no segment holds.
+    pub fn first_undefined(&self, addr: u64, bytes: u64) -> Option<u64> {
+        first_zero(&self.defined, addr, bytes)
+    }
+
+    /// A word as it was at the start.
+    ///
+    /// # Errors
+    /// Who wrote it since.
+    pub fn word(&self, addr: u64) -> Result<u32, Writer> {
+        let range = words(addr, WORD);
+        if self.written[range].any() {
+            let inside = |w: &&(u64, u64, Writer)| w.0 < addr + WORD && addr < w.1;
+            let writer = self.writers.iter().rev().find(inside);
+            return Err(writer.map_or(Writer::Input, |w| w.2));
+        }
+        let bytes = self.image.get(addr as usize..(addr + WORD) as usize);
+        let bytes = bytes.and_then(|b| b.try_into().ok()).unwrap_or_default();
+        Ok(u32::from_le_bytes(bytes))
+    }
+}
+
+/// The bytes that a launch stores, as numbered places of one output element each.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Ranges of elements, in order, with the number of the first.
+    ranges: Vec<(u64, u64, usize)>,
+    element_bytes: u64,
+}
+
+impl Stored {
+    /// All that these stores write.
+    pub fn new<'a>(stores: impl Iterator<Item = &'a Transfer>, element_bytes: u32) -> Self {
+        let element_bytes = u64::from(element_bytes);
+        let mut all: Vec<(u64, u64)> = stores
+            .flat_map(|t| {
+                let count = u64::from(t.row_elements);
+                t.rows.iter().map(move |r| {
+                    let first = r.addr / element_bytes;
+                    (first, first + count)
+                })
+            })
+            .collect();
+        all.sort_unstable();
+        let mut ranges: Vec<(u64, u64, usize)> = Vec::new();
+        for (from, to) in all {
+            match ranges.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => ranges.push((from, to, 0)),
+            }
+        }
+        let mut number = 0;
+        for r in &mut ranges {
+            r.2 = number;
+            number += (r.1 - r.0) as usize;
+        }
+        Self {
+            ranges,
+            element_bytes,
+        }
+    }
+
+    /// Number of places.
+    pub fn count(&self) -> usize {
+        self.ranges.last().map_or(0, |r| r.2 + (r.1 - r.0) as usize)
+    }
+
+    /// The places that some bytes touch, with their byte addresses.
+    pub fn places(&self, addr: u64, bytes: u64) -> impl Iterator<Item = (usize, u64)> {
+        let (from, to) = (
+            addr / self.element_bytes,
+            (addr + bytes).div_ceil(self.element_bytes),
+        );
+        let skip = self.ranges.partition_point(|r| r.1 <= from);
+        let near = self.ranges[skip..].iter().take_while(move |r| r.0 < to);
+        near.flat_map(move |r| {
+            let inside = r.0.max(from)..r.1.min(to);
+            inside.map(|e| (r.2 + (e - r.0) as usize, e * self.element_bytes))
+        })
+    }
+}

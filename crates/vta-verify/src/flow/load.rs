@@ -1,0 +1,112 @@
+//! LOAD.
+
+use super::{Flow, Weight};
+use crate::error::VerifyError;
+use crate::names::{Pad, Place};
+use crate::transfer::Transfer;
+
+impl Flow<'_> {
+    pub(super) fn load(&mut self, insn: u32, t: &Transfer) {
+        self.report.loads += 1;
+        let bytes = t.row_bytes();
+        let mut rows = t.rows.iter();
+        let undefined = rows.find_map(|r| self.dram.first_undefined(r.addr, bytes));
+        if let Some(addr) = undefined {
+            self.errors.push(VerifyError::UndefinedDram {
+                by: format!("launch {}, {}", self.c.launch.name, self.c.at(insn)),
+                addr,
+            });
+        }
+        if let Some(beats) = t.counter_wraps(self.c.config) {
+            self.errors.push(VerifyError::EndsEarly {
+                at: self.c.at(insn),
+                beats,
+            });
+        }
+        for row in &t.rows {
+            let mut first = None;
+            for (place, addr) in self.stored.places(row.addr, bytes) {
+                let found = self.dram_places.read(&mut self.judge, insn, place);
+                first = first.or(found.map(|f| (f, addr)));
+            }
+            if let Some((found, addr)) = first {
+                self.race(insn, Some(found), Place::Dram(addr));
+            }
+        }
+        match t.pad {
+            Pad::Uop => self.load_uops(insn, t),
+            Pad::Acc => {
+                self.acc.insert_range(t.elements.start, t.elements.end);
+                for e in t.elements.clone() {
+                    self.accumulator_changed(insn, e);
+                }
+            }
+            Pad::Inp => {
+                self.inp.insert_range(t.elements.start, t.elements.end);
+                for e in t.elements.clone() {
+                    let found = self.inp_places.write(&mut self.judge, insn, e as usize);
+                    self.race(insn, found, Place::Element(Pad::Inp, e));
+                }
+            }
+            Pad::Wgt => self.load_weights(insn, t),
+            Pad::Out => {}
+        }
+    }
+
+    fn load_uops(&mut self, insn: u32, t: &Transfer) {
+        let elements = t.elements.start as usize..t.elements.end as usize;
+        // Padding is zeros.
+        self.uops[elements].fill(Some(0));
+        for row in &t.rows {
+            for i in 0..t.row_elements {
+                let addr = row.addr + u64::from(i) * u64::from(t.element_bytes);
+                match self.dram.word(addr) {
+                    Ok(word) => self.uops[(row.element + i) as usize] = Some(word),
+                    Err(by) => {
+                        self.errors.push(VerifyError::ChangedUops {
+                            at: self.c.at(insn),
+                            addr,
+                            by: self.writer(by),
+                        });
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn load_weights(&mut self, insn: u32, t: &Transfer) {
+        self.wgt.insert_range(t.elements.start, t.elements.end);
+        for e in t.elements.clone() {
+            let found = self.wgt_places.write(&mut self.judge, insn, e as usize);
+            self.race(insn, found, Place::Element(Pad::Wgt, e));
+            self.weight[e as usize] = None;
+        }
+        let mut pruned = None;
+        for row in &t.rows {
+            for i in 0..t.row_elements {
+                let addr = row.addr + u64::from(i) * u64::from(t.element_bytes);
+                let owner = self.weights.owner(addr);
+                self.weight[(row.element + i) as usize] = Some(Weight {
+                    load: insn,
+                    addr,
+                    owner,
+                });
+                let Some(owner) = owner else { continue };
+                if let Some(block) = self.weights.pruned(owner) {
+                    pruned = pruned.or(Some((owner, block)));
+                } else if self.weights.masked(owner.layer) {
+                    self.report.kept_weights += 1;
+                }
+            }
+        }
+        if let Some((owner, block)) = pruned {
+            self.errors.push(VerifyError::PrunedLoad {
+                at: self.c.at(insn),
+                layer: self.weights.name(owner.layer),
+                element: owner.element,
+                block,
+            });
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! LOAD and STORE: which elements and which bytes.
+
+use super::error::VerifyError;
+use super::launch::Context;
+use super::names::Pad;
+use vta_program::config::HwConfig;
+use vta_program::isa::{Insn, MemoryType};
+
+/// A row of a transfer, without its padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// First element in the scratchpad.
+    pub element: u32,
+    /// Byte address of the first element in DRAM.
+    pub addr: u64,
+}
+
+/// A LOAD or STORE that moves something.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub pad: Pad,
+    /// Elements of the scratchpad, padding included.
+    pub elements: std::ops::Range<u32>,
+    pub rows: Vec<Row>,
+    /// Elements in a row.
+    pub row_elements: u32,
+    pub element_bytes: u32,
+}
+
+impl Transfer {
+    /// Bytes in DRAM of a row.
+    pub fn row_bytes(&self) -> u64 {
+        u64::from(self.row_elements) * u64::from(self.element_bytes)
+    }
+
+    /// Whether the counter of beats in flight can come round to 0: the number
+    /// of beats at which it does. Loads of elements wider than the bus count in
+    /// as many bits as the scratchpad has beats; 16 bursts may be in flight
+    /// (`load_narrow::in_flight_counter_wraps` in `docs/timing.md`).
+    pub fn counter_wraps(&self, c: &HwConfig) -> Option<u64> {
+        let depth = match self.pad {
+            Pad::Inp => c.inp_depth,
+            Pad::Wgt => c.wgt_depth,
+            Pad::Acc => c.acc_depth,
+            Pad::Uop | Pad::Out => return None,
+        };
+        if self.element_bytes <= c.beat_bytes() {
+            return None;
+        }
+        let beats = u64::from(self.element_bytes / c.beat_bytes());
+        let wraps = u64::from(depth) * beats;
+        let loaded = self.rows.len() as u64 * u64::from(self.row_elements) * beats;
+        let in_flight = 16u64 << c.mem_len_bits;
+        (loaded >= wraps && in_flight >= wraps).then_some(wraps)
+    }
+
+    /// The transfer of an instruction, if it moves anything.
+    ///
+    /// # Errors
+    /// Rows outside of DRAM or at address 0.
+    pub fn new(c: &Context<'_>, insn: u32, dram_bytes: u32) -> Result<Option<Self>, VerifyError> {
+        let config = c.config;
+        let transfer = match &c.insns[insn as usize] {
+            i if i.is_sync() => return Ok(None),
+            Insn::Load(l) => {
+                let (pad, element_bytes) = match l.memory_type {
+                    MemoryType::Uop => (Pad::Uop, config.uop_bytes()),
+                    MemoryType::Wgt => (Pad::Wgt, config.wgt_bytes()),
+                    MemoryType::Inp => (Pad::Inp, config.inp_bytes()),
+                    MemoryType::Acc => (Pad::Acc, config.acc_bytes()),
+                };
+                let [above, below, left, right] =
+                    [l.y_pad_0, l.y_pad_1, l.x_pad_0, l.x_pad_1].map(u32::from);
+                let (x, y) = (u32::from(l.x_size), u32::from(l.y_size));
+                let (width, base) = (left + x + right, u32::from(l.sram_base));
+                Self {
+                    pad,
+                    elements: base..base + (above + y + below) * width,
+                    rows: (0..y)
+                        .map(|r| Row {
+                            element: base + (above + r) * width + left,
+                            addr: row_addr(l.dram_base, l.x_stride, r, element_bytes),
+                        })
+                        .collect(),
+                    row_elements: x,
+                    element_bytes,
+                }
+            }
+            Insn::Store(s) => {
+                let element_bytes = config.out_bytes();
+                let (x, y, base) = (
+                    u32::from(s.x_size),
+                    u32::from(s.y_size),
+                    u32::from(s.sram_base),
+                );
+                Self {
+                    pad: Pad::Out,
+                    elements: base..base + y * x,
+                    rows: (0..y)
+                        .map(|r| Row {
+                            element: base + r * x,
+                            addr: row_addr(s.dram_base, s.x_stride, r, element_bytes),
+                        })
+                        .collect(),
+                    row_elements: x,
+                    element_bytes,
+                }
+            }
+            _ => return Ok(None),
+        };
+        for row in &transfer.rows {
+            let bytes = transfer.row_bytes();
+            if row.addr + bytes > dram_bytes.into() {
+                return Err(VerifyError::OutsideDram {
+                    at: c.at(insn),
+                    addr: row.addr,
+                    bytes,
+                    dram_bytes,
+                });
+            }
+            if row.addr < config.beat_bytes().into() {
+                return Err(VerifyError::AddressZero {
+                    launch: c.launch.name.clone(),
+                    what: c.at(insn).to_string(),
+                });
+            }
+        }
+        Ok(Some(transfer))
+    }
+}
+
+/// Byte address of a row. The hardware's addresses wrap in 32 bits; here one
+/// that would is past the end of every DRAM.
+fn row_addr(dram_base: u32, x_stride: u16, row: u32, element_bytes: u32) -> u64 {
+    (u64::from(dram_base) + u64::from(row) * u64::from(x_stride)) * u64::from(element_bytes)
+}
