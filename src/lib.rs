@@ -1,19 +1,80 @@
-//! Cycle-exact simulator, assembler and sparse compiler for the Versatile
-//! Tensor Accelerator (VTA).
+//! Cycle-exact simulator, sparse compiler and block pruner for the Versatile
+//! Tensor Accelerator (VTA), the open accelerator of Apache TVM.
 //!
-//! A program goes from text ([`asm`]) or a bundle ([`program`]) through
-//! instructions ([`isa`]) to bytes ([`fsim`]) and cycles ([`tsim`]).
-//! `docs/architecture.md` has the crates and what each knows.
+//! The way from a network to cycles is a chain of types; each is a stage whose
+//! inputs cannot be forgotten:
+//!
+//! | stage | has | leads on by |
+//! | --- | --- | --- |
+//! | [`Model`] | a float network: ONNX, or of the zoo | [`Model::mask`] |
+//! | [`MaskedModel`] | its dropped 32x32 weight blocks are zero | [`MaskedModel::quantise`] |
+//! | [`QuantisedModel`] | int8, power-of-two scales | [`QuantisedModel::compile`] |
+//! | [`Program`] | instructions, micro-ops, weights | [`Program::run`] |
+//! | [`Run`] | cycles, outputs, what each layer took | |
+//!
+//! ```
+//! let model = vta::Model::zoo("resnet8", 1)?; // or Model::open("model.onnx")
+//! let masks = model.random_masks(0.25, 1)?; // or model.read_masks("masks.safetensors")
+//! let net = model.mask(masks)?.quantise(&vta::Calibration::default())?;
+//! let program = net.compile(&vta::config::HwConfig::default())?;
+//! program.verify()?;
+//! let run = program.run(&net.masked().random_samples(1, 1).values[0])?;
+//! for (layer, used) in program.layers.iter().zip(run.layers()) {
+//!     println!("{:20} {:8} cycles", layer.name, used.cycles);
+//! }
+//! println!("{} cycles, {:?}", run.cycles(), run.floats());
+//! # Ok::<(), vta::Error>(())
+//! ```
+//!
+//! Any program, also one in assembly text, is run the same way:
+//! [`Program::open`]. Below the stages are the crates, each usable by itself:
+//! `docs/architecture.md` has them and what each knows. Long work is followed
+//! and stopped by a [`Monitor`].
 
+mod calibration;
+mod compare;
+mod compiled;
+pub mod cost;
+mod error;
+#[cfg(feature = "data")]
+pub mod evaluate;
+pub mod execution;
+pub mod files;
+pub mod layers;
+#[cfg(feature = "data")]
+pub mod metric;
+mod model;
+mod monitor;
+pub mod profile;
+pub mod pruning;
+mod quantised;
+pub mod reference;
 pub mod report;
+mod run;
+pub mod samples;
+pub mod simulate;
+#[cfg(feature = "train")]
+pub mod training;
+
+pub use calibration::Calibration;
+pub use compare::{ComparedLayer, Comparison, Side};
+pub use compiled::Program;
+pub use error::Error;
+pub use model::{MAX_MODEL_BYTES, MaskedModel, Model};
+pub use monitor::{Monitor, Phase};
+pub use profile::Profile;
+pub use quantised::QuantisedModel;
+pub use run::{MAX_CYCLES, Run, RunOptions, Runner, floats};
+pub use simulate::Simulator;
 
 pub use vta_compile as compiler;
+#[cfg(feature = "data")]
 pub use vta_data as data;
 pub use vta_net::{graph, quant, sparse};
 pub use vta_program::{asm, config, isa, mem, program};
-pub use vta_prune::{cost, prune};
+pub use vta_prune::prune;
 pub use vta_sim::{fsim, golden, sight, trace, tsim};
 pub use vta_tensor::{host, npy, spelling};
-#[cfg(feature = "prune")]
+#[cfg(feature = "train")]
 pub use vta_train::{train, tune};
 pub use vta_verify as verify;

@@ -1,5 +1,5 @@
 //! `vta prune` as a command.
-#![cfg(feature = "prune")]
+#![cfg(feature = "train")]
 
 mod support;
 

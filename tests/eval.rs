@@ -327,7 +327,7 @@ fn what_is_missing_or_damaged_is_said() {
     );
 }
 
-#[cfg(feature = "prune")]
+#[cfg(feature = "train")]
 #[test]
 fn detectors_are_measured_in_average_precision() {
     let dir = tempfile::tempdir().expect("there is room for temporary files");

@@ -1,5 +1,5 @@
 //! The method of pruning: blocks, rates, directions, plans, orders of channels.
-#![cfg(feature = "prune")]
+#![cfg(feature = "train")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Training: operators, networks, runs, the command.
-#![cfg(feature = "prune")]
+#![cfg(feature = "train")]
 
 mod support;
 

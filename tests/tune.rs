@@ -1,5 +1,5 @@
 //! Tuning: runs of pruning; the trainer rounds as the device does.
-#![cfg(feature = "prune")]
+#![cfg(feature = "train")]
 
 #[path = "tune/command.rs"]
 mod command;

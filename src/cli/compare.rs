@@ -1,16 +1,13 @@
 //! `vta compare`: a network dense and sparse, or two programs.
 
-use super::compare_network::Comparison;
 use super::compare_programs::Two;
-use super::model::{MaskArgs, ZooArgs};
-use super::progress::Progress;
-use super::road::{self, CalibArgs};
-use super::samples::{self, InputShape, Samples};
-use super::{CliError, Output, Paint, number};
+use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::{CliError, Output, Paint, compare_network, number};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
-use vta::program::Program;
+use vta::samples::{self, InputShape, Samples};
+use vta::{Comparison, Program};
 
 /// Compile a network dense and sparse and put the two side by side, or compare two programs
 #[derive(Debug, Args)]
@@ -76,32 +73,23 @@ impl Compare {
             }
             return Ok(output);
         }
-        if road::is_program(Path::new(&self.a)) {
+        if model::is_program(Path::new(&self.a)) {
             let message = format_args!("{}: one program has nothing to be compared with", self.a);
             return Err(CliError::new("usage", message)
                 .help("give two programs, or one network: an ONNX file or a name of the zoo"));
         }
         let config = config.unwrap_or_default();
-        let network = road::read(&self.a, &self.zoo, &self.masks)?;
-        let sample = self.sample(&network.inputs())?;
+        let network = self.masks.read(&self.a, &self.zoo)?;
+        let sample = self.sample(&network.model().inputs())?;
         let given = (!self.input.is_empty()).then_some(&sample);
-        let prepared = network.quantise(&self.calib, given)?;
-        let progress = Progress::spinner("compile");
-        let (dense, sparse) = rayon::join(|| prepared.dense(&config), || prepared.sparse(&config));
-        let (dense, sparse) = (dense?, sparse?);
+        let net = self.calib.quantise(network, given)?;
+        let (dense, sparse) = net.compile_both(&config)?;
         if self.verify {
-            road::verify(&dense)?;
-            road::verify(&sparse)?;
+            dense.verify()?;
+            sparse.verify()?;
         }
-        drop(progress);
-        let compared = Comparison::new(
-            &prepared,
-            &dense,
-            &sparse,
-            &sample.values[0],
-            self.max_cycles,
-        )?;
-        let mut output = compared.output(paint)?;
+        let compared = Comparison::new(&net, &dense, &sparse, &sample.values[0], self.max_cycles)?;
+        let mut output = compare_network::output(&compared, paint);
         self.write_report(&self.a, ("dense", &dense), ("sparse", &sparse), &mut output)?;
         Ok(output)
     }
@@ -118,7 +106,7 @@ impl Compare {
             return Ok(());
         };
         let data = super::report::data(title, &[a, b], self.max_cycles)?;
-        std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, &e))?;
+        std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
         let file = dir.join("index.html");
         super::report::write(&file, &data)?;
         output.text += &format!("\nreport: {}\n", file.display());
@@ -131,6 +119,7 @@ impl Compare {
         if self.input.is_empty() {
             return Ok(samples::random(inputs, 1, 1));
         }
-        samples::load(&self.input, inputs, 1, &self.calib.scaling)
+        let scaling = self.calib.scaling.scaling();
+        Ok(samples::load(&self.input, inputs, 1, &scaling)?)
     }
 }

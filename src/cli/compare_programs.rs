@@ -1,14 +1,14 @@
 //! `vta compare A B`: two programs side by side.
 
-use super::execute::{Execution, execute_all};
-use super::sim::{Sim, Which};
-use super::{CliError, Output, Paint, input};
+use super::{CliError, Output, Paint, execution, input};
 use serde_json::{Value, json};
 use std::path::Path;
 use vta::config::HwConfig;
+use vta::execution::{Execution, execute_all};
 use vta::golden::Status;
-use vta::program::Program;
 use vta::report::{Cell, Table};
+use vta::simulate::Sim;
+use vta::{Program, Simulator};
 
 /// Two programs, and how they are run.
 pub struct Two<'a> {
@@ -44,11 +44,11 @@ impl Two<'_> {
             input::check_fit(&programs.1).map_err(|e| e.of(self.b))?;
         }
         let run = |program: &Program| {
-            let sim = Sim::new(Which::Tsim, &program.config).timing_only(self.timing_only);
+            let sim = Sim::new(Simulator::Tsim, &program.config).timing_only(self.timing_only);
             execute_all(sim, program, self.max_cycles)
         };
         let (a, b) = (run(&programs.0)?, run(&programs.1)?);
-        let (config_a, config_b) = (programs.0.config.name, programs.1.config.name);
+        let (config_a, config_b) = (&programs.0.config.name, &programs.1.config.name);
         let both_ok = a.status() == Status::Ok && b.status() == Status::Ok;
         let speedup = match (a.cycles(), b.cycles()) {
             (Some(x), Some(y)) if y > 0 && both_ok => Some(x as f64 / y as f64),
@@ -62,14 +62,14 @@ impl Two<'_> {
             Outputs::NotComparable("not both programs end well")
         };
         let side = |config: &str, path: &Path, done: &Execution| {
-            let mut json = done.json();
+            let mut json = execution::json(done);
             json["config"] = json!(config);
             json["file"] = json!(path.display().to_string());
             json
         };
         let mut json = json!({
-            "a": side(&config_a, self.a, &a),
-            "b": side(&config_b, self.b, &b),
+            "a": side(config_a, self.a, &a),
+            "b": side(config_b, self.b, &b),
             "speedup": speedup,
         });
         let mut text = format!(
@@ -98,7 +98,7 @@ impl Two<'_> {
             }
         };
         Ok(Output {
-            exit: a.exit().max(b.exit()),
+            exit: execution::exit(&a).max(execution::exit(&b)),
             ..Output::ok(text, json)
         })
     }

@@ -1,16 +1,15 @@
 //! `vta compile`: a network to a program.
 
-use super::model::{MaskArgs, ZooArgs};
-use super::progress::Progress;
-use super::road::{CalibArgs, Prepared};
-use super::{CliError, Output, Paint, number, road};
+use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::{CliError, Output, Paint, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::program::On;
 use vta::program::atomic::write_file;
-use vta::program::{On, Program};
 use vta::report::{Cell, Table, thousands};
 use vta::sparse;
+use vta::{Program, QuantisedModel};
 
 /// Compile a network into a program
 #[derive(Debug, Args)]
@@ -46,44 +45,36 @@ pub struct Compile {
 impl Compile {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let config = road::config(self.config.as_deref())?;
-        let network = road::read(&self.model, &self.zoo, &self.masks)?;
-        let prepared = network.quantise(&self.calib, None)?;
-        let progress = Progress::spinner("compile");
-        let program = if self.dense {
-            prepared.dense(&config)?
-        } else {
-            prepared.sparse(&config)?
+        let config = model::config(self.config.as_deref())?;
+        let network = self.masks.read(&self.model, &self.zoo)?;
+        let net = self.calib.quantise(network, None)?;
+        let program = match self.dense {
+            true => net.compile_dense(&config)?,
+            false => net.compile(&config)?,
         };
         if self.verify {
-            road::verify(&program)?;
+            program.verify()?;
         }
-        drop(progress);
-        program
-            .save(&self.out)
-            .map_err(|e| CliError::from(e).of(&self.out))?;
+        program.save(&self.out)?;
         if let Some(path) = &self.save_masks {
-            let bytes = sparse::write(prepared.masks());
-            write_file(path, &bytes).map_err(|e| CliError::file(path, &e))?;
+            let bytes = sparse::write(net.masked().masks());
+            write_file(path, &bytes).map_err(|e| CliError::file(path, e))?;
         }
         let out = self.out.display().to_string();
         let bytes = std::fs::metadata(&self.out).map_or(0, |m| m.len());
-        let text = self.text(&program, &prepared, &out, bytes, paint);
-        Ok(Output::ok(
-            text,
-            self.json(&program, &prepared, &out, bytes),
-        ))
+        let text = self.text(&program, &net, &out, bytes, paint);
+        Ok(Output::ok(text, self.json(&program, &net, &out, bytes)))
     }
 
     fn text(
         &self,
         program: &Program,
-        prepared: &Prepared,
+        net: &QuantisedModel,
         out: &str,
         bytes: u64,
         paint: Paint,
     ) -> String {
-        let mut text = format!("{}\n\n{}", prepared.describe(), coverage(program));
+        let mut text = format!("{}\n\n{}", net.describe(), coverage(program));
         let on = |on: On| program.layers.iter().filter(|l| l.on == on).count();
         text += &format!(
             "\n{} layers on the device, {} on the host\n",
@@ -120,7 +111,7 @@ impl Compile {
         text
     }
 
-    fn json(&self, program: &Program, prepared: &Prepared, out: &str, bytes: u64) -> Value {
+    fn json(&self, program: &Program, net: &QuantisedModel, out: &str, bytes: u64) -> Value {
         let (blocks, kept) = blocks(program);
         let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
         let layers = program.layers.iter().map(|l| {
@@ -130,7 +121,7 @@ impl Compile {
                 "compute_floor": l.compute_floor, "memory_floor": l.memory_floor,
             })
         });
-        let mut json = prepared.json();
+        let mut json = model::network_json(net);
         json["out"] = json!(out);
         json["bytes"] = json!(bytes);
         json["config"] = json!(program.config.name);

@@ -32,7 +32,7 @@ impl Config {
         let config = HwConfig::load(name)?;
         let json = json!({ "config": describe(&config) });
         if let Some(out) = &self.out {
-            write_file(out, config.to_json().as_bytes()).map_err(|e| CliError::file(out, &e))?;
+            write_file(out, config.to_json().as_bytes()).map_err(|e| CliError::file(out, e))?;
         }
         Ok(Output::ok(table(&[config]), json))
     }

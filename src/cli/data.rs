@@ -49,7 +49,7 @@ impl DataArgs {
         };
         if let Some(png) = &self.png {
             let bytes = self.sheet(&data)?;
-            write_file(png, &bytes).map_err(|e| CliError::file(png, &e))?;
+            write_file(png, &bytes).map_err(|e| CliError::file(png, e))?;
             let png = png.display().to_string();
             output.text += &format!("{png}\n");
             output.json["png"] = json!(png);

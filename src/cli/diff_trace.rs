@@ -1,7 +1,7 @@
 //! `vta diff --trace`: a program against a recorded trace.
 
+use super::CliError;
 use super::diff::Difference;
-use super::{CliError, input};
 use serde_json::json;
 use std::path::Path;
 use vta::asm::insn_text;
@@ -77,7 +77,7 @@ pub(super) fn against(
     launch: Option<&str>,
     max_cycles: u64,
 ) -> Result<Option<Difference>, CliError> {
-    let recorded = input::read(path, MOST)?;
+    let recorded = vta::files::read(path, MOST)?;
     let recorded = String::from_utf8_lossy(&recorded);
     if recorded.lines().next() != Some(HEAD) {
         let message = format_args!(
@@ -113,10 +113,7 @@ pub(super) fn against(
     let (addr, count) = (launch.insn_addr, launch.insn_count);
     tsim::run(&program.config, &mut dram, addr, count, options, &mut rows)
         .map_err(|e| CliError::new("simulator", e))?;
-    let text = rows
-        .csv
-        .into_inner()
-        .map_err(|e| CliError::file(path, &e))?;
+    let text = rows.csv.into_inner().map_err(|e| CliError::file(path, e))?;
     let found = String::from_utf8_lossy(&text);
     Ok(first(&recorded, &found, &rows.insns, launch, &dram))
 }

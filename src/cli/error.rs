@@ -1,15 +1,11 @@
 //! What the command says when it cannot do what was asked.
 
-use super::sim::SimError;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::path::Path;
-use vta::config::ConfigError;
-use vta::data::DataError;
+use vta::Error;
+use vta::asm::AsmErrors;
 use vta::golden::GoldenError;
-use vta::program::{BundleError, ProgramError};
-use vta::quant::QuantError;
-use vta::sparse::MaskError;
 
 /// An error of the command: what is wrong, and what to do next.
 #[derive(Debug, Clone)]
@@ -36,15 +32,8 @@ impl CliError {
     }
 
     /// A file that cannot be read or written.
-    pub fn file(path: &Path, e: &std::io::Error) -> Self {
-        let error = Self::new("file", format_args!("{}: {e}", path.display()));
-        match e.kind() {
-            std::io::ErrorKind::NotFound => error.help("check the path"),
-            std::io::ErrorKind::DirectoryNotEmpty => {
-                error.help("give a folder that does not exist yet, or an empty one")
-            }
-            _ => error,
-        }
+    pub fn file(path: &Path, e: std::io::Error) -> Self {
+        Error::file(path, e).into()
     }
 
     /// The error with advice.
@@ -77,30 +66,40 @@ impl Display for CliError {
 
 impl std::error::Error for CliError {}
 
-impl From<ConfigError> for CliError {
-    fn from(e: ConfigError) -> Self {
-        let help = e.help();
+impl From<Error> for CliError {
+    fn from(e: Error) -> Self {
         Self {
-            help,
-            ..Self::new("config", e)
+            kind: e.kind(),
+            message: message(&e),
+            help: e.help(),
+            exit: match e {
+                Error::NotOk(_) | Error::NotProven(_) => super::EXIT_NOT_OK,
+                Error::OutputsDiffer => super::EXIT_DIFFERS,
+                Error::Cancelled => super::EXIT_STOPPED,
+                _ => super::EXIT_BAD_INPUT,
+            },
         }
     }
 }
 
-impl From<BundleError> for CliError {
-    fn from(e: BundleError) -> Self {
-        let help = e.help();
-        Self {
-            help,
-            ..Self::new("bundle", e)
-        }
+/// What is wrong; of assembly text each mistake with its line.
+fn message(e: &Error) -> String {
+    match e {
+        Error::In { path, source } => format!("{}: {}", path.display(), message(source)),
+        Error::Assembly(errors) => mistakes(errors),
+        e => e.to_string(),
     }
 }
 
-impl From<ProgramError> for CliError {
-    fn from(e: ProgramError) -> Self {
-        Self::new("program", e)
+/// Each mistake with its line and a caret under it.
+fn mistakes(errors: &AsmErrors) -> String {
+    let mut text = String::new();
+    for e in &errors.0 {
+        let mark = "^".repeat(e.width);
+        let indent = " ".repeat(e.column - 1);
+        text += &format!("{e}\n  {}\n  {indent}{mark}\n", e.line_text);
     }
+    text.trim_end().into()
 }
 
 impl From<GoldenError> for CliError {
@@ -109,65 +108,29 @@ impl From<GoldenError> for CliError {
     }
 }
 
-impl From<QuantError> for CliError {
-    fn from(e: QuantError) -> Self {
-        Self::new("quantise", e)
-    }
+/// Errors of the library's parts, as those of its stages.
+macro_rules! from_parts {
+    ($($part:ty),* $(,)?) => {
+        $(impl From<$part> for CliError {
+            fn from(e: $part) -> Self {
+                Error::from(e).into()
+            }
+        })*
+    };
 }
 
-impl From<MaskError> for CliError {
-    fn from(e: MaskError) -> Self {
-        let help = e.help();
-        Self {
-            help,
-            ..Self::new("mask", e)
-        }
-    }
-}
+from_parts!(
+    vta::config::ConfigError,
+    vta::cost::CostError,
+    vta::data::DataError,
+    vta::program::BundleError,
+    vta::program::ProgramError,
+    vta::prune::PruneError,
+    vta::prune::RateError,
+    vta::quant::QuantError,
+    vta::simulate::SimError,
+    vta::sparse::MaskError,
+);
 
-#[cfg(feature = "prune")]
-impl From<vta::prune::PruneError> for CliError {
-    fn from(e: vta::prune::PruneError) -> Self {
-        let help = e.help();
-        Self {
-            help,
-            ..Self::new("prune", e)
-        }
-    }
-}
-
-#[cfg(feature = "prune")]
-impl From<vta::prune::RateError> for CliError {
-    fn from(e: vta::prune::RateError) -> Self {
-        vta::prune::PruneError::from(e).into()
-    }
-}
-
-impl From<DataError> for CliError {
-    fn from(e: DataError) -> Self {
-        let not_found = e.not_found();
-        let error = Self::new("data", e);
-        match not_found {
-            true => error.help("check the path"),
-            false => error,
-        }
-    }
-}
-
-#[cfg(feature = "prune")]
-impl From<vta::train::TrainError> for CliError {
-    fn from(e: vta::train::TrainError) -> Self {
-        use vta::train::TrainError;
-        match e {
-            TrainError::Data(e) => e.into(),
-            e @ TrainError::Diverged { .. } => Self::new("train", e).help("try a lower --lr"),
-            e => Self::new("train", e),
-        }
-    }
-}
-
-impl From<SimError> for CliError {
-    fn from(e: SimError) -> Self {
-        Self::new("simulator", e)
-    }
-}
+#[cfg(feature = "train")]
+from_parts!(vta::train::TrainError);

@@ -1,19 +1,17 @@
 //! `vta eval`: how good a network is on a data set.
 
 use super::data::open_sized;
-use super::device::{Cycles, Evaluated, Score, calibration, evaluate, some};
-use super::metric::{Accuracy, Metric};
 use super::model::{self, ZooArgs};
-use super::road::{self, Pruned, Scales};
-use super::{CliError, Output, input, number};
+use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
 use vta::data::{Boxes, Data, Dataset, Label, Sample, Split};
-use vta::graph::Graph;
+use vta::evaluate::{Cycles, Evaluated, Score, calibration, evaluate, some};
+use vta::metric::{Accuracy, Metric};
 use vta::report::thousands;
-use vta::sparse::{self, Masks};
+use vta::{Calibration, MaskedModel};
 
 /// Measure a network on a data set: in floats, and as a program of the simulated device
 #[derive(Debug, Args)]
@@ -61,54 +59,51 @@ struct Report<'a> {
 impl Eval {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        let (graph, masks) = self.network()?;
+        let network = self.network()?;
+        let model = network.model();
         // As in training: images come in frames of the network's size.
-        match open_sized(&self.data, model::image_size(&graph))? {
+        match open_sized(&self.data, model.image_size())? {
             Data::Classes(set) => {
-                let metric = Accuracy::new(&graph, set.classes.len())?;
-                self.measure(graph, masks, (&set, &metric))
+                let metric = Accuracy::new(model.graph(), set.classes.len())?;
+                self.measure(network, (&set, &metric))
             }
-            Data::Boxes(set) => self.boxes(graph, masks, &set),
+            Data::Boxes(set) => self.boxes(network, &set),
         }
     }
 
-    #[cfg(not(feature = "prune"))]
-    fn boxes(&self, _: Graph, _: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+    #[cfg(not(feature = "train"))]
+    fn boxes(&self, _: MaskedModel, set: &Dataset<Boxes>) -> Result<Output, CliError> {
         let what = format_args!("{}: its images have boxes, not classes", set.name);
-        Err(CliError::new("eval", what).help("detectors need a build with the feature `prune`"))
+        Err(CliError::new("eval", what).help("detectors need a build with the feature `train`"))
     }
 
-    #[cfg(feature = "prune")]
-    fn boxes(&self, graph: Graph, masks: Masks, set: &Dataset<Boxes>) -> Result<Output, CliError> {
-        use super::metric::MeanAp;
+    #[cfg(feature = "train")]
+    fn boxes(&self, network: MaskedModel, set: &Dataset<Boxes>) -> Result<Output, CliError> {
+        use vta::metric::MeanAp;
         use vta::train::detect::Detector;
         let at = Path::new(&self.model);
         let folder = match at.is_dir() {
             true => at,
             false => at.parent().unwrap_or(at),
         };
-        let detector = super::training::read_detector(&folder.join(Detector::FILE), &graph)?;
+        let detector =
+            super::train::read_detector(&folder.join(Detector::FILE), network.model().graph())?;
         let metric = MeanAp::new(detector, &set.classes)?;
-        self.measure(graph, masks, (set, &metric))
+        self.measure(network, (set, &metric))
     }
 
     fn measure<L: Label, M: Metric<L>>(
         &self,
-        graph: Graph,
-        masks: Masks,
+        network: MaskedModel,
         (set, metric): (&Dataset<L>, &M),
     ) -> Result<Output, CliError> {
         let samples = self.samples(set)?;
-        let words = match self.given(&self.masks, "masks.safetensors") {
-            Some(path) => format!("masks of {}", path.display()),
-            None => "zero blocks of the weights".into(),
-        };
-        let network = Pruned::new(&self.model, graph, masks, &words);
+        let words = network.masks_are().to_owned();
         let device = match self.device {
-            true => Some(self.scales(network.graph(), set)?),
+            true => Some(self.scales(&network, set)?),
             false => None,
         };
-        let device = device.as_ref().map(|(scales, config)| (scales, config));
+        let device = device.as_ref().map(|(c, config)| (c, config));
         let report = Report {
             metric: metric.name(),
             images: samples.len(),
@@ -122,23 +117,24 @@ impl Eval {
     /// What the program is compiled with.
     fn scales<L: Label>(
         &self,
-        graph: &Graph,
+        network: &MaskedModel,
         set: &Dataset<L>,
-    ) -> Result<(Scales, HwConfig), CliError> {
-        let config = road::config(self.config.as_deref())?;
-        let scales = match self.given(&self.quantisation, "quantisation.json") {
-            Some(path) => Scales::read(&path)?,
+    ) -> Result<(Calibration, HwConfig), CliError> {
+        let config = model::config(self.config.as_deref())?;
+        let calibration = match self.given(&self.quantisation, "quantisation.json") {
+            Some(path) => Calibration::read(&path)?,
             None => {
                 let whose = format!("{}, train", set.name);
+                let graph = network.model().graph();
                 calibration(graph, &set.train, self.calib_limit as usize, &whose)?
             }
         };
-        Ok((scales, config))
+        Ok((calibration, config))
     }
 
-    /// The network without the blocks that masks drop, and the masks.
-    fn network(&self) -> Result<(Graph, Masks), CliError> {
-        let mut model = self.model.clone();
+    /// The network without the blocks that masks drop.
+    fn network(&self) -> Result<MaskedModel, CliError> {
+        let mut name = self.model.clone();
         if Path::new(&self.model).is_dir() {
             let path = Path::new(&self.model).join("model.onnx");
             if !path.is_file() {
@@ -146,19 +142,16 @@ impl Eval {
                 return Err(CliError::new("model", what)
                     .help("`vta train` and `vta prune` write such folders; a run that was stopped has its model only after --resume"));
             }
-            model = path.display().to_string();
+            name = path.display().to_string();
         }
-        let mut graph = model::load(&model, &ZooArgs { zoo_seed: 1 })?;
-        let masks = match self.given(&self.masks, "masks.safetensors") {
-            Some(path) => {
-                let bytes = input::read(&path, sparse::MAX_FILE_BYTES)?;
-                sparse::read(&bytes, &sparse::layers(&graph))
-                    .map_err(|e| CliError::from(e).of(&path))?
-            }
-            None => Masks::default(),
+        let model = model::load(&name, &ZooArgs { zoo_seed: 1 })?.named(&self.model);
+        let Some(path) = self.given(&self.masks, "masks.safetensors") else {
+            return Ok(model.zero_blocks());
         };
-        sparse::apply(&mut graph, &masks)?;
-        Ok((graph, masks))
+        let masks = model.read_masks(&path)?;
+        Ok(model
+            .mask(masks)?
+            .described(format!("masks of {}", path.display())))
     }
 
     /// A file that was given, or one of the folder.

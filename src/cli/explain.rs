@@ -1,18 +1,19 @@
 //! `vta explain`: in words, what holds a program back.
 
-use super::sight::{self, SightArgs};
+use super::profiled::{self, ProfiledArgs};
 use super::{CliError, Output, Paint, number};
 use clap::Args;
 use serde_json::{Value, json};
+use vta::Profile;
 use vta::config::HwConfig;
 use vta::report::thousands;
-use vta::sight::{Advice, Row, View, advise, split};
+use vta::sight::{Advice, Row, advise, split};
 
 /// Say in words what holds each layer back, how far it is from its floor, and what would help
 #[derive(Debug, Args)]
 pub struct Explain {
     #[command(flatten)]
-    sight: SightArgs,
+    profiled: ProfiledArgs,
     /// Only this layer or named range
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
@@ -23,9 +24,9 @@ pub struct Explain {
 
 impl Explain {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
-        let program = self.sight.load()?;
-        let seen = sight::watch(&program, self.sight.max_cycles)?;
-        let view = View::new(&program, &seen);
+        let program = self.profiled.load()?;
+        let profile = Profile::new(&program, self.profiled.max_cycles)?;
+        let (view, failure) = (profile.view(), profile.failure());
         if let Some(name) = &self.layer
             && !view.rows.iter().any(|r| r.part.name == *name)
         {
@@ -34,7 +35,7 @@ impl Explain {
             let help = format!("its layers are {}", names.join(", "));
             return Err(CliError::new("usage", message).help(help));
         }
-        let mut text = sight::status_text(&seen, paint);
+        let mut text = profiled::status_text(failure.as_ref(), paint);
         let mut layers = Vec::new();
         for row in &view.rows {
             let wanted = self.layer.as_ref().is_none_or(|n| *n == row.part.name);
@@ -65,7 +66,7 @@ impl Explain {
             text += &format!("\n{one}");
         }
         let mut json = json!({ "cycles": view.profile.cycles, "layers": layers });
-        let exit = sight::add_status(&mut json, &seen);
+        let exit = profiled::add_status(&mut json, failure.as_ref());
         Ok(Output {
             exit,
             ..Output::ok(text, json)

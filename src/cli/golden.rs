@@ -1,13 +1,10 @@
 //! `vta golden`: the simulator against what the hardware does.
 
-use super::sim::{Sim, Which};
 use super::{CliError, EXIT_BAD_INPUT, EXIT_DIFFERS, Output, Paint, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use vta::golden::{self, Observed, Report, Request};
-use vta::mem::Dram;
-use vta::program::Launch;
+use vta::golden::{self, Report};
 use vta::report::Table;
 
 /// Run golden cases and compare with what the hardware does
@@ -32,7 +29,7 @@ impl Golden {
             Some(n) => n as usize,
             None => std::thread::available_parallelism().map_or(1, Into::into),
         };
-        let report = golden::run(&found.cases, threads.min(1024), &simulate);
+        let report = golden::run(&found.cases, threads.min(1024), &vta::simulate::observe);
         let mut unreadable: Vec<String> =
             found.unreadable.iter().map(ToString::to_string).collect();
         unreadable.extend(report.unreadable().map(ToString::to_string));
@@ -52,38 +49,6 @@ impl Golden {
             )
         })
     }
-}
-
-/// Runs one case in the simulator.
-fn simulate(request: Request<'_>) -> Result<Observed, String> {
-    let launch = Launch {
-        name: "main".into(),
-        insn_addr: request.insn_addr,
-        insn_count: request.insn_count,
-        outputs: Vec::new(),
-        symbols: Vec::new(),
-    };
-    let mut sim = Sim::new(Which::Tsim, request.config);
-    let mut dram = Dram::new(request.dram);
-    let mut trace = Vec::new();
-    let sink: Option<&mut dyn std::io::Write> = if request.trace {
-        Some(&mut trace)
-    } else {
-        None
-    };
-    let seen = sim
-        .run(&mut dram, &launch, request.max_cycles, sink)
-        .map_err(|e| e.to_string())?;
-    Ok(Observed {
-        status: seen.status,
-        where_: seen.where_,
-        cycles: seen.cycles.unwrap_or(0),
-        acc_writes: seen.acc_writes,
-        dram: dram.into_bytes(),
-        trace: request
-            .trace
-            .then(|| String::from_utf8_lossy(&trace).into_owned()),
-    })
 }
 
 fn text(report: &Report, unreadable: &[String], paint: Paint) -> String {

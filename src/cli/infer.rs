@@ -1,24 +1,19 @@
 //! `vta infer`: a network on samples.
 
 use super::infer_report::{Answer, Report};
-use super::model::{MaskArgs, ZooArgs};
-use super::network::{self, Runner, floats};
-use super::progress::Progress;
-use super::reference::{Comparer, Verdict};
-use super::road::{self, CalibArgs, Prepared};
-use super::samples::{InputArgs, Samples};
-use super::sim::Which;
-use super::{CliError, Output, Paint, input, number};
+use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::samples::InputArgs;
+use super::{CliError, Output, Paint, input, number, progress};
 use clap::Args;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
 use vta::host::Tensor;
 use vta::npy::Npy;
-use vta::program::Program;
 use vta::program::atomic::write_file;
-use vta::quant::float;
-use vta::verify;
+use vta::reference::Verdict;
+use vta::samples::Samples;
+use vta::{Phase, Program, QuantisedModel, RunOptions, Runner, Simulator, floats};
 
 /// Run a network on samples, on the simulated device
 #[derive(Debug, Args)]
@@ -43,8 +38,8 @@ pub struct Infer {
     #[command(flatten)]
     calib: CalibArgs,
     /// The simulator; fsim counts no cycles
-    #[arg(long, value_enum, default_value = "tsim")]
-    sim: Which,
+    #[arg(long, value_parser = number::simulator(), default_value = "tsim")]
+    sim: Simulator,
     /// Simulate the time of every sample, not only of the first: it does not depend on data
     #[arg(long)]
     time_all: bool,
@@ -65,50 +60,57 @@ pub struct Infer {
 /// Where the program comes from.
 enum Source {
     Bundle(Program),
-    Network(Box<Prepared>, Program),
+    Network(Box<QuantisedModel>, Program),
 }
 
 impl Infer {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
         let (source, samples) = self.source()?;
-        let (program, prepared) = match &source {
+        let (program, net) = match &source {
             Source::Bundle(program) => (program, None),
-            Source::Network(prepared, program) => (program, Some(&**prepared)),
+            Source::Network(net, program) => (program, Some(&**net)),
         };
-        let runner = Runner::new(program, self.sim, self.max_cycles)?;
+        if program.inputs.is_empty() || program.outputs.is_empty() {
+            return Err(vta::Error::NotANetwork.into());
+        }
+        let options = |simulator| RunOptions {
+            simulator,
+            max_cycles: self.max_cycles,
+            keep_dram: self.compare_reference,
+            ..RunOptions::default()
+        };
+        let runner = Runner::new(program, options(self.sim));
         // Time does not depend on data, and where tokens order everything
         // neither do bytes depend on time: one sample is enough to know it.
-        let several = samples.values.len() > 1 && self.sim == Which::Tsim && !self.time_all;
-        let once = several && verify::check(program).is_ok();
-        let bytes_only = Runner::new(program, Which::Fsim, self.max_cycles)?;
-        let comparer = match prepared.filter(|_| self.compare_reference) {
-            Some(prepared) => Some(Comparer::new(program, prepared.net())?),
+        let several = samples.values.len() > 1 && self.sim == Simulator::Tsim && !self.time_all;
+        let once = several && program.verify().is_ok();
+        let bytes_only = Runner::new(program, options(Simulator::Fsim));
+        let comparer = match net.filter(|_| self.compare_reference) {
+            Some(net) => Some(net.comparer(program)?),
             None => None,
         };
-        let progress = Progress::bar("samples", samples.values.len());
+        let bars = progress::bars();
+        bars.begin(Phase::Device, 0, Some(samples.values.len() as u64));
         let _span = tracing::info_span!("simulate", samples = samples.values.len()).entered();
         let one = |runner: &Runner<'_>,
                    sample: &Vec<Tensor>|
          -> Result<(Answer, Option<Verdict>), CliError> {
-            let run = runner.run(sample, comparer.is_some())?;
+            let run = runner.run(sample)?;
             let verdict = match &comparer {
-                Some(c) => Some(c.compare(sample, run.dram.as_deref().unwrap_or_default())?),
+                Some(c) => Some(c.compare(sample, run.dram().unwrap_or_default())?),
                 None => None,
             };
-            let float = match prepared.filter(|_| self.float) {
-                Some(p) => {
-                    Some(float::run(p.graph(), sample).map_err(|e| CliError::new("model", e))?)
-                }
+            let float = match net.filter(|_| self.float) {
+                Some(net) => Some(net.masked().model().infer(sample)?),
                 None => None,
             };
-            progress.done();
-            let regions = program.outputs.iter().zip(&run.outputs);
+            bars.step(Phase::Device);
             let answer = Answer {
-                cycles: run.execution.cycles(),
-                outputs: regions.map(|(r, t)| floats(t, r.exponent)).collect(),
+                cycles: run.execution().cycles(),
+                outputs: run.floats(),
                 float: float.map(|all| all.iter().map(|t| floats(t, None)).collect()),
-                host: run.execution.host.iter().map(|h| h.time).sum(),
+                host: run.execution().host.iter().map(|h| h.time).sum(),
             };
             Ok((answer, verdict))
         };
@@ -118,13 +120,13 @@ impl Infer {
         let other_runs = others.par_iter().map(|s| one(&bytes_only, s));
         let done: Result<Vec<_>, CliError> = timed_runs.chain(other_runs).collect();
         let (answers, verdicts): (Vec<Answer>, Vec<Option<Verdict>>) = done?.into_iter().unzip();
-        drop(progress);
+        bars.end(Phase::Device);
         if let Some(out) = &self.out {
             write_outputs(out, program, &answers)?;
         }
         let report = Report {
-            model: match prepared {
-                Some(p) => p.describe(),
+            model: match net {
+                Some(net) => net.describe(),
                 None => self.model.clone(),
             },
             sim: self.sim,
@@ -140,14 +142,11 @@ impl Infer {
     /// The program, and the samples that it shall run on.
     fn source(&self) -> Result<(Source, Samples), CliError> {
         let path = Path::new(&self.model);
-        if road::is_bundle_file(path) {
+        if model::is_bundle_file(path) {
             for (given, option) in [
                 (self.compare_reference, "--compare-reference"),
                 (self.float, "--float"),
-                (
-                    self.masks.masks.is_some() || self.masks.density.is_some(),
-                    "masks",
-                ),
+                (self.masks.are_given(), "masks"),
                 (self.dense, "--dense"),
                 (!self.calib.calib.is_empty(), "--calib"),
                 (self.calib.quantisation.is_some(), "--quantisation"),
@@ -162,22 +161,22 @@ impl Infer {
             }
             let config = self.config.as_deref().map(HwConfig::load).transpose()?;
             let program = input::load(path, config.as_ref())?;
-            let inputs = network::input_shapes(&program);
+            let inputs = program.input_shapes();
             let samples = self.input.load(&inputs, &self.calib.scaling)?;
             return Ok((Source::Bundle(program), samples));
         }
-        let config = road::config(self.config.as_deref())?;
-        let network = road::read(&self.model, &self.zoo, &self.masks)?;
-        let samples = self.input.load(&network.inputs(), &self.calib.scaling)?;
+        let config = model::config(self.config.as_deref())?;
+        let network = self.masks.read(&self.model, &self.zoo)?;
+        let inputs = network.model().inputs();
+        let samples = self.input.load(&inputs, &self.calib.scaling)?;
         // Random inputs say no more than noise does.
         let given = self.input.random.is_none().then_some(&samples);
-        let prepared = network.quantise(&self.calib, given)?;
-        let _progress = Progress::spinner("compile");
+        let net = self.calib.quantise(network, given)?;
         let program = match self.dense {
-            true => prepared.dense(&config)?,
-            false => prepared.sparse(&config)?,
+            true => net.compile_dense(&config)?,
+            false => net.compile(&config)?,
         };
-        Ok((Source::Network(Box::new(prepared), program), samples))
+        Ok((Source::Network(Box::new(net), program), samples))
     }
 }
 
@@ -195,7 +194,7 @@ fn write_outputs(out: &Path, program: &Program, answers: &[Answer]) -> Result<()
             0 => out.to_owned(),
             k => out.with_extension(format!("{k}.npy")),
         };
-        write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
+        write_file(&path, &bytes).map_err(|e| CliError::file(&path, e))?;
     }
     Ok(())
 }

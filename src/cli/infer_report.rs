@@ -1,11 +1,11 @@
 //! What `vta infer` says.
 
-use super::reference::Verdict;
-use super::sim::Which;
 use super::{EXIT_DIFFERS, Output, Paint};
 use serde_json::{Value, json};
 use std::time::Duration;
+use vta::Simulator;
 use vta::program::Program;
+use vta::reference::Verdict;
 use vta::report::{Cell, Table, thousands};
 
 /// Samples that are shown one by one, in text and in JSON.
@@ -30,7 +30,7 @@ pub struct Report<'a> {
     /// What was run.
     pub model: String,
     /// On which simulator.
-    pub sim: Which,
+    pub sim: Simulator,
     /// How many samples, the first ones, were simulated with their time.
     pub timed: usize,
     /// The program.

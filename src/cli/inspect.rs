@@ -1,8 +1,8 @@
 //! `vta run --stop-at` and `--dump`: what holds at some point of a run.
 
-use super::sim::Which;
 use super::{CliError, Output};
 use serde_json::{Value, json};
+use vta::Simulator;
 use vta::asm::insn_text;
 use vta::mem::Dram;
 use vta::program::{Program, Step};
@@ -74,7 +74,7 @@ pub struct Inspect<'a> {
     /// The launch to stop in; none is the only one.
     pub launch: Option<&'a str>,
     /// The simulator.
-    pub sim: Which,
+    pub sim: Simulator,
     /// Cycles after which a launch counts as hanging.
     pub max_cycles: u64,
 }
@@ -85,7 +85,7 @@ impl Inspect<'_> {
     /// # Errors
     /// A launch or a range that is not there, a launch that cannot be run.
     pub fn run(&self, program: &Program) -> Result<Output, CliError> {
-        if self.sim == Which::Fsim && matches!(self.stop, Some(StopAt::Cycle(_))) {
+        if self.sim == Simulator::Fsim && matches!(self.stop, Some(StopAt::Cycle(_))) {
             return Err(CliError::new("usage", "fsim counts no cycles")
                 .help("stop at an instruction, or run with --sim tsim"));
         }
@@ -104,8 +104,8 @@ impl Inspect<'_> {
         };
         let cfg = &program.config;
         let how = match self.sim {
-            Which::Fsim => Order::Program,
-            Which::Tsim => Order::Hardware(self.max_cycles),
+            Simulator::Fsim => Order::Program,
+            Simulator::Tsim => Order::Hardware(self.max_cycles),
         };
         let mut dram = Dram::new(program.dram_image());
         for step in &program.steps {

@@ -14,15 +14,14 @@ mod compile;
 mod config;
 mod cost;
 mod data;
-#[cfg(feature = "prune")]
+#[cfg(feature = "train")]
 mod demo;
-mod device;
 mod diff;
 mod diff_trace;
 mod disasm;
 mod error;
 mod eval;
-mod execute;
+mod execution;
 mod explain;
 mod export_image;
 mod golden;
@@ -32,28 +31,18 @@ mod info;
 mod info_network;
 mod input;
 mod inspect;
-mod layers;
-mod metric;
 mod model;
-mod network;
 mod number;
 mod profile;
+mod profiled;
 mod progress;
-#[cfg(feature = "prune")]
 mod prune;
-mod reference;
 mod report;
-mod road;
 mod run;
 mod samples;
-mod sight;
-mod sim;
-mod text;
 mod timeline;
-#[cfg(feature = "prune")]
+#[cfg(feature = "train")]
 mod train;
-#[cfg(feature = "prune")]
-mod training;
 mod zoo;
 
 pub use error::CliError;
@@ -74,7 +63,6 @@ pub const EXIT_BAD_INPUT: u8 = 2;
 /// Exit code where a program hangs or asserts, or `check` finds something.
 pub const EXIT_NOT_OK: u8 = 3;
 /// Exit code of long work that was stopped from outside and can go on later.
-#[cfg(feature = "prune")]
 pub const EXIT_STOPPED: u8 = 130;
 
 /// Simulates, assembles and inspects programs for the Versatile Tensor Accelerator.
@@ -98,14 +86,19 @@ enum Command {
     Check(check::Check),
     Infer(infer::Infer),
     Eval(eval::Eval),
-    #[cfg(feature = "prune")]
     Prune(prune::Prune),
     Zoo(zoo::Zoo),
     Data(data::DataArgs),
-    #[cfg(feature = "prune")]
+    #[cfg(feature = "train")]
     Train(train::Train),
-    #[cfg(feature = "prune")]
+    #[cfg(not(feature = "train"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Train(Untrained),
+    #[cfg(feature = "train")]
     Demo(demo::Demo),
+    #[cfg(not(feature = "train"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Demo(Untrained),
     Run(run::Run),
     Profile(profile::ProfileArgs),
     Explain(explain::Explain),
@@ -119,6 +112,22 @@ enum Command {
     Golden(golden::Golden),
     Cost(cost::Cost),
     Config(config::Config),
+}
+
+/// Arguments of a command that was not built in.
+#[cfg(not(feature = "train"))]
+#[derive(Debug, clap::Args)]
+struct Untrained {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _any: Vec<String>,
+}
+
+/// A command that was not built in, and how to get it.
+#[cfg(not(feature = "train"))]
+fn without_training(command: &str) -> CliError {
+    let message = format_args!("`vta {command}` was not built in");
+    CliError::new("usage", message)
+        .help("build with training: cargo build --release --features train (some minutes)")
 }
 
 /// What a subcommand has to say.
@@ -216,14 +225,17 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Check(c) => c.run(paint),
         Command::Infer(c) => c.run(paint),
         Command::Eval(c) => c.run(),
-        #[cfg(feature = "prune")]
         Command::Prune(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Data(c) => c.run(),
-        #[cfg(feature = "prune")]
+        #[cfg(feature = "train")]
         Command::Train(c) => c.run(),
-        #[cfg(feature = "prune")]
+        #[cfg(feature = "train")]
         Command::Demo(c) => c.run(),
+        #[cfg(not(feature = "train"))]
+        Command::Train(_) => Err(without_training("train")),
+        #[cfg(not(feature = "train"))]
+        Command::Demo(_) => Err(without_training("demo")),
         Command::Run(c) => c.run(paint),
         Command::Profile(c) => c.run(paint),
         Command::Explain(c) => c.run(paint),

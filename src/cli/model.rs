@@ -1,15 +1,15 @@
-//! Networks from the command line: an ONNX file, or a name of the zoo.
+//! Networks from the command line: an ONNX file or a name of the zoo, which
+//! blocks it loses, and what its scales are chosen by.
 
-use super::samples::InputShape;
-use super::{CliError, input, number};
+use super::samples::ScalingArgs;
+use super::{CliError, number, progress};
 use clap::Args;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use vta::graph::{Graph, onnx, zoo};
-use vta::sparse::{self, Masks};
-use vta::spelling::nearest;
-
-/// Largest ONNX file that is read, in bytes.
-const MAX_MODEL_BYTES: u64 = 2 << 30;
+use vta::config::HwConfig;
+use vta::program::is_bundle;
+use vta::samples::{self, InputShape, Samples};
+use vta::{Calibration, MaskedModel, Model, QuantisedModel};
 
 /// How a network of the zoo is made.
 #[derive(Debug, Clone, Args)]
@@ -33,88 +33,139 @@ pub struct MaskArgs {
     pub seed: u64,
 }
 
-/// Reads a network, or builds one of the zoo.
+/// What scales are chosen by.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CalibArgs {
+    /// Real samples to choose scales by, in the formats of `vta infer --input` [default: what --input gives, else noise]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub calib: Vec<PathBuf>,
+    /// At most this many of them
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "64")]
+    pub calib_limit: u32,
+    #[command(flatten)]
+    pub scaling: ScalingArgs,
+    /// Take scales as they are in this file, with which the network was trained, and biases as they are
+    #[arg(long, value_name = "FILE", conflicts_with = "calib")]
+    pub quantisation: Option<PathBuf>,
+}
+
+/// Reads a network, or builds one of the zoo; progress is shown.
 ///
 /// # Errors
 /// No such file or network, a file that is no network that can be compiled.
-pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Graph, CliError> {
-    let _span = tracing::info_span!("import", model).entered();
-    if let Some(graph) = zoo::build(model, zoo_args.zoo_seed) {
-        return Ok(graph);
-    }
-    let path = Path::new(model);
-    if !path.exists() {
-        let named = path.extension().and_then(|e| e.to_str());
-        let file = named.is_some_and(|e| e.chars().all(|c| c.is_ascii_alphabetic()));
-        if !file && !model.contains(['/', '\\']) {
-            return Err(unknown(model));
+pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Model, CliError> {
+    let found = Model::load(model, zoo_args.zoo_seed).map_err(|e| {
+        let missing = matches!(e, vta::Error::File { .. }) && !Path::new(model).exists();
+        let error = CliError::from(e);
+        match missing {
+            true => error.help("check the path; `vta zoo` lists the networks that need no file"),
+            false => error,
         }
-    }
-    let bytes = input::read(path, MAX_MODEL_BYTES).map_err(|e| match path.exists() {
-        true => e,
-        false => e.help("check the path; `vta zoo` lists the networks that need no file"),
     })?;
-    onnx::import(&bytes, model).map_err(|e| CliError::new("model", e))
-}
-
-/// A name that is neither a file nor of the zoo.
-pub fn unknown(model: &str) -> CliError {
-    let names = zoo::NAMES.join(", ");
-    let message = format_args!("{model}: no such file, and no network of the zoo");
-    let help = match nearest(model, zoo::NAMES.iter().copied()) {
-        Some(name) => format!("did you mean {name}? The zoo has {names}"),
-        None => format!("the zoo has {names}"),
-    };
-    CliError::new("model", message).help(help)
-}
-
-/// Whether a name is of the zoo.
-pub fn is_zoo(model: &str) -> bool {
-    zoo::NAMES.contains(&model)
-}
-
-/// Height and width of the images that a network takes, if it takes images.
-pub fn image_size(graph: &Graph) -> Option<[usize; 2]> {
-    let input = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
-    match input {
-        Some([_, _, h, w]) => Some([*h, *w]),
-        _ => None,
-    }
-}
-
-/// The inputs of a network.
-pub fn input_shapes(graph: &Graph) -> Vec<InputShape> {
-    let one = |t: &vta::graph::TensorId| InputShape {
-        name: graph.tensor(*t).name.clone(),
-        dims: graph.tensor(*t).dims.clone(),
-    };
-    graph.inputs.iter().map(one).collect()
+    Ok(found.monitored(progress::bars()))
 }
 
 impl MaskArgs {
-    /// The masks for a network; none if neither a file nor a density is given.
+    /// Reads a network and drops blocks.
     ///
     /// # Errors
-    /// A file that cannot be read, masks that do not fit the network.
-    pub fn load(&self, graph: &Graph) -> Result<Option<Masks>, CliError> {
-        let layers = sparse::layers(graph);
-        if let Some(path) = &self.masks {
-            let bytes = input::read(path, sparse::MAX_FILE_BYTES)?;
-            let masks = sparse::read(&bytes, &layers).map_err(|e| CliError::from(e).of(path))?;
-            return Ok(Some(masks));
-        }
-        match self.density {
-            Some(density) => Ok(Some(sparse::random(density, self.seed, &layers)?)),
-            None => Ok(None),
-        }
+    /// A model or masks that cannot be used.
+    pub fn read(&self, model: &str, zoo: &ZooArgs) -> Result<MaskedModel, CliError> {
+        let model = load(model, zoo)?;
+        let masks = match (&self.masks, self.density) {
+            (Some(path), _) => model.read_masks(path)?,
+            (None, Some(density)) => model.random_masks(density, self.seed)?,
+            (None, None) => return Ok(model.zero_blocks()),
+        };
+        Ok(model.mask(masks)?.described(self.describe()))
+    }
+
+    /// Whether any are asked for.
+    pub fn are_given(&self) -> bool {
+        self.masks.is_some() || self.density.is_some()
     }
 
     /// What was asked for, in words.
-    pub fn describe(&self) -> String {
+    fn describe(&self) -> String {
         match (&self.masks, self.density) {
             (Some(path), _) => format!("masks of {}", path.display()),
             (_, Some(d)) => format!("density {d}, seed {}", self.seed),
-            (None, None) => "zero blocks of the weights".into(),
+            (None, None) => String::new(),
         }
     }
+}
+
+impl CalibArgs {
+    /// What is asked for: a file of exponents, samples of files, those that are
+    /// there anyway, or noise.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not fit.
+    pub fn calibration(
+        &self,
+        inputs: &[InputShape],
+        others: Option<&Samples>,
+    ) -> Result<Calibration, CliError> {
+        if let Some(path) = &self.quantisation {
+            return Ok(Calibration::read(path)?);
+        }
+        let limit = self.calib_limit as usize;
+        let (samples, whose) = match (self.calib.as_slice(), others) {
+            ([], None) => return Ok(Calibration::default()),
+            ([], Some(others)) => {
+                let first = others.values.iter().take(limit);
+                (first.cloned().collect(), "the input".into())
+            }
+            (files, _) => {
+                let samples = samples::load(files, inputs, limit, &self.scaling.scaling())?;
+                let files: Vec<String> = files.iter().map(|p| p.display().to_string()).collect();
+                (samples.values, files.join(", "))
+            }
+        };
+        Ok(Calibration::Samples { samples, whose })
+    }
+
+    /// Quantises by what is asked for.
+    ///
+    /// # Errors
+    /// Samples that do not fit, a network that cannot be quantised.
+    pub fn quantise(
+        &self,
+        network: MaskedModel,
+        others: Option<&Samples>,
+    ) -> Result<QuantisedModel, CliError> {
+        let calibration = self.calibration(&network.model().inputs(), others)?;
+        Ok(network.quantise(&calibration)?)
+    }
+}
+
+/// What was read and how it was quantised, as JSON.
+pub fn network_json(net: &QuantisedModel) -> Value {
+    let masked = net.masked();
+    json!({
+        "model": masked.model().name(), "zoo_seed": masked.model().zoo_seed(),
+        "masks": masked.masks_are(), "calibration": net.calibration_is(),
+    })
+}
+
+/// A configuration by name, or the default one.
+///
+/// # Errors
+/// No such configuration.
+pub fn config(name: Option<&str>) -> Result<HwConfig, CliError> {
+    Ok(name.map(HwConfig::load).transpose()?.unwrap_or_default())
+}
+
+/// Whether a file is a program: a bundle or an assembly text.
+pub fn is_program(path: &Path) -> bool {
+    let text = path.extension().is_some_and(|e| e == "vtasm");
+    text || is_bundle_file(path)
+}
+
+/// Whether a file is a bundle, seen by its first bytes.
+pub fn is_bundle_file(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(64).read_to_end(&mut head));
+    read.is_ok() && is_bundle(&head)
 }

@@ -45,7 +45,7 @@ pub fn long(text: &str) -> Parsed<u64> {
 }
 
 /// A number above 0.
-#[cfg(any(feature = "prune", test))]
+#[cfg(any(feature = "train", test))]
 pub fn positive(text: &str) -> Parsed<f64> {
     let number: Option<f64> = text.parse().ok();
     let positive = number.filter(|x| *x > 0.0 && x.is_finite());
@@ -60,7 +60,7 @@ pub fn fraction(text: &str) -> Parsed<f64> {
 }
 
 /// The size of an image: `WIDTHxHEIGHT`, or one number for a square; height first in the result.
-#[cfg(any(feature = "prune", test))]
+#[cfg(any(feature = "train", test))]
 pub fn size(text: &str) -> Parsed<[usize; 2]> {
     let (width, height) = text.split_once('x').unwrap_or((text, text));
     let side = |text: &str| within(text, 1, 1u32 << 15).map(|n| n as usize);
@@ -99,4 +99,17 @@ mod tests {
             assert!(positive(bad).is_err(), "{bad}");
         }
     }
+}
+
+/// A simulator by its name.
+pub fn simulator() -> impl clap::builder::TypedValueParser<Value = vta::Simulator> {
+    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+    let names = [
+        PossibleValue::new("fsim").help("What instructions compute; counts no cycles"),
+        PossibleValue::new("tsim").help("What the hardware does in each cycle"),
+    ];
+    PossibleValuesParser::new(names).map(|name| match name.as_str() {
+        "fsim" => vta::Simulator::Fsim,
+        _ => vta::Simulator::Tsim,
+    })
 }

@@ -1,8 +1,9 @@
 //! `vta profile`: where the cycles of a program went.
 
-use super::sight::{self, SightArgs};
+use super::profiled::{self, ProfiledArgs};
 use super::{CliError, Output, Paint};
 use clap::Args;
+use vta::Profile;
 use vta::report::{Cell, Table};
 use vta::sight::{Row, View, view_json};
 use vta::trace::{Cause, Kind, MODULES, Part};
@@ -12,7 +13,7 @@ use vta::tsim::Client;
 #[derive(Debug, Args)]
 pub struct ProfileArgs {
     #[command(flatten)]
-    sight: SightArgs,
+    profiled: ProfiledArgs,
     /// What the rows of the table are
     #[arg(long, value_enum, default_value = "layer")]
     by: By,
@@ -34,19 +35,19 @@ enum By {
 
 impl ProfileArgs {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
-        let program = self.sight.load()?;
-        let seen = sight::watch(&program, self.sight.max_cycles)?;
-        let view = View::new(&program, &seen);
+        let program = self.profiled.load()?;
+        let profile = Profile::new(&program, self.profiled.max_cycles)?;
+        let (view, failure) = (profile.view(), profile.failure());
         let table = match self.by {
-            By::Layer => layers(&view),
+            By::Layer => layers(view),
             By::Unit => units(&view),
             By::Insn => kinds(&view.total.part),
             By::Traffic => traffic(&view.total.part),
-            By::Roofline => roofline(&view),
+            By::Roofline => roofline(view),
         };
-        let mut json = view_json(&view);
-        let exit = sight::add_status(&mut json, &seen);
-        let text = format!("{}{table}", sight::status_text(&seen, paint));
+        let mut json = view_json(view);
+        let exit = profiled::add_status(&mut json, failure.as_ref());
+        let text = format!("{}{table}", profiled::status_text(failure.as_ref(), paint));
         Ok(Output {
             exit,
             ..Output::ok(text, json)

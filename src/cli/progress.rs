@@ -1,64 +1,109 @@
-//! Progress bars, on a terminal only.
+//! Progress bars, on a terminal only, and Ctrl-C.
 
+#[cfg(feature = "train")]
+use super::{CliError, EXIT_STOPPED};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+#[cfg(feature = "train")]
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use vta::{Monitor, Phase};
 
-/// Shows how far long work is; hidden where standard error is no terminal. It
-/// goes away when it is dropped.
-pub struct Progress(ProgressBar);
+/// Shows how far long work is: a bar for each phase that goes on, with the
+/// time that is left; hidden where standard error is no terminal.
+#[derive(Default)]
+pub struct Bars {
+    bars: Mutex<Vec<(Phase, ProgressBar)>>,
+    /// Whether Ctrl-C stops the work.
+    stops: bool,
+}
 
-impl Progress {
-    /// A bar that starts at 0.
-    pub fn bar(what: &'static str, n: usize) -> Self {
-        let template = "{msg} {wide_bar} {pos}/{len}, {eta} left";
-        Self::new(what, Some(n as u64), template)
-    }
+/// Shows progress.
+pub fn bars() -> Arc<dyn Monitor> {
+    Arc::new(Bars::default())
+}
 
-    /// Only that something goes on, and for how long: work whose end is not known.
-    pub fn spinner(what: &'static str) -> Self {
-        Self::new(what, None, "{spinner} {msg}, {elapsed}")
-    }
-
-    fn new(what: &'static str, n: Option<u64>, template: &str) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
+/// Shows progress, and stops the work with Ctrl-C; a second one ends the program at once.
+///
+/// # Errors
+/// The system has no such signal.
+#[cfg(feature = "train")]
+pub fn stoppable() -> Result<Arc<dyn Monitor>, CliError> {
+    static SET: OnceLock<Result<(), String>> = OnceLock::new();
+    let handler = || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(EXIT_STOPPED.into());
         }
-        let bar = ProgressBar::with_draw_target(n, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+    };
+    let set = SET.get_or_init(|| ctrlc::set_handler(handler).map_err(|e| e.to_string()));
+    if let Err(e) = set {
+        return Err(CliError::new("train", e));
+    }
+    Ok(Arc::new(Bars {
+        stops: true,
+        ..Bars::default()
+    }))
+}
+
+/// Becomes true with Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn bar(phase: Phase, done: u64, steps: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = match steps {
+        Some(_) => "{prefix} {msg} {wide_bar} {pos}/{len}, {eta} left",
+        None => "{spinner} {prefix} {msg}, {elapsed}",
+    };
+    let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(phase.name());
+    bar.set_position(done);
+    // The time that is left follows from what is done from now on.
+    bar.reset_eta();
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+impl Bars {
+    /// Does something with the bar of a phase; the latest, if there are several.
+    fn with(&self, phase: Phase, act: impl FnOnce(&mut Vec<(Phase, ProgressBar)>, usize)) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = bars.iter().rposition(|b| b.0 == phase) {
+            act(&mut bars, at);
         }
-        bar.set_message(what);
-        bar.enable_steady_tick(Duration::from_millis(250));
-        Self(bar)
-    }
-
-    /// A bar that starts where earlier work ended, with what is said of it last.
-    #[cfg(feature = "prune")]
-    pub fn from(what: &'static str, done: u64, n: u64) -> Self {
-        let template = "{prefix} {msg} {wide_bar} {pos}/{len}, {eta} left";
-        let progress = Self::new(what, Some(n), template);
-        progress.0.set_prefix(what);
-        progress.0.set_position(done);
-        // The time that is left follows from what is done from now on.
-        progress.0.reset_eta();
-        progress
-    }
-
-    /// Says something beside the bar.
-    #[cfg(feature = "prune")]
-    pub fn say(&self, text: String) {
-        self.0.set_message(text);
-    }
-
-    /// One more piece is done.
-    pub fn done(&self) {
-        self.0.inc(1);
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+impl Monitor for Bars {
+    fn begin(&self, phase: Phase, done: u64, steps: Option<u64>) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        // Phases inside others, many at once: one bar is enough.
+        let new = match bars.is_empty() {
+            true => bar(phase, done, steps),
+            false => ProgressBar::hidden(),
+        };
+        bars.push((phase, new));
+    }
+
+    fn step(&self, phase: Phase) {
+        self.with(phase, |bars, at| bars[at].1.inc(1));
+    }
+
+    fn say(&self, phase: Phase, text: &str) {
+        self.with(phase, |bars, at| bars[at].1.set_message(text.to_owned()));
+    }
+
+    fn end(&self, phase: Phase) {
+        self.with(phase, |bars, at| bars.remove(at).1.finish_and_clear());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.stops && STOP.load(Ordering::SeqCst)
     }
 }

@@ -1,16 +1,16 @@
 //! `vta report`: one HTML page about programs, to be looked at.
 
 use super::input;
-use super::sight;
+use super::profiled;
 use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
-use vta::program::Program;
 use vta::program::atomic::write_file;
 use vta::report::{page, thousands};
-use vta::sight::{View, program_json, tile};
+use vta::sight::{program_json, tile};
+use vta::{Profile, Program};
 
 /// Write an HTML page about programs: layers, causes, roofline, timeline, masks and all numbers in one file
 #[derive(Debug, Args)]
@@ -104,11 +104,11 @@ pub(super) fn data(
 ) -> Result<Value, CliError> {
     let mut all = Vec::new();
     for (name, program) in programs {
-        let seen = sight::watch(program, max_cycles)?;
-        let view = View::new(program, &seen);
-        let tile = tile(&view, max_cycles).map_err(|e| CliError::new("simulator", e))?;
-        let mut json = program_json(name, &view, tile);
-        sight::add_status(&mut json, &seen);
+        let profile = Profile::new(program, max_cycles)?;
+        let tile = tile(profile.view(), max_cycles);
+        let tile = tile.map_err(|e| CliError::new("simulator", e))?;
+        let mut json = program_json(name, profile.view(), tile);
+        profiled::add_status(&mut json, profile.failure().as_ref());
         all.push(json);
     }
     let cycles = |p: &Value| p["cycles"].as_u64().unwrap_or(0);
@@ -136,6 +136,6 @@ pub(super) fn data(
 pub(super) fn write(path: &Path, data: &Value) -> Result<u64, CliError> {
     let title = data["title"].as_str().unwrap_or("vta report");
     let html = page(title, data);
-    write_file(path, html.as_bytes()).map_err(|e| CliError::file(path, &e))?;
+    write_file(path, html.as_bytes()).map_err(|e| CliError::file(path, e))?;
     Ok(html.len() as u64)
 }

@@ -1,17 +1,17 @@
 //! `vta run`: simulates a program.
 
-use super::execute::{Execution, execute};
 use super::input::{self, ProgramArgs};
 use super::inspect::{self, Inspect, StopAt};
-use super::sim::{Sim, Which};
-use super::{CliError, Output, Paint, number};
+use super::{CliError, Output, Paint, execution, number};
 use clap::Args;
 use serde_json::json;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use vta::execution::{Execution, execute};
 use vta::mem::Dram;
-use vta::program::Program;
 use vta::program::atomic::{AtomicFile, write_file};
+use vta::simulate::Sim;
+use vta::{Program, Simulator};
 
 /// Simulate a program
 #[derive(Debug, Args)]
@@ -19,8 +19,8 @@ pub struct Run {
     #[command(flatten)]
     program: ProgramArgs,
     /// The simulator
-    #[arg(long, value_enum, default_value = "tsim")]
-    sim: Which,
+    #[arg(long, value_parser = number::simulator(), default_value = "tsim")]
+    sim: Simulator,
     /// Cycles after which a launch counts as hanging
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     max_cycles: u64,
@@ -55,7 +55,7 @@ pub struct Run {
 
 impl Run {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
-        if self.timing_only && self.sim == Which::Fsim {
+        if self.timing_only && self.sim == Simulator::Fsim {
             return Err(CliError::new("usage", "fsim counts no cycles")
                 .help("leave out --timing-only, or run with --sim tsim"));
         }
@@ -76,7 +76,7 @@ impl Run {
         let traced = self.traced_launch(&program)?;
         let mut trace = match &self.trace_csv {
             Some(path) => {
-                let file = AtomicFile::create(path).map_err(|e| CliError::file(path, &e))?;
+                let file = AtomicFile::create(path).map_err(|e| CliError::file(path, e))?;
                 Some((path, BufWriter::new(file)))
             }
             None => None,
@@ -115,18 +115,18 @@ impl Run {
                 .into_inner()
                 .map_err(std::io::IntoInnerError::into_error);
             file.and_then(AtomicFile::commit)
-                .map_err(|e| CliError::file(path, &e))?;
+                .map_err(|e| CliError::file(path, e))?;
         }
         if let Some(path) = &self.image_out {
-            write_file(path, dram.bytes()).map_err(|e| CliError::file(path, &e))?;
+            write_file(path, dram.bytes()).map_err(|e| CliError::file(path, e))?;
         }
-        let mut json = done.json();
+        let mut json = execution::json(&done);
         json["config"] = json!(program.config.name);
         json["sim"] = json!(self.sim.name());
         json["repeat"] = json!(self.repeat);
         Ok(Output {
-            exit: done.exit(),
-            ..Output::ok(done.text(|s| paint.status(s)), json)
+            exit: execution::exit(&done),
+            ..Output::ok(execution::text(&done, |s| paint.status(s)), json)
         })
     }
 

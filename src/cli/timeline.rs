@@ -1,6 +1,6 @@
 //! `vta trace`: a program's run as a timeline.
 
-use super::sight::{self, SightArgs};
+use super::profiled::{self, ProfiledArgs};
 use super::{CliError, Output, Paint};
 use clap::Args;
 use serde_json::json;
@@ -10,6 +10,7 @@ use vta::mem::Dram;
 use vta::program::atomic::AtomicFile;
 use vta::report::thousands;
 use vta::sight::symbols;
+use vta::simulate::LaunchFailure;
 use vta::trace::Timeline;
 use vta::tsim::{self, Options};
 
@@ -17,7 +18,7 @@ use vta::tsim::{self, Options};
 #[derive(Debug, Args)]
 pub struct Trace {
     #[command(flatten)]
-    sight: SightArgs,
+    profiled: ProfiledArgs,
     /// The file to write; a cycle is a nanosecond in it
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -25,20 +26,20 @@ pub struct Trace {
 
 impl Trace {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
-        let program = self.sight.load()?;
-        let file = |e: std::io::Error| CliError::file(&self.out, &e);
+        let program = self.profiled.load()?;
+        let file = |e: std::io::Error| CliError::file(&self.out, e);
         let to = BufWriter::new(AtomicFile::create(&self.out).map_err(file)?);
-        let name = self.sight.program.file.as_deref();
-        let name = name.or(self.sight.program.image.as_deref());
+        let name = self.profiled.program.file.as_deref();
+        let name = name.or(self.profiled.program.image.as_deref());
         let name = name.and_then(|p| p.file_name()).unwrap_or_default();
         let mut timeline = Timeline::new(to, &name.to_string_lossy());
         let mut dram = Dram::new(program.dram_image());
         let options = Options {
-            max_cycles: self.sight.max_cycles,
+            max_cycles: self.profiled.max_cycles,
             data: false,
             ..Options::default()
         };
-        let mut seen = Vec::new();
+        let mut failure = None;
         let mut cycles = 0;
         for launch in program.launches() {
             let insns: Vec<_> = launch.insns(dram.bytes()).map(Result::ok).collect();
@@ -55,13 +56,11 @@ impl Trace {
             .map_err(|e| CliError::new("simulator", format_args!("launch {}: {e}", launch.name)))?;
             timeline.launch_end(outcome.cycles);
             cycles += outcome.cycles;
-            let ok = outcome.status == tsim::Status::Ok;
-            seen.push(vta::sight::Seen {
-                launch: launch.name.clone(),
-                outcome,
-                profile: vta::trace::Profile::default(),
-            });
-            if !ok {
+            if outcome.status != tsim::Status::Ok {
+                failure = Some(LaunchFailure {
+                    launch: launch.name.clone(),
+                    report: outcome.into(),
+                });
                 break;
             }
         }
@@ -71,10 +70,10 @@ impl Trace {
         to.commit().map_err(file)?;
         let mut json =
             json!({ "cycles": cycles, "bytes": bytes, "file": self.out.display().to_string() });
-        let exit = sight::add_status(&mut json, &seen);
+        let exit = profiled::add_status(&mut json, failure.as_ref());
         let text = format!(
             "{}{}: {} cycles, {} bytes\nnext: open it in https://ui.perfetto.dev; a cycle is shown as a nanosecond\n",
-            sight::status_text(&seen, paint),
+            profiled::status_text(failure.as_ref(), paint),
             self.out.display(),
             thousands(cycles),
             thousands(bytes)

@@ -2,11 +2,11 @@
 
 use super::data::open_sized;
 use super::model::{self, ZooArgs};
-use super::training::{self, Files};
-use super::{CliError, Output, number};
+use super::{CliError, EXIT_STOPPED, Output, number, progress};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use vta::Phase;
 use vta::data::{Augment, Boxes, Data, Dataset, Label, Sample};
 use vta::graph::{Graph, onnx, zoo};
 use vta::program::atomic::write_file;
@@ -14,6 +14,7 @@ use vta::train::backend::Chosen;
 use vta::train::{
     Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
 };
+use vta::training::{self, Files};
 
 type Run<'a, L, T> = training::Run<'a, L, T, ()>;
 
@@ -112,7 +113,7 @@ impl Train {
         let text = detector.to_json();
         let task = Detect::new(detector);
         let mut network = self.network(&graph, &set.train)?;
-        if model::is_zoo(&self.model) {
+        if zoo::NAMES.contains(&self.model.as_str()) {
             task.start(&mut network)?;
         }
         let [height, width] = task.detector().image();
@@ -133,7 +134,7 @@ impl Train {
         };
         let mut output = self.train(&set, (network, task), settings, "mAP", quality)?;
         if output.json["finished"] == json!(true) {
-            write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+            write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, e))?;
             output.text += &format!("{}\n", path.display());
             output.json["detector"] = json!(path.display().to_string());
         }
@@ -153,11 +154,13 @@ impl Train {
         let mut run = Run::new(network, (task, ()), data, settings)?;
         let mut files = Files::new(&self.out, self.command());
         files.start(&mut run, self.resume)?;
-        let stopped = training::steps("training", &mut run, &mut files, self.stop_after)?;
+        let monitor = progress::stoppable()?;
+        let interrupted =
+            training::steps(Phase::Train, &mut run, &mut files, self.stop_after, monitor)?;
         if run.finished() {
             return self.end(&run, set, score, quality);
         }
-        Ok(training::stopped(run.next(), run.steps(), stopped))
+        Ok(stopped(run.next(), run.steps(), interrupted))
     }
 
     fn settings(&self, usual: Optimiser) -> Settings {
@@ -197,7 +200,7 @@ impl Train {
             let zoo = ZooArgs {
                 zoo_seed: self.seed,
             };
-            let graph = model::load(&self.model, &zoo)?;
+            let graph = model::load(&self.model, &zoo)?.into_graph();
             let dims = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
             return match dims {
                 Some([_, c, h, w]) if [*c, *h, *w] == image => Ok(graph),
@@ -226,8 +229,10 @@ impl Train {
             image: Some(image),
             classes: Some(set.classes.len()),
         };
-        let graph = zoo::build_as(&self.model, self.seed, form);
-        graph.ok_or_else(|| model::unknown(&self.model))
+        match zoo::build_as(&self.model, self.seed, form) {
+            Some(graph) => Ok(graph),
+            None => Ok(vta::Model::zoo(&self.model, self.seed)?.into_graph()),
+        }
     }
 
     /// From scratch, or with what a file has, with statistics from the data.
@@ -237,10 +242,15 @@ impl Train {
         samples: &[Sample<L>],
     ) -> Result<Network<Chosen>, CliError> {
         let device = Default::default();
-        if model::is_zoo(&self.model) {
+        if zoo::NAMES.contains(&self.model.as_str()) {
             return Ok(Network::normalised(graph, &device)?);
         }
-        training::renormalised(graph, samples, self.batch as usize, self.seed)
+        Ok(training::renormalised(
+            graph,
+            samples,
+            self.batch as usize,
+            self.seed,
+        )?)
     }
 
     fn end<L: Label, T: Task<L>>(
@@ -252,7 +262,7 @@ impl Train {
     ) -> Result<Output, CliError> {
         let model = self.out.join("model.onnx");
         let trained = run.network().to_graph();
-        write_file(&model, &onnx::export(&trained)).map_err(|e| CliError::file(&model, &e))?;
+        write_file(&model, &onnx::export(&trained)).map_err(|e| CliError::file(&model, e))?;
         let (steps, images) = (run.steps(), set.train.len());
         let mut text = format!("{}: {steps} steps, {images} images\n", trained.name);
         let mut json = json!({
@@ -287,4 +297,30 @@ impl Train {
         text += &format!("{}\n", model.display());
         Ok(Output::ok(text, json))
     }
+}
+
+/// What is said of a run that was stopped, by Ctrl-C or as wanted.
+pub fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
+    let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
+    let json = json!({ "finished": false, "step": step, "steps": steps });
+    let mut output = Output::ok(text, json);
+    if interrupted {
+        output.exit = EXIT_STOPPED;
+    }
+    output
+}
+
+/// A detector from its file, for a network.
+///
+/// # Errors
+/// No such file, or one that does not fit the network.
+pub fn read_detector(path: &Path, graph: &Graph) -> Result<Detector, CliError> {
+    training::read_detector(path, graph).map_err(|e| {
+        let missing = matches!(e, vta::Error::File { .. });
+        let error = CliError::from(e);
+        match missing {
+            true => error.help("`vta train` writes it beside a detector's model.onnx"),
+            false => error,
+        }
+    })
 }

@@ -5,7 +5,7 @@ use super::{CliError, Output};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use vta::graph::{Op, onnx, zoo};
+use vta::graph::{Op, zoo};
 use vta::program::atomic::write_file;
 use vta::report::Table;
 
@@ -24,16 +24,17 @@ pub struct Zoo {
 impl Zoo {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         let names = match &self.name {
+            // An error says which there are.
             Some(name) if !zoo::NAMES.contains(&name.as_str()) => {
-                return Err(model::unknown(name));
+                vta::Model::zoo(name, 0)?;
+                Vec::new()
             }
             Some(name) => vec![name.as_str()],
             None => zoo::NAMES.to_vec(),
         };
         if let (Some(name), Some(out)) = (&self.name, &self.out) {
-            let graph = model::load(name, &self.zoo)?;
-            let bytes = onnx::export(&graph);
-            write_file(out, &bytes).map_err(|e| CliError::file(out, &e))?;
+            let bytes = model::load(name, &self.zoo)?.to_onnx();
+            write_file(out, &bytes).map_err(|e| CliError::file(out, e))?;
             let out = out.display().to_string();
             let json = json!({ "name": name, "seed": self.zoo.zoo_seed, "out": out });
             return Ok(Output::ok(format!("{out}\n"), json));
@@ -41,7 +42,8 @@ impl Zoo {
         let mut table = Table::new(&["name", "input", "nodes", "weights", "outputs"]);
         let mut all = Vec::new();
         for name in names {
-            let graph = model::load(name, &self.zoo)?;
+            let model = model::load(name, &self.zoo)?;
+            let graph = model.graph();
             let dims = |t: &vta::graph::TensorId| format!("{:?}", graph.tensor(*t).dims);
             let list =
                 |ts: &[vta::graph::TensorId]| -> Vec<String> { ts.iter().map(dims).collect() };

@@ -1,20 +1,21 @@
 //! `vta prune --ablation`: what each part of the method gives, row by row.
 
 use super::Prune;
-use super::goal::{Goal, chooser};
-use super::job::{Done, End, Job, Place};
+use super::goal::Goal;
 use super::rows::{BASELINE, FULL, How, Row, UNIFORM, rows};
 use super::runs::{Kept, Runs};
 use super::statistics::Mean;
-use crate::cli::metric::Metric;
-use crate::cli::{CliError, EXIT_STOPPED, Output};
+use crate::cli::{CliError, EXIT_STOPPED, Output, progress};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::Model;
+use vta::config::HwConfig;
 use vta::data::Label;
-use vta::graph::{Graph, onnx};
+use vta::metric::Metric;
 use vta::program::atomic::write_file;
 use vta::program::sha256;
 use vta::prune::{Budget, Costs, PruneLayer, Rates, Target};
+use vta::pruning::{Done, End, Job, Place, chooser};
 use vta::report::{Cell, Table, thousands};
 use vta::train::{Settings, Task};
 use vta::tune::Lesson;
@@ -37,11 +38,11 @@ impl Prune {
     /// what is done.
     pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
-        graph: &Graph,
+        dense: &Model,
         layers: &[PruneLayer],
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
-        let runs = Runs::open(&self.out, self.made_with(graph, goal))?;
+        let runs = Runs::open(&self.out, self.made_with(dense, goal))?;
         let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
         let mut output = self.stopped();
         for (row, wanted) in rows(&self.training.rows) {
@@ -59,19 +60,20 @@ impl Prune {
                 let aim = match &mut aim {
                     Some(aim) => &*aim,
                     none => {
-                        let mut aim = self.aim(&row, (graph, layers), &table)?;
+                        let mut aim = self.aim(&row, (dense, layers), &table, &goal.hardware)?;
                         // Those of one row are alike, though times were others.
                         aim.epochs = kept.first().map_or(aim.epochs, |k: &Kept| k.epochs);
                         none.insert(aim)
                     }
                 };
-                let job = self.row_job((&row, seed), (graph, layers), goal, aim.clone());
+                let job = self.row_job((&row, seed), (dense, layers), goal, aim.clone());
                 let dir = runs.of(&row, seed);
                 let place = Place {
                     dir: &dir,
                     command: self.command(&job),
                     resume: dir.join("checkpoint").exists(),
                     stop_after: None,
+                    monitor: progress::stoppable()?,
                 };
                 let done = match job.run(&place, chooser(goal.calibration.clone()))? {
                     End::Done(done) => *done,
@@ -92,11 +94,11 @@ impl Prune {
     }
 
     /// What is the same in all runs of a table.
-    fn made_with<L, T, M>(&self, graph: &Graph, goal: &Goal<'_, L, T, M>) -> Value {
+    fn made_with<L, T, M>(&self, dense: &Model, goal: &Goal<'_, L, T, M>) -> Value {
         let args = &self.training;
         json!({
             "model": self.model,
-            "weights": sha256(&onnx::export(graph)),
+            "weights": sha256(&dense.to_onnx()),
             "data": args.data,
             // Which images these are depends on the first seed.
             "limit": args.limit.map(|n| (n, args.seed)),
@@ -118,15 +120,16 @@ impl Prune {
     fn aim(
         &self,
         row: &Row,
-        (graph, layers): (&Graph, &[PruneLayer]),
+        (dense, layers): (&Model, &[PruneLayer]),
         before: &[(Row, Vec<Kept>)],
+        hardware: &HwConfig,
     ) -> Result<Aim, CliError> {
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
         let rates = match row.method.adaptive {
             true => Rates::Lamp,
             false => Rates::Uniform,
         };
-        let mut target = self.target(rates, graph, layers)?;
+        let mut target = self.target(rates, dense, layers)?;
         let mut epochs = self.training.epochs;
         match row.how {
             How::Rate => {}
@@ -142,10 +145,10 @@ impl Prune {
             How::Cycles => {
                 let uniform = of(UNIFORM).map_or(0.0, |k| Mean::of(k, |k| k.cycles as f64).mean);
                 let limit = (LESS * uniform) as u64;
-                let table = self.cycle_table(graph, layers)?;
+                let table = self.cycle_table(dense, layers)?;
                 (target.costs, target.budget) =
                     (Costs::Cycles(table), Budget::AtMost(limit as f64));
-                self.correct(graph, layers, &mut target)?;
+                self.correct(dense, layers, &mut target, hardware)?;
             }
         }
         Ok(Aim { target, epochs })
@@ -154,14 +157,13 @@ impl Prune {
     fn row_job<'a, L: Label, T: Task<L> + Clone, M>(
         &'a self,
         (row, seed): (&Row, u64),
-        (graph, layers): (&'a Graph, &'a [PruneLayer]),
+        (dense, layers): (&'a Model, &'a [PruneLayer]),
         goal: &'a Goal<'_, L, T, M>,
         aim: Aim,
     ) -> Job<'a, L, T> {
         Job {
-            model: &self.model,
+            model: dense,
             hardware: &goal.hardware,
-            graph,
             layers,
             task: goal.task.clone(),
             train: &goal.set.train,
@@ -257,7 +259,7 @@ impl Prune {
             ("ablation.json", format!("{json:#}\n")),
         ] {
             let path: PathBuf = self.out.join(name);
-            write_file(&path, bytes.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+            write_file(&path, bytes.as_bytes()).map_err(|e| CliError::file(&path, e))?;
         }
         Ok(Output::ok(text, json))
     }

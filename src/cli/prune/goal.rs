@@ -2,18 +2,15 @@
 
 use super::Prune;
 use super::args::Numbers;
-use super::job::{Done, Job};
-use crate::cli::CliError;
-use crate::cli::device::{self, Compiled, Cycles};
-use crate::cli::metric::Metric;
-use crate::cli::road::{Pruned, Scales};
+use crate::cli::{CliError, progress};
 use vta::config::HwConfig;
-use vta::data::{Dataset, Label, Sample};
-use vta::graph::Graph;
+use vta::data::{Dataset, Label};
+use vta::evaluate::{Compiled, Cycles};
 use vta::host::Tensor;
-use vta::quant::{self, Calibration, Method, PerChannel, QuantOptions};
+use vta::metric::Metric;
+use vta::pruning::{Done, Job};
 use vta::train::{Settings, Task};
-use vta::tune::Calibrate;
+use vta::{Calibration, Model};
 
 /// What a network is pruned for.
 pub struct Goal<'a, L, T, M> {
@@ -32,9 +29,6 @@ pub struct Goal<'a, L, T, M> {
     /// The hardware.
     pub hardware: HwConfig,
 }
-
-/// Images by which exponents are chosen.
-const CALIBRATION: usize = 64;
 
 /// How good a pruned network is.
 pub struct Scored {
@@ -56,43 +50,20 @@ impl Prune {
     ) -> Result<Scored, CliError> {
         let test = &goal.set.test;
         let float = job.measure(&done.graph, test)?.score;
-        let scales = match &done.exponents {
-            Some(e) => Scales::Given(e.clone(), "training".into()),
-            None => Scales::Samples(goal.calibration.clone(), "training images".into()),
+        let calibration = match &done.exponents {
+            Some(e) => Calibration::exponents(e.clone()),
+            None => Calibration::Samples {
+                samples: goal.calibration.clone(),
+                whose: "training images".into(),
+            },
         };
-        let masks = done.masks.clone();
-        let network = Pruned::new(&self.model, done.graph.clone(), masks, "pruned");
-        let compiled = Compiled::new(network, &scales, &goal.hardware)?;
+        let model = Model::from_graph(&self.model, done.graph.clone());
+        let network = model.monitored(progress::bars()).mask(done.masks.clone())?;
+        let compiled = Compiled::new(network.described("pruned"), &calibration, &goal.hardware)?;
         Ok(Scored {
             float,
             device: compiled.score(test, &goal.metric)?.score,
             cycles: compiled.cycles(test)?,
         })
     }
-}
-
-/// Chooses exponents by these samples, each by its own error: training makes up
-/// for what a search over whole networks would gain. One for each weight, since
-/// shifts of single channels would make cycles depend on values.
-pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
-    Box::new(move |graph: &Graph| {
-        let seen = Calibration::observe(graph, samples.clone())?;
-        let options = QuantOptions {
-            method: Method::Mse,
-            per_channel: PerChannel::Never,
-            correct_bias: false,
-            ..QuantOptions::default()
-        };
-        let net = quant::quantise(graph, &seen, &options)?;
-        Ok(quant::Exponents::of(&net))
-    })
-}
-
-/// The first images, as the network's input takes them.
-///
-/// # Errors
-/// Images that do not fit the network.
-pub fn calibration<L>(graph: &Graph, samples: &[Sample<L>]) -> Result<Vec<Vec<Tensor>>, CliError> {
-    let first = samples.iter().take(CALIBRATION);
-    first.map(|s| device::input(graph, &s.image)).collect()
 }

@@ -1,44 +1,46 @@
 //! `vta prune`: drop weight blocks of a network under a budget.
 
+#[cfg(feature = "train")]
 mod ablation;
+#[cfg(feature = "train")]
 mod args;
+#[cfg(feature = "train")]
 mod goal;
-mod job;
 mod report;
+#[cfg(feature = "train")]
 mod rows;
+#[cfg(feature = "train")]
 mod runs;
+#[cfg(feature = "train")]
 mod statistics;
+#[cfg(feature = "train")]
 mod train;
-mod work;
+#[cfg(not(feature = "train"))]
+mod untrained;
 
-use super::cost::{self, Measure};
 use super::model::{self, ZooArgs};
-use super::progress::Progress;
-use super::road::{self, Scales};
-use super::{CliError, Output, input, number};
+use super::{CliError, Output, number};
+#[cfg(feature = "train")]
 use args::TrainingArgs;
 use clap::{ArgGroup, Args, ValueEnum};
 use report::Report;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+#[cfg(not(feature = "train"))]
+use untrained::TrainingArgs;
 use vta::config::HwConfig;
-use vta::cost::CostTable;
-use vta::graph::{Graph, onnx};
+use vta::cost::{CostTable, DENSITIES, Measure, SEED};
+use vta::graph::onnx;
 use vta::program::atomic::AtomicFolder;
 use vta::prune::permute::{Effort, Outcome};
 use vta::prune::{
-    Allocation, Budget, Costs, Dense, Limit, PruneError, PruneLayer, Ranking, Rates, Target,
-    layers, read_rates, summary,
+    Budget, Costs, Dense, PruneError, PruneLayer, Ranking, Rates, Target, layers, read_rates,
+    summary,
 };
-use vta::sparse::{self, Masks};
-
-use work::{Cycles, Work};
+use vta::pruning::{Decision, Pruning};
+use vta::{Model, sparse};
 
 /// Largest file of rates or of a cost table that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
-/// How often the table is corrected by a simulation at most.
-const CORRECTIONS: u32 = 3;
-
 /// Drop weight blocks of a network and write what is left: model, masks, report
 ///
 /// With --data the network is trained while its blocks go; with --one-shot they go at once.
@@ -113,13 +115,6 @@ enum Unit {
     Macs,
 }
 
-/// What was decided.
-struct Decision {
-    allocation: Allocation,
-    masks: Masks,
-    cycles: Option<Cycles>,
-}
-
 impl Prune {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
@@ -127,45 +122,39 @@ impl Prune {
             return self.train();
         }
         // Before anything that takes time.
-        let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
-        let (graph, layers) = self.read()?;
-        let mut target = self.target(self.rates(&layers)?, &graph, &layers)?;
-        let mut work = Work::new(graph, layers)?;
+        let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, e))?;
+        let (model, layers) = self.read()?;
+        let mut target = self.target(self.rates(&layers)?, &model, &layers)?;
+        let mut pruning = Pruning::new(model, layers)?;
         let mut outcome = None;
         if self.permute {
             // Counts first: the order is for them.
-            let allocation = work.allocate(&target)?;
-            outcome = Some(work.reorder(&allocation.kept, &self.effort())?);
+            let allocation = pruning.allocate(&target)?;
+            outcome = Some(pruning.reorder(&allocation.kept, &self.effort())?);
         }
-        let decision = match self.budget_cycles {
-            Some(limit) => self.by_simulation(&work, &mut target, limit)?,
-            None => {
-                let allocation = work.allocate(&target)?;
-                let masks = work.masks(&allocation);
-                Decision {
-                    allocation,
-                    masks,
-                    cycles: None,
-                }
-            }
-        };
-        self.write(folder, work, &decision, outcome)
+        let decision = pruning.one_shot(&mut target, &self.hardware()?)?;
+        self.write(folder, pruning, &decision, outcome)
     }
 
     /// The network, and what can be pruned in it.
-    fn read(&self) -> Result<(Graph, Vec<PruneLayer>), CliError> {
-        let graph = model::load(&self.model, &self.zoo)?;
+    fn read(&self) -> Result<(Model, Vec<PruneLayer>), CliError> {
+        let model = model::load(&self.model, &self.zoo)?;
         let dense = match &self.keep_dense {
             None => Dense::Ends,
             Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),
         };
-        let layers = layers(&graph, &dense, self.whole_kernel, Ranking::MeanSquare)?;
+        let layers = layers(
+            model.graph(),
+            &dense,
+            self.whole_kernel,
+            Ranking::MeanSquare,
+        )?;
         if !layers.iter().any(PruneLayer::prunable) {
             let message = format!("{}: every layer stays dense", self.model);
             return Err(CliError::new("prune", message)
                 .help("--keep-dense NAMES says which layers do, instead of the first convolution and the last dense layer"));
         }
-        Ok((graph, layers))
+        Ok((model, layers))
     }
 
     /// How blocks leave.
@@ -184,7 +173,7 @@ impl Prune {
     fn target(
         &self,
         rates: Rates,
-        graph: &Graph,
+        model: &Model,
         layers: &[PruneLayer],
     ) -> Result<Target, CliError> {
         let mut budgets = Vec::new();
@@ -198,7 +187,7 @@ impl Prune {
             budgets.push((Costs::Macs, Budget::Part(part)));
         }
         if let Some(limit) = self.budget_cycles {
-            let table = self.cycle_table(graph, layers)?;
+            let table = self.cycle_table(model, layers)?;
             budgets.push((Costs::Cycles(table), Budget::AtMost(limit as f64)));
         }
         let mut budgets = budgets.into_iter();
@@ -224,27 +213,22 @@ impl Prune {
     fn hardware(&self) -> Result<HwConfig, CliError> {
         match (&self.config, &self.cost) {
             (None, Some(path)) => Ok(HwConfig::load(&read_table(path)?.config)?),
-            (name, _) => road::config(name.as_deref()),
+            (name, _) => model::config(name.as_deref()),
         }
     }
 
     /// Cycles of the layers: from a file, or simulated now.
-    fn cycle_table(&self, graph: &Graph, layers: &[PruneLayer]) -> Result<CostTable, CliError> {
+    fn cycle_table(&self, dense: &Model, layers: &[PruneLayer]) -> Result<CostTable, CliError> {
         if let Some(path) = &self.cost {
             return read_table(path);
         }
-        let name = self.config.as_deref();
-        let dense = || {
-            let dense = layers.iter().filter(|l| !l.prunable());
-            dense.map(|l| l.weight_name.clone()).collect()
-        };
-        let measure = Measure {
-            name: self.model.clone(),
-            graph,
-            config: road::config(name)?,
-            dense: self.keep_dense.is_some().then(dense),
-        };
-        measure.table(cost::DENSITIES, cost::SEED)
+        let config = model::config(self.config.as_deref())?;
+        let mut measure = Measure::new(dense, config);
+        if self.keep_dense.is_some() {
+            let stay = layers.iter().filter(|l| !l.prunable());
+            measure = measure.keep_dense(stay.map(|l| l.weight_name.clone()).collect());
+        }
+        Ok(measure.table(DENSITIES, SEED)?)
     }
 
     /// The search for an order of channels.
@@ -255,106 +239,40 @@ impl Prune {
         }
     }
 
-    /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the limit and little of it is left. The
-    /// limit and the corrected table stay in the target.
-    fn by_simulation(
-        &self,
-        work: &Work,
-        target: &mut Target,
-        limit: u64,
-    ) -> Result<Decision, CliError> {
-        let no_cycles = || CliError::new("prune", "no budget counts cycles");
-        *target.cycles_mut().ok_or_else(no_cycles)?.1 = Budget::AtMost(limit as f64);
-        let config = self.hardware()?;
-        let mut rounds = Vec::new();
-        let mut best: Option<Decision> = None;
-        let mut seen: Vec<Vec<usize>> = Vec::new();
-        let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
-        for _ in 0..=CORRECTIONS {
-            let allocation = work.allocate(target)?;
-            if seen.contains(&allocation.kept) {
-                break;
-            }
-            seen.push(allocation.kept.clone());
-            let masks = work.masks(&allocation);
-            let kept = allocation.blocks(&work.layers);
-            let network = (self.model.as_str(), &work.graph);
-            let simulated = work::simulate(network, &masks, &Scales::Noise, &config)?;
-            let total = simulated.total;
-            progress.done();
-            let table = target.cycles_mut().ok_or_else(no_cycles)?.0;
-            let predicted: BTreeMap<String, f64> =
-                table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
-                    let k = kept.get(&l.weight_name).copied().unwrap_or(l.blocks);
-                    *all.entry(l.weight_name.clone()).or_default() += l.cycles(k);
-                    all
-                });
-            let by_table = table.total(&kept);
-            rounds.push((by_table, total));
-            *table = table.corrected(&kept, &simulated.layers, total);
-            let best_so_far = best.as_ref().and_then(|b| b.cycles.as_ref());
-            let wanted = Limit(limit);
-            if best_so_far.is_none_or(|b| wanted.prefers(total, b.simulated_total)) {
-                best = Some(Decision {
-                    masks,
-                    cycles: Some(Cycles {
-                        budget: limit,
-                        predicted,
-                        total: by_table,
-                        simulated: simulated.layers,
-                        simulated_total: total,
-                        rounds: Vec::new(),
-                    }),
-                    allocation,
-                });
-            }
-            if wanted.used_up_by(total) {
-                break;
-            }
-        }
-        let mut best = best.ok_or_else(|| CliError::new("prune", "nothing was simulated"))?;
-        if let Some(cycles) = &mut best.cycles {
-            cycles.rounds = rounds;
-        }
-        Ok(best)
-    }
-
     /// Writes the folder, and says what is in it.
     fn write(
         &self,
         folder: AtomicFolder,
-        mut work: Work,
+        pruning: Pruning,
         decision: &Decision,
         outcome: Option<Outcome>,
     ) -> Result<Output, CliError> {
-        let views: Vec<&[f32]> = work.weights.iter().map(Vec::as_slice).collect();
         let report = Report {
             model: &self.model,
             out: &self.out,
-            summary: summary(&work.layers, &views, &decision.masks),
+            summary: summary(pruning.layers(), &pruning.weights(), &decision.masks),
             cycles: decision.cycles.as_ref(),
             cost: decision.allocation.cost,
             outcome,
             trained: None,
         };
-        sparse::apply(&mut work.graph, &decision.masks)?;
+        let pruned = pruning.into_model().mask(decision.masks.clone())?;
         let json = report.json();
         let put = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(name);
-            std::fs::write(&path, bytes).map_err(|e| CliError::file(&self.out.join(name), &e))
+            std::fs::write(&path, bytes).map_err(|e| CliError::file(&self.out.join(name), e))
         };
-        put("model.onnx", &onnx::export(&work.graph))?;
+        put("model.onnx", &onnx::export(pruned.model().graph()))?;
         put("masks.safetensors", &sparse::write(&decision.masks))?;
         put("report.json", format!("{json:#}\n").as_bytes())?;
-        folder.commit().map_err(|e| CliError::file(&self.out, &e))?;
+        folder.commit().map_err(|e| CliError::file(&self.out, e))?;
         Ok(Output::ok(report.text(), json))
     }
 }
 
 /// A text from a file.
 fn read_text(path: &Path) -> Result<String, CliError> {
-    let bytes = input::read(path, MAX_TEXT_BYTES)?;
+    let bytes = vta::files::read(path, MAX_TEXT_BYTES)?;
     String::from_utf8(bytes).map_err(|e| CliError::new("file", e).of(path))
 }
 

@@ -1,11 +1,11 @@
 //! What `vta prune` says.
 
-use super::work::Cycles;
-use crate::cli::device;
 use serde_json::{Value, json};
 use std::path::Path;
+use vta::evaluate;
 use vta::prune::Summary;
 use vta::prune::permute::Outcome;
+use vta::pruning::Cycles;
 use vta::report::{Cell, Table, thousands};
 
 /// A pruned network.
@@ -41,7 +41,7 @@ pub struct Trained {
     /// Score of the float network before.
     pub before: f64,
     /// Cycles of one image.
-    pub cycles: device::Cycles,
+    pub cycles: evaluate::Cycles,
     /// The limit of cycles, if there is one.
     pub limit: Option<u64>,
     /// Cycles by the table, if there is such a limit.
@@ -57,7 +57,7 @@ pub struct Trained {
 impl Trained {
     fn text(&self) -> String {
         let percent = |part: f64| format!("{:.2} %", 100.0 * part);
-        let device::Cycles { dense, sparse } = self.cycles;
+        let evaluate::Cycles { dense, sparse } = self.cycles;
         let mut text = format!(
             "\n{} of {} test images: {} in floats, {} as int8 on the device; the dense network {} in floats\n\
              cycles of an image: {} sparse, {} dense, {:.2} times fewer\n",

@@ -87,11 +87,11 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, CliError> {
             .map(Some)
             .map_err(|e| CliError::new("file", e).of(path)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(CliError::file(path, &e)),
+        Err(e) => Err(CliError::file(path, e)),
     }
 }
 
 fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|e| CliError::new("prune", e))?;
-    write_file(path, (text + "\n").as_bytes()).map_err(|e| CliError::file(path, &e))
+    write_file(path, (text + "\n").as_bytes()).map_err(|e| CliError::file(path, e))
 }

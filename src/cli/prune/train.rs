@@ -1,21 +1,22 @@
 //! `vta prune --data`: training while blocks go.
 
 use super::Prune;
-use super::goal::{Goal, calibration, chooser};
-use super::job::{Done, End, Job, Place};
+use super::goal::Goal;
 use super::report::{Report, Trained};
-use super::work::Work;
 use crate::cli::data::open_sized;
-use crate::cli::metric::{Accuracy, MeanAp, Metric};
-use crate::cli::{CliError, Output, model, training};
+use crate::cli::train::stopped;
+use crate::cli::{CliError, Output, progress};
 use serde_json::json;
+use vta::config::HwConfig;
 use vta::data::{Augment, Data, Label};
-use vta::graph::{Graph, onnx};
+use vta::graph::onnx;
+use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
 use vta::prune::{Budget, PruneLayer, Rates, Target};
-use vta::sparse;
+use vta::pruning::{Done, End, Job, Place, Pruning, calibration, chooser};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
 use vta::tune::{Lesson, Teaching};
+use vta::{Model, sparse, training};
 
 /// The highest learning rate for images with a class.
 const CLASSES_RATE: f64 = 0.02;
@@ -33,46 +34,47 @@ impl Prune {
         // Before anything that takes time.
         let hardware = self.hardware()?;
         let plan = args.plan_file()?;
-        if model::is_zoo(&self.model) {
+        let (dense, layers) = self.read()?;
+        if dense.zoo_seed().is_some() {
             let what = format_args!("{}: a network of the zoo is not trained", self.model);
             return Err(CliError::new("prune", what)
                 .help("`vta train` trains it first; prune the model.onnx that it writes"));
         }
-        let (graph, layers) = self.read()?;
+        let graph = dense.graph();
         let name = args.data.as_deref().unwrap_or_default();
-        match open_sized(name, model::image_size(&graph))? {
+        match open_sized(name, dense.image_size())? {
             Data::Classes(mut set) => {
                 training::limit(&mut set.train, args.limit, args.seed);
                 let n = set.classes.len();
                 let goal = Goal {
-                    task: Classify::new(&graph, n, 0.0)?,
-                    metric: Accuracy::new(&graph, n)?,
+                    task: Classify::new(graph, n, 0.0)?,
+                    metric: Accuracy::new(graph, n)?,
                     settings: args.settings(Rule::sgd(), CLASSES_RATE, Augment::small_images()),
-                    calibration: calibration(&graph, &set.train)?,
+                    calibration: calibration(graph, &set.train)?,
                     numbers: args.numbers(plan, Teaching::of_classes(args.epochs)),
                     set: &set,
                     hardware,
                 };
-                self.prune_for(&graph, &layers, &goal)
+                self.prune_for(&dense, &layers, &goal)
             }
             Data::Boxes(mut set) => {
                 training::limit(&mut set.train, args.limit, args.seed);
-                let detector = training::detector(&self.model, &graph, &set)?;
+                let detector = training::detector(&self.model, graph, &set)?;
                 let text = detector.to_json();
                 let [h, w] = detector.image();
                 let goal = Goal {
                     metric: MeanAp::new(detector.clone(), &set.classes)?,
                     task: Detect::new(detector),
                     settings: args.settings(Rule::adamw(), BOXES_RATE, Augment::scenes(h, w)),
-                    calibration: calibration(&graph, &set.train)?,
+                    calibration: calibration(graph, &set.train)?,
                     numbers: args.numbers(plan, Teaching::default()),
                     set: &set,
                     hardware,
                 };
-                let output = self.prune_for(&graph, &layers, &goal)?;
+                let output = self.prune_for(&dense, &layers, &goal)?;
                 if self.out.join("model.onnx").exists() {
                     let path = self.out.join(Detector::FILE);
-                    write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, &e))?;
+                    write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, e))?;
                 }
                 Ok(output)
             }
@@ -81,19 +83,19 @@ impl Prune {
 
     fn prune_for<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
-        graph: &Graph,
+        dense: &Model,
         layers: &[PruneLayer],
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         match self.training.ablation {
-            true => self.ablation(graph, layers, goal),
-            false => self.train_on(graph, layers, goal),
+            true => self.ablation(dense, layers, goal),
+            false => self.train_on(dense, layers, goal),
         }
     }
 
     fn train_on<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
         &self,
-        graph: &Graph,
+        dense: &Model,
         layers: &[PruneLayer],
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
@@ -109,12 +111,11 @@ impl Prune {
         if self.permute {
             method.permutation = true;
         }
-        let mut target = self.target(rates, graph, layers)?;
-        self.correct(graph, layers, &mut target)?;
+        let mut target = self.target(rates, dense, layers)?;
+        self.correct(dense, layers, &mut target, &goal.hardware)?;
         let job = Job {
-            model: &self.model,
+            model: dense,
             hardware: &goal.hardware,
-            graph,
             layers,
             task: goal.task.clone(),
             train: &goal.set.train,
@@ -131,6 +132,7 @@ impl Prune {
             command: self.command(&job),
             resume: args.resume,
             stop_after: args.stop_after,
+            monitor: progress::stoppable()?,
         };
         let done = match job.run(&place, chooser(goal.calibration.clone()))? {
             End::Done(done) => done,
@@ -138,7 +140,7 @@ impl Prune {
                 step,
                 steps,
                 interrupted,
-            } => return Ok(training::stopped(step, steps, interrupted)),
+            } => return Ok(stopped(step, steps, interrupted)),
         };
         self.end(&job, *done, goal)
     }
@@ -147,14 +149,15 @@ impl Prune {
     /// table by simulating networks that meet it.
     pub(super) fn correct(
         &self,
-        graph: &Graph,
+        dense: &Model,
         layers: &[PruneLayer],
         target: &mut Target,
+        hardware: &HwConfig,
     ) -> Result<(), CliError> {
         if let Some((_, Budget::AtMost(limit))) = target.cycles_mut() {
             let limit = (*limit * (1.0 - MARGIN)) as u64;
-            let work = Work::new(graph.clone(), layers.to_vec())?;
-            self.by_simulation(&work, target, limit)?;
+            let pruning = Pruning::new(dense.clone(), layers.to_vec())?;
+            pruning.by_simulation(target, limit, hardware)?;
         }
         Ok(())
     }
@@ -175,7 +178,7 @@ impl Prune {
         done: Done,
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
-        let dense = job.measure(job.graph, &goal.set.test)?;
+        let dense = job.measure(job.model.graph(), &goal.set.test)?;
         let scored = self.score(job, &done, goal)?;
         let report = Report {
             model: &self.model,
@@ -204,7 +207,7 @@ impl Prune {
         json["plan"] = json!(goal.numbers);
         let put = |name: &str, bytes: &[u8]| {
             let path = self.out.join(name);
-            write_file(&path, bytes).map_err(|e| CliError::file(&path, &e))
+            write_file(&path, bytes).map_err(|e| CliError::file(&path, e))
         };
         put("model.onnx", &onnx::export(&done.graph))?;
         put("masks.safetensors", &sparse::write(&done.masks))?;

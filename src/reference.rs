@@ -1,12 +1,13 @@
 //! A program against the integer reference, layer by layer.
 
-use super::CliError;
+use crate::{Error, Program};
 use std::ops::Range;
-use vta::host::Tensor;
-use vta::program::{Program, Region};
-use vta::quant::{QNet, reference::Reference};
+use vta_net::quant::{QNet, reference::Reference};
+use vta_program::program::Region;
+use vta_tensor::host::Tensor;
 
 /// Compares what a program left in DRAM with the integer reference.
+#[derive(Debug)]
 pub struct Comparer<'a> {
     program: &'a Program,
     net: &'a QNet,
@@ -15,6 +16,7 @@ pub struct Comparer<'a> {
     places: Vec<Place<'a>>,
 }
 
+#[derive(Debug)]
 struct Place<'a> {
     layer: &'a str,
     region: &'a Region,
@@ -53,8 +55,8 @@ impl<'a> Comparer<'a> {
     ///
     /// # Errors
     /// The network breaks a rule.
-    pub fn new(program: &'a Program, net: &'a QNet) -> Result<Self, CliError> {
-        let reference = Reference::new(net).map_err(|e| CliError::new("model", e))?;
+    pub fn new(program: &'a Program, net: &'a QNet) -> Result<Self, Error> {
+        let reference = Reference::new(net)?;
         let block = program.config.block;
         let layers = program.layers.iter().map(|l| (l.name.as_str(), &l.output));
         let outputs = program.outputs.iter().map(|r| ("output", r));
@@ -92,9 +94,8 @@ impl<'a> Comparer<'a> {
     ///
     /// # Errors
     /// The reference cannot be computed.
-    pub fn compare(&self, sample: &[Tensor], dram: &[u8]) -> Result<Verdict, CliError> {
-        let trace = self.reference.trace(sample);
-        let trace = trace.map_err(|e| CliError::new("model", e))?;
+    pub fn compare(&self, sample: &[Tensor], dram: &[u8]) -> Result<Verdict, Error> {
+        let trace = self.reference.trace(sample)?;
         let mut verdict = Verdict {
             compared: 0,
             first: None,
@@ -103,8 +104,7 @@ impl<'a> Comparer<'a> {
             let Some(expected) = &trace[place.tensor] else {
                 continue;
             };
-            let found = place.region.read(dram, self.program.config.block);
-            let found = found.map_err(|e| CliError::new("program", e))?;
+            let found = place.region.read(dram, self.program.config.block)?;
             verdict.compared += 1;
             let dims = &self.net.tensors[place.tensor].dims;
             if let Some(d) = difference(place, dims, &found, expected) {

@@ -1,26 +1,28 @@
-//! The simulators, behind the one interface that the commands know.
+//! Both simulators behind one interface: a launch in, a report out.
 
+use std::fmt;
 use std::io::{self, Write};
-use vta::config::HwConfig;
-use vta::fsim;
-use vta::golden::Status;
-use vta::isa::Unit;
-use vta::mem::Dram;
-use vta::program::Launch;
-use vta::trace::{Csv, RangeUse, Ranges};
-use vta::tsim::{self, NoSink};
+use vta_program::config::HwConfig;
+use vta_program::isa::Unit;
+use vta_program::mem::Dram;
+use vta_program::program::Launch;
+use vta_sim::fsim;
+use vta_sim::golden::{Observed, Request, Status};
+use vta_sim::trace::{Csv, RangeUse, Ranges};
+use vta_sim::tsim::{self, NoSink};
 
 /// Which simulator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Which {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Simulator {
     /// What instructions compute; counts no cycles.
     Fsim,
     /// What the hardware does in each cycle.
+    #[default]
     Tsim,
 }
 
-impl Which {
-    /// The name on the command line.
+impl Simulator {
+    /// Its name: `fsim`, `tsim`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fsim => "fsim",
@@ -79,7 +81,7 @@ impl Stats {
 
 /// What a simulator says about one launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SimReport {
+pub struct LaunchReport {
     /// How it ended.
     pub status: Status,
     /// Cycles from launch to the finish instruction, or to the end of a run
@@ -102,12 +104,44 @@ pub struct SimReport {
     pub symbols: Vec<RangeUse>,
 }
 
+/// A launch that hangs or asserts where it should not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchFailure {
+    /// Name of the launch.
+    pub launch: String,
+    /// How it ended.
+    pub report: LaunchReport,
+}
+
+impl fmt::Display for LaunchFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let r = &self.report;
+        write!(
+            f,
+            "the program ends with {} in launch {}",
+            r.status, self.launch
+        )?;
+        for what in r.reason.iter().chain(&r.where_).chain(&r.waits) {
+            write!(f, "; {what}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A simulator that cannot run a launch.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
     /// The launch cannot start or leaves DRAM.
     #[error(transparent)]
     Tsim(#[from] tsim::RunError),
+    /// The same, of a named launch.
+    #[error("launch {launch}: {source}")]
+    Launch {
+        /// Its name.
+        launch: String,
+        /// Why.
+        source: tsim::RunError,
+    },
     /// The launch leaves DRAM.
     #[error(transparent)]
     Fsim(#[from] fsim::RunError),
@@ -121,7 +155,7 @@ pub enum SimError {
 
 /// A simulator of one configuration.
 pub struct Sim {
-    which: Which,
+    which: Simulator,
     config: HwConfig,
     symbols: bool,
     data: bool,
@@ -129,7 +163,7 @@ pub struct Sim {
 
 impl Sim {
     /// A simulator, ready to run.
-    pub fn new(which: Which, config: &HwConfig) -> Self {
+    pub fn new(which: Simulator, config: &HwConfig) -> Self {
         Self {
             which,
             config: config.clone(),
@@ -167,7 +201,7 @@ impl Sim {
         launch: &Launch,
         max_cycles: u64,
         trace: Option<&mut dyn Write>,
-    ) -> Result<SimReport, SimError> {
+    ) -> Result<LaunchReport, SimError> {
         let (addr, count) = (launch.insn_addr, launch.insn_count);
         let options = tsim::Options {
             max_cycles,
@@ -175,13 +209,13 @@ impl Sim {
             ..tsim::Options::default()
         };
         match (self.which, trace) {
-            (Which::Fsim, Some(_)) => Err(SimError::NoTrace),
-            (Which::Fsim, None) => {
+            (Simulator::Fsim, Some(_)) => Err(SimError::NoTrace),
+            (Simulator::Fsim, None) => {
                 let limits = fsim::Limits::default();
                 let done = fsim::run(&self.config, dram, addr, count, limits)?;
                 Ok(from_fsim(&self.config, &done, limits))
             }
-            (Which::Tsim, None) if self.symbols => {
+            (Simulator::Tsim, None) if self.symbols => {
                 let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
                 let beat = self.config.beat_bytes();
                 let mut ranges = Ranges::new((addr, count), beat, symbols);
@@ -190,11 +224,11 @@ impl Sim {
                 report.symbols = ranges.into_uses();
                 Ok(report)
             }
-            (Which::Tsim, None) => {
+            (Simulator::Tsim, None) => {
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut NoSink)?;
                 Ok(from_tsim(done))
             }
-            (Which::Tsim, Some(to)) => {
+            (Simulator::Tsim, Some(to)) => {
                 let mut csv = Csv::new(to);
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut csv)?;
                 csv.finish()?;
@@ -204,14 +238,20 @@ impl Sim {
     }
 }
 
-pub(super) fn from_tsim(done: tsim::Outcome) -> SimReport {
+impl From<tsim::Outcome> for LaunchReport {
+    fn from(done: tsim::Outcome) -> Self {
+        from_tsim(done)
+    }
+}
+
+fn from_tsim(done: tsim::Outcome) -> LaunchReport {
     let s = &done.stats;
     let units = Unit::ALL.iter().map(|u| UnitStats {
         unit: u.name().into(),
         busy: s.unit(*u).busy_cycles,
         waiting: s.unit(*u).token_cycles,
     });
-    let mut report = SimReport {
+    let mut report = LaunchReport {
         status: Status::Ok,
         cycles: Some(done.cycles),
         acc_writes: done.acc_writes,
@@ -256,7 +296,7 @@ pub(super) fn from_tsim(done: tsim::Outcome) -> SimReport {
     report
 }
 
-fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> SimReport {
+fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> LaunchReport {
     use fsim::Stop;
     let wide = config.mem_data_bits > 64;
     let (status, reason, place, insn, why) = match done.stop {
@@ -318,7 +358,7 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
             )
         }
     };
-    SimReport {
+    LaunchReport {
         status,
         cycles: None,
         acc_writes: done.acc_writes,
@@ -334,4 +374,39 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> S
         },
         symbols: Vec::new(),
     }
+}
+
+/// Runs one golden case in the timing simulator.
+///
+/// # Errors
+/// Why it cannot be run at all; a hang or an assertion is no error.
+pub fn observe(request: Request<'_>) -> Result<Observed, String> {
+    let launch = Launch {
+        name: "main".into(),
+        insn_addr: request.insn_addr,
+        insn_count: request.insn_count,
+        outputs: Vec::new(),
+        symbols: Vec::new(),
+    };
+    let mut sim = Sim::new(Simulator::Tsim, request.config);
+    let mut dram = Dram::new(request.dram);
+    let mut trace = Vec::new();
+    let sink: Option<&mut dyn Write> = if request.trace {
+        Some(&mut trace)
+    } else {
+        None
+    };
+    let seen = sim
+        .run(&mut dram, &launch, request.max_cycles, sink)
+        .map_err(|e| e.to_string())?;
+    Ok(Observed {
+        status: seen.status,
+        where_: seen.where_,
+        cycles: seen.cycles.unwrap_or(0),
+        acc_writes: seen.acc_writes,
+        dram: dram.into_bytes(),
+        trace: request
+            .trace
+            .then(|| String::from_utf8_lossy(&trace).into_owned()),
+    })
 }

@@ -1,31 +1,31 @@
 //! A run of pruning with training, from the dense network to the masks.
 
-use super::work::{self, Work};
-use crate::cli::CliError;
-use crate::cli::road::Scales;
-use crate::cli::training::{self, Files, Run};
+use super::work::Pruning;
+use crate::monitor::{Monitor, Phase};
+use crate::training::{self, Files, Run};
+use crate::{Calibration, Error, Model, cost};
 use std::path::Path;
-use vta::config::HwConfig;
-use vta::data::{Label, Sample};
-use vta::graph::Graph;
-use vta::prune::permute::{Effort, Outcome};
-use vta::prune::{
+use std::sync::Arc;
+use vta_data::{Label, Sample};
+use vta_net::graph::Graph;
+use vta_net::quant::Exponents;
+use vta_net::sparse::{self, Masks};
+use vta_program::config::HwConfig;
+use vta_prune::prune::permute::{Effort, Outcome};
+use vta_prune::prune::{
     Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
-use vta::quant::Exponents;
-use vta::sparse::{self, Masks};
-use vta::train::backend::Chosen;
-use vta::train::{Measured, Settings, Task, TrainError};
-use vta::tune::{Calibrate, Lesson, PruneRun, Teaching};
+use vta_train::train::backend::Chosen;
+use vta_train::train::{Measured, Settings, Task, TrainError};
+use vta_train::tune::{Calibrate, Lesson, PruneRun, Teaching};
 
 /// What a run needs.
+#[derive(Debug)]
 pub struct Job<'a, L, T> {
-    /// The network's name.
-    pub model: &'a str,
+    /// The dense network.
+    pub model: &'a Model,
     /// The hardware whose cycles a budget counts.
     pub hardware: &'a HwConfig,
-    /// The dense network.
-    pub graph: &'a Graph,
     /// Its layers, and which stay dense.
     pub layers: &'a [PruneLayer],
     /// What it is trained for.
@@ -49,6 +49,7 @@ pub struct Job<'a, L, T> {
 }
 
 /// Where a run's files are, and whether it goes on.
+#[derive(Clone)]
 pub struct Place<'a> {
     /// The folder, for checkpoint and log.
     pub dir: &'a Path,
@@ -58,9 +59,12 @@ pub struct Place<'a> {
     pub resume: bool,
     /// Stops after so many epochs.
     pub stop_after: Option<u32>,
+    /// Follows the run, and may stop it.
+    pub monitor: Arc<dyn Monitor>,
 }
 
 /// What a run gave.
+#[derive(Debug)]
 pub enum End {
     /// It was stopped before its end: after a step, of all steps; by Ctrl-C or as wanted.
     Stopped {
@@ -76,6 +80,7 @@ pub enum End {
 }
 
 /// A pruned network.
+#[derive(Debug)]
 pub struct Done {
     /// The network with zero blocks.
     pub graph: Graph,
@@ -110,8 +115,8 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
     ///
     /// # Errors
     /// A budget that cannot be met, data or a network that do not fit, files.
-    pub fn run(&self, place: &Place<'_>, calibrate: Calibrate<'_>) -> Result<End, CliError> {
-        let mut work = Work::new(self.graph.clone(), self.layers.to_vec())?;
+    pub fn run(&self, place: &Place<'_>, calibrate: Calibrate<'_>) -> Result<End, Error> {
+        let mut work = Pruning::new(self.model.clone(), self.layers.to_vec())?;
         let mut outcome = None;
         if self.method.permutation {
             // Counts first: the order is for them.
@@ -119,8 +124,8 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             outcome = Some(work.reorder(&kept, &self.effort)?);
         }
         let s = &self.settings;
-        let mut network = training::renormalised(&work.graph, self.train, s.batch, s.seed)?;
-        let views: Vec<&[f32]> = work.weights.iter().map(Vec::as_slice).collect();
+        let mut network =
+            training::renormalised(work.model().graph(), self.train, s.batch, s.seed)?;
         let steps = (self.train.len() / s.batch).max(1);
         let plan = Plan::new(
             self.method,
@@ -128,22 +133,27 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             s.steps(steps as u64),
             u32::try_from(steps).unwrap_or(u32::MAX),
         )?;
-        let pruner = Pruner::new(work.layers.clone(), plan, self.target.clone(), &views)?;
+        let pruner = Pruner::new(
+            self.layers.to_vec(),
+            plan,
+            self.target.clone(),
+            &work.weights(),
+        )?;
         let lesson = self.task.clone();
         // Those of the dense network are nearer to the last ones than those of
         // a network that just lost its blocks.
         let dense = match self.target.cycles() {
-            Some(_) => Some(calibrate(&work.graph)?),
+            Some(_) => Some(calibrate(work.model().graph())?),
             None => None,
         };
         let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
         if let Some(dense) = dense {
             let (model, hardware) = (self.model, self.hardware);
             let simulate = move |graph: &Graph, known: Option<&Exponents>, masks: &Masks| {
-                let exponents = known.unwrap_or(&dense).clone();
-                let scales = Scales::Given(exponents, "training".into());
-                let seen = work::simulate((model, graph), masks, &scales, hardware);
-                seen.map_err(|e| e.to_string())
+                let calibration = Calibration::exponents(known.unwrap_or(&dense).clone());
+                let model = model.with_graph(graph.clone());
+                let seen = cost::simulate(&model, masks, &calibration, hardware);
+                seen.map(|s| s.by_weight(&model)).map_err(|e| e.to_string())
             };
             hooks = hooks.simulating(Box::new(simulate));
         }
@@ -152,7 +162,13 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
         let mut files = Files::new(place.dir, place.command.clone());
         files.start(&mut run, place.resume)?;
-        let interrupted = training::steps("pruning", &mut run, &mut files, place.stop_after)?;
+        let interrupted = training::steps(
+            Phase::Prune,
+            &mut run,
+            &mut files,
+            place.stop_after,
+            Arc::clone(&place.monitor),
+        )?;
         if !run.finished() {
             return Ok(End::Stopped {
                 step: run.next(),
@@ -183,7 +199,7 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
     /// # Errors
     /// Images that do not fit it.
     pub fn measure(&self, graph: &Graph, samples: &[Sample<L>]) -> Result<Measured, TrainError> {
-        let network = vta::train::Network::<Chosen>::new(graph, &Default::default())?;
+        let network = vta_train::train::Network::<Chosen>::new(graph, &Default::default())?;
         self.task.measure(&network, samples, self.settings.batch)
     }
 }

@@ -5,9 +5,9 @@
 //! own; the last layer of a launch also has those up to the finish. So the
 //! layers of a launch sum to its cycles. Layers of the host have none.
 
-use super::sim::SimReport;
-use vta::isa::Insn;
-use vta::program::{Launch, On, Program, Step};
+use crate::simulate::LaunchReport;
+use vta_program::isa::Insn;
+use vta_program::program::{Launch, On, Program, Step};
 
 /// What one layer took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -25,11 +25,11 @@ pub struct LayerUse {
 /// What each layer of a program took, in order.
 ///
 /// `report` gives what the simulator said of a launch, with
-/// [`SimReport::symbols`]; a launch without a report counts nothing.
+/// [`LaunchReport::symbols`]; a launch without a report counts nothing.
 pub fn layer_uses<'a>(
     program: &Program,
     image: &[u8],
-    report: impl Fn(&Launch) -> Option<&'a SimReport>,
+    report: impl Fn(&Launch) -> Option<&'a LaunchReport>,
 ) -> Vec<LayerUse> {
     let mut uses = vec![LayerUse::default(); program.layers.len()];
     for (step, launch) in program.steps.iter().enumerate() {
@@ -87,10 +87,10 @@ fn gemm_steps(launch: &Launch, image: &[u8]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vta::golden::Status;
-    use vta::host::DType;
-    use vta::program::{Layer, Layout, Region, Symbol};
-    use vta::trace::RangeUse;
+    use vta_program::program::{Layer, Layout, Region, Symbol};
+    use vta_sim::golden::Status;
+    use vta_sim::trace::RangeUse;
+    use vta_tensor::host::DType;
 
     fn layer(name: &str, on: On, step: u32) -> Layer {
         Layer {
@@ -131,13 +131,13 @@ mod tests {
         }
     }
 
-    fn report(cycles: u64, ends: &[Option<u64>]) -> SimReport {
+    fn report(cycles: u64, ends: &[Option<u64>]) -> LaunchReport {
         let seen = |end: &Option<u64>| RangeUse {
             end: *end,
             bytes_read: 10,
             bytes_written: 1,
         };
-        SimReport {
+        LaunchReport {
             status: Status::Ok,
             cycles: Some(cycles),
             acc_writes: 0,
@@ -145,7 +145,7 @@ mod tests {
             where_: None,
             instruction: None,
             waits: Vec::new(),
-            stats: super::super::sim::Stats::default(),
+            stats: crate::simulate::Stats::default(),
             symbols: ends.iter().map(seen).collect(),
         }
     }

@@ -1,18 +1,16 @@
-//! Runs of training: their loop, their files, Ctrl-C.
+//! Runs of training: their loop and their files.
 
-use super::progress::Progress;
-use super::{CliError, EXIT_STOPPED, Output, input};
-use serde_json::json;
+use crate::monitor::{Monitor, Phase, Watch};
+use crate::report::{self, Curve, Panel};
+use crate::{Error, files};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use vta::data::{Boxes, Dataset, Label, Loader, Sample, chosen};
-use vta::graph::Graph;
-use vta::program::atomic::write_file;
-use vta::report::{self, Curve, Panel};
-use vta::train::backend::{Chosen, ChosenGrad};
-use vta::train::{
+use std::sync::Arc;
+use vta_data::{Boxes, Dataset, Label, Loader, Sample, chosen};
+use vta_net::graph::{Graph, zoo};
+use vta_program::program::atomic::write_file;
+use vta_train::train::backend::{Chosen, ChosenGrad};
+use vta_train::train::{
     Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
 };
 
@@ -23,10 +21,12 @@ const MAX_DETECTOR: u64 = 1 << 20;
 /// Batches from which the statistics of a network from a file are taken.
 const STATISTICS: usize = 8;
 
-/// A run as the commands make it.
+/// A run of training on the backend that was built in.
 pub type Run<'a, L, T, H> = Trainer<'a, ChosenGrad, Chosen, L, T, H>;
 
-/// Where a run's files go, and its rows so far.
+/// Where a run's files go, and its rows so far: `checkpoint`, `log.csv` and
+/// `curves.svg` in one folder.
+#[derive(Debug)]
 pub struct Files {
     dir: PathBuf,
     command: String,
@@ -53,11 +53,7 @@ impl Files {
     ///
     /// # Errors
     /// A checkpoint that is missing, in the way, damaged or of another run.
-    pub fn start<L, T, H>(
-        &mut self,
-        run: &mut Run<'_, L, T, H>,
-        resume: bool,
-    ) -> Result<(), CliError>
+    pub fn start<L, T, H>(&mut self, run: &mut Run<'_, L, T, H>, resume: bool) -> Result<(), Error>
     where
         L: Label,
         T: Task<L>,
@@ -65,12 +61,12 @@ impl Files {
     {
         let path = self.checkpoint();
         if resume {
-            let bytes = input::read(&path, MAX_CHECKPOINT)?;
-            let at = |e: TrainError| CliError::from(e).of(&path);
+            let bytes = files::read(&path, MAX_CHECKPOINT)?;
+            let at = |e: TrainError| Error::from(e).of(&path);
             let c = Checkpoint::decode(&bytes).map_err(at)?;
             self.restore(run, &c).map_err(at)?;
         }
-        fs::create_dir_all(&self.dir).map_err(|e| CliError::file(&self.dir, &e))
+        fs::create_dir_all(&self.dir).map_err(|e| Error::file(&self.dir, e))
     }
 
     fn restore<L, T, H>(
@@ -101,7 +97,7 @@ impl Files {
     }
 
     /// The log, then the checkpoint, each whole.
-    fn write(&self, mut c: Checkpoint) -> Result<(), CliError> {
+    fn write(&self, mut c: Checkpoint) -> Result<(), Error> {
         c.put_text("command", &self.command);
         c.put_text("log", &self.log);
         let log = self.log.clone().into_bytes();
@@ -112,7 +108,7 @@ impl Files {
             ("checkpoint", c.encode()),
         ] {
             let path = self.dir.join(name);
-            write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;
+            write_file(&path, &bytes).map_err(|e| Error::file(&path, e))?;
         }
         Ok(())
     }
@@ -156,37 +152,39 @@ fn curves(log: &str) -> String {
 ///
 /// # Errors
 /// There is one.
-pub fn not_there(dir: &Path, resume: bool) -> Result<(), CliError> {
+pub fn not_there(dir: &Path, resume: bool) -> Result<(), Error> {
     let path = dir.join("checkpoint");
-    if resume || !path.exists() {
-        return Ok(());
+    match resume || !path.exists() {
+        true => Ok(()),
+        false => Err(Error::CheckpointExists(path)),
     }
-    let e = CliError::new("train", format_args!("{}: exists", path.display()));
-    Err(e.help("--resume goes on from it; else give another folder"))
 }
 
-/// Steps until the end, the end of epoch `stop_after`, or until somebody wants to stop; says whether Ctrl-C did.
+/// Steps until the end, the end of epoch `stop_after`, or until the monitor
+/// wants to stop; says whether it did. The checkpoint is written after each
+/// epoch and before a stop.
 ///
 /// # Errors
 /// What goes wrong in a step, or with the files.
 pub fn steps<L, T, H>(
-    what: &'static str,
+    phase: Phase,
     run: &mut Run<'_, L, T, H>,
     files: &mut Files,
     stop_after: Option<u32>,
-) -> Result<bool, CliError>
+    monitor: Arc<dyn Monitor>,
+) -> Result<bool, Error>
 where
     L: Label,
     T: Task<L>,
     H: Hooks<Chosen, ChosenGrad, L>,
 {
-    let stop = interrupt()?;
+    let watch = Watch::new(monitor);
     let last = u64::from(stop_after.unwrap_or(u32::MAX)).saturating_mul(run.batches());
-    let progress = Progress::from(what, run.next(), run.steps());
+    let progress = watch.resumed(phase, run.next(), Some(run.steps()));
     let mut told = None;
     while !run.finished() && run.next() < last {
         let step = run.step()?;
-        progress.done();
+        progress.step();
         let score = |m: f64| format!("{:.1} %", 100.0 * m);
         let mut text = format!("epoch {}, loss {:.3}", step.at.epoch + 1, step.loss);
         if let Some(m) = told {
@@ -195,8 +193,8 @@ where
         for (name, value) in run.hooks().columns().iter().take(1) {
             text += &format!(", {name} {}", score(*value));
         }
-        progress.say(text);
-        let stopped = stop.load(Ordering::SeqCst);
+        progress.say(&text);
+        let stopped = watch.is_cancelled();
         if let Some(row) = &step.row {
             told = row.held_out.map(|m| m.score);
             files.add(row);
@@ -211,33 +209,6 @@ where
     Ok(false)
 }
 
-/// What is said of a run that was stopped, by Ctrl-C or as wanted.
-pub fn stopped(step: u64, steps: u64, interrupted: bool) -> Output {
-    let text = format!("stopped after step {step} of {steps}; --resume goes on\n");
-    let json = json!({ "finished": false, "step": step, "steps": steps });
-    let mut output = Output::ok(text, json);
-    if interrupted {
-        output.exit = EXIT_STOPPED;
-    }
-    output
-}
-
-/// Becomes true with Ctrl-C; a second one ends the program at once.
-fn interrupt() -> Result<&'static AtomicBool, CliError> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    static SET: OnceLock<Result<(), String>> = OnceLock::new();
-    let handler = || {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(EXIT_STOPPED.into());
-        }
-    };
-    let set = SET.get_or_init(|| ctrlc::set_handler(handler).map_err(|e| e.to_string()));
-    match set {
-        Ok(()) => Ok(&STOP),
-        Err(e) => Err(CliError::new("train", e)),
-    }
-}
-
 /// A network from a file, with batch normalisations that at first change nothing.
 ///
 /// # Errors
@@ -247,7 +218,7 @@ pub fn renormalised<L: Label>(
     samples: &[Sample<L>],
     batch: usize,
     seed: u64,
-) -> Result<Network<Chosen>, CliError> {
+) -> Result<Network<Chosen>, Error> {
     let device = Default::default();
     let channels = samples.first().map_or(1, |s| s.image.channels());
     let loader = Loader {
@@ -277,16 +248,16 @@ pub fn limit<L>(samples: &mut Vec<Sample<L>>, n: Option<u32>, seed: u64) {
 ///
 /// # Errors
 /// A file that does not fit the network or the data.
-pub fn detector(model: &str, graph: &Graph, set: &Dataset<Boxes>) -> Result<Detector, CliError> {
+pub fn detector(model: &str, graph: &Graph, set: &Dataset<Boxes>) -> Result<Detector, Error> {
     let path = Path::new(model).with_file_name(Detector::FILE);
-    if super::model::is_zoo(model) || !path.exists() {
+    if zoo::NAMES.contains(&model) || !path.exists() {
         return Ok(Detector::fit(graph, &set.classes, &set.train)?);
     }
     let read = read_detector(&path, graph)?;
     if read.classes() != set.classes {
         let (then, now) = (read.classes().join(", "), set.classes.join(", "));
-        let what = format_args!("{}: has classes {then}, not {now}", path.display());
-        return Err(CliError::new("train", what));
+        let what = format!("has classes {then}, not {now}");
+        return Err(Error::from(TrainError::Request(what)).of(path));
     }
     Ok(read)
 }
@@ -295,9 +266,8 @@ pub fn detector(model: &str, graph: &Graph, set: &Dataset<Boxes>) -> Result<Dete
 ///
 /// # Errors
 /// No such file, or one that does not fit the network.
-pub fn read_detector(path: &Path, graph: &Graph) -> Result<Detector, CliError> {
-    let bytes = input::read(path, MAX_DETECTOR)
-        .map_err(|e| e.help("`vta train` writes it beside a detector's model.onnx"))?;
+pub fn read_detector(path: &Path, graph: &Graph) -> Result<Detector, Error> {
+    let bytes = files::read(path, MAX_DETECTOR)?;
     let text = String::from_utf8_lossy(&bytes);
-    Detector::from_json(&text, graph).map_err(|e| CliError::from(e).of(path))
+    Detector::from_json(&text, graph).map_err(|e| Error::from(e).of(path))
 }

@@ -1,0 +1,107 @@
+//! What scales are chosen by.
+
+use crate::{Error, files};
+use std::path::Path;
+use vta_net::graph::Graph;
+use vta_net::quant::{self, Exponents, QuantError};
+use vta_tensor::host::Tensor;
+
+/// Samples of noise that are made where there are no others.
+const NOISE_SAMPLES: usize = 2;
+/// Seed of these samples.
+const NOISE_SEED: u64 = 1;
+
+/// Largest file of exponents that is read, in bytes.
+const MAX_EXPONENTS: u64 = 64 << 20;
+
+/// What scales are chosen by. Without anything it is noise: enough to count
+/// cycles, not for values that matter.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Calibration {
+    /// These exponents, with which the network was trained; biases as they are.
+    Exponents {
+        /// The exponents.
+        exponents: Exponents,
+        /// In words, where they are from.
+        from: String,
+    },
+    /// Samples: for each, an `F32` tensor for each input.
+    Samples {
+        /// The samples.
+        samples: Vec<Vec<Tensor>>,
+        /// In words, whose they are.
+        whose: String,
+    },
+    /// Normal noise of unit variance.
+    Noise {
+        /// Seed of the generator.
+        seed: u64,
+        /// Number of samples.
+        samples: usize,
+    },
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self::Noise {
+            seed: NOISE_SEED,
+            samples: NOISE_SAMPLES,
+        }
+    }
+}
+
+impl Calibration {
+    /// By samples: for each, an `F32` tensor for each input of the network.
+    pub fn samples(samples: Vec<Vec<Tensor>>) -> Self {
+        Self::Samples {
+            samples,
+            whose: "the caller".into(),
+        }
+    }
+
+    /// With exponents, with which the network was trained.
+    pub fn exponents(exponents: Exponents) -> Self {
+        Self::Exponents {
+            exponents,
+            from: "training".into(),
+        }
+    }
+
+    /// With the exponents of a file, as `vta prune` writes it.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is something else.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read(path, MAX_EXPONENTS)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let exponents = Exponents::from_json(&text).map_err(|e| Error::from(e).of(path))?;
+        Ok(Self::Exponents {
+            exponents,
+            from: path.display().to_string(),
+        })
+    }
+
+    /// What a network does on the samples, or on noise.
+    pub(crate) fn observe(&self, graph: &Graph) -> Result<quant::Calibration, QuantError> {
+        match self {
+            Self::Samples { samples, .. } => quant::Calibration::observe(graph, samples.clone()),
+            Self::Noise { seed, samples } => quant::Calibration::noise(graph, *seed, *samples),
+            Self::Exponents { .. } => Self::default().observe(graph),
+        }
+    }
+
+    /// In words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Exponents { from, .. } => from.clone(),
+            Self::Samples { samples, whose } => match samples.len() {
+                1 => format!("1 sample of {whose}"),
+                n => format!("{n} samples of {whose}"),
+            },
+            Self::Noise { seed, .. } => {
+                format!("noise (seed {seed}); --calib FILE takes real samples")
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Integer networks: the stage before programs.
+
+use crate::monitor::Phase;
+use crate::reference::Comparer;
+use crate::{Error, MaskedModel, Program};
+use vta_compile::{self as compiler, Options, Sparsity};
+use vta_net::quant::{self, Exponents, QNet, QOp};
+use vta_net::sparse::{self, BLOCK, Masks};
+use vta_program::config::HwConfig;
+use vta_program::program::Layer;
+use vta_tensor::host::Tensor;
+
+/// An int8 network with power-of-two scales, and the float network that it is of.
+#[derive(Debug, Clone)]
+pub struct QuantisedModel {
+    masked: MaskedModel,
+    calibration_is: String,
+    net: QNet,
+    /// The masks as the integer network's layers have them.
+    masks: Masks,
+}
+
+impl QuantisedModel {
+    pub(crate) fn new(
+        masked: MaskedModel,
+        calibration_is: String,
+        net: QNet,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            masks: quant::conv_masks(masked.model().graph(), masked.masks())?,
+            masked,
+            calibration_is,
+            net,
+        })
+    }
+
+    /// The program without zero blocks: no micro-op, no GEMM step and no byte of them.
+    ///
+    /// # Errors
+    /// A layer that does not fit the configuration; [`Error::Cancelled`].
+    pub fn compile(&self, config: &HwConfig) -> Result<Program, Error> {
+        self.compile_with(config, Sparsity::Sparse(&self.masks))
+    }
+
+    /// The best dense program: nothing is left out.
+    ///
+    /// # Errors
+    /// As [`QuantisedModel::compile`].
+    pub fn compile_dense(&self, config: &HwConfig) -> Result<Program, Error> {
+        self.compile_with(config, Sparsity::Dense)
+    }
+
+    /// Both programs, dense and sparse, on two threads.
+    ///
+    /// # Errors
+    /// As [`QuantisedModel::compile`].
+    pub fn compile_both(&self, config: &HwConfig) -> Result<(Program, Program), Error> {
+        let both = rayon::join(|| self.compile_dense(config), || self.compile(config));
+        Ok((both.0?, both.1?))
+    }
+
+    fn compile_with(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, Error> {
+        let watch = self.masked.watch();
+        watch.go_on()?;
+        let dense = matches!(sparsity, Sparsity::Dense);
+        let _span = tracing::info_span!("compile", dense).entered();
+        let _phase = watch.phase(Phase::Compile, None);
+        let options = Options {
+            config: config.clone(),
+            sparsity,
+        };
+        let program = compiler::compile(&self.net, &options)?;
+        watch.go_on()?;
+        Ok(Program::watched(program, watch.clone()))
+    }
+
+    /// The float network and its masks.
+    pub const fn masked(&self) -> &MaskedModel {
+        &self.masked
+    }
+
+    /// The integer network.
+    pub const fn net(&self) -> &QNet {
+        &self.net
+    }
+
+    /// Its exponents, to quantise the same way again.
+    pub fn exponents(&self) -> Exponents {
+        Exponents::of(&self.net)
+    }
+
+    /// In words, what scales were chosen by.
+    pub fn calibration_is(&self) -> &str {
+        &self.calibration_is
+    }
+
+    /// In words: what was read, which blocks were dropped, how scales were chosen.
+    pub fn describe(&self) -> String {
+        let model = self.masked.model();
+        let seed = match model.zoo_seed() {
+            Some(seed) => format!(" (zoo, seed {seed})"),
+            None => String::new(),
+        };
+        format!(
+            "{}{seed}: {}; scales from {}",
+            model.name(),
+            self.masked.masks_are(),
+            self.calibration_is
+        )
+    }
+
+    /// What a program must compute for a sample, to the bit, by the integer
+    /// reference, which shares no loop with compiler and simulator.
+    ///
+    /// # Errors
+    /// Tensors that the inputs do not take.
+    pub fn infer(&self, sample: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        Ok(quant::reference::run(&self.net, sample)?)
+    }
+
+    /// Compares runs of a program with the integer reference, layer by layer.
+    ///
+    /// # Errors
+    /// The network breaks a rule.
+    pub fn comparer<'a>(&'a self, program: &'a Program) -> Result<Comparer<'a>, Error> {
+        Comparer::new(program, &self.net)
+    }
+
+    /// Multiply-accumulates of a layer without its zero blocks; blocks at the
+    /// edge count what they hold.
+    pub fn kept_macs(&self, layer: &Layer) -> u64 {
+        let node = self.net.nodes.iter().find(|n| n.name == layer.name);
+        let weight = match node.map(|n| &n.op) {
+            Some(QOp::Conv(c)) if layer.kept < layer.blocks && !c.weight.is_empty() => &c.weight,
+            _ => return layer.macs,
+        };
+        let mask = sparse::nonzero_blocks(weight.view());
+        let (co, ci, ..) = weight.dim();
+        let [n_co, n_ci, kh, kw] = mask.dims;
+        let side = |block: usize, of: usize| BLOCK.min(of - block * BLOCK);
+        let mut elements = 0;
+        for (o, i) in (0..n_co).flat_map(|o| (0..n_ci).map(move |i| (o, i))) {
+            let kept = (0..kh).flat_map(|y| (0..kw).map(move |x| [o, i, y, x]));
+            let kept = kept.filter(|b| mask.get(*b)).count();
+            elements += kept * side(o, co) * side(i, ci);
+        }
+        layer.macs / weight.len() as u64 * elements as u64
+    }
+}

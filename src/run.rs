@@ -1,0 +1,179 @@
+//! Running programs on samples.
+
+use crate::execution::{Execution, watched};
+use crate::layers::{LayerUse, layer_uses};
+use crate::monitor::Phase;
+use crate::simulate::{Sim, Simulator, Stats};
+use crate::{Error, Program};
+use vta_program::mem::Dram;
+use vta_program::program::Region;
+use vta_tensor::host::{DType, HostOp, Tensor};
+
+/// Cycles after which a launch counts as hanging, where nobody says another number.
+pub const MAX_CYCLES: u64 = 1_000_000_000;
+
+/// How a program is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOptions {
+    /// The simulator.
+    pub simulator: Simulator,
+    /// Cycles after which a launch counts as hanging.
+    pub max_cycles: u64,
+    /// Count cycles and move no data: the same cycles, sooner. Host steps are
+    /// left out, and there are no outputs.
+    pub timing_only: bool,
+    /// Keep what DRAM holds at the end.
+    pub keep_dram: bool,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            simulator: Simulator::Tsim,
+            max_cycles: MAX_CYCLES,
+            timing_only: false,
+            keep_dram: false,
+        }
+    }
+}
+
+/// Runs one program on many samples, each from a fresh DRAM.
+#[derive(Debug)]
+pub struct Runner<'a> {
+    program: &'a Program,
+    image: Vec<u8>,
+    options: RunOptions,
+}
+
+/// What a program did with one sample.
+#[derive(Debug)]
+pub struct Run {
+    execution: Execution,
+    outputs: Vec<Tensor>,
+    exponents: Vec<Option<i32>>,
+    layers: Vec<LayerUse>,
+    dram: Option<Vec<u8>>,
+}
+
+impl<'a> Runner<'a> {
+    /// Takes a program.
+    pub fn new(program: &'a Program, options: RunOptions) -> Self {
+        Self {
+            program,
+            image: program.dram_image(),
+            options,
+        }
+    }
+
+    /// Runs one sample: a tensor for each input, `F32` or as the input is. Without
+    /// data, no tensor is needed.
+    ///
+    /// # Errors
+    /// Tensors that the inputs do not take, a launch that cannot start, hangs
+    /// or asserts; [`Error::Cancelled`].
+    pub fn run(&self, sample: &[Tensor]) -> Result<Run, Error> {
+        let (program, options) = (self.program, &self.options);
+        let inputs = program.inputs.len();
+        if sample.len() != inputs && !options.timing_only {
+            return Err(Error::Inputs {
+                given: sample.len(),
+                inputs,
+            });
+        }
+        let block = program.config.block;
+        let mut image = self.image.clone();
+        for (region, value) in program.inputs.iter().zip(sample) {
+            region.write(&mut image, block, &as_input(region, value)?)?;
+        }
+        let mut dram = Dram::new(image);
+        let mut sim = Sim::new(options.simulator, &program.config)
+            .timing_only(options.timing_only)
+            .with_symbols();
+        let all = 0..program.steps.len();
+        let watch = program.watch();
+        let _phase = watch.phase(Phase::Simulate, None);
+        let max_cycles = options.max_cycles;
+        let execution = watched(&mut sim, program, &mut dram, max_cycles, all, None, watch)?;
+        let execution = execution.ended_well()?;
+        let outputs = match options.timing_only {
+            true => Vec::new(),
+            false => {
+                let read = |r: &Region| r.read(dram.bytes(), block);
+                program.outputs.iter().map(read).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Run {
+            layers: layer_uses(program, &self.image, |l| {
+                let mut named = execution.launches.iter().filter(|r| r.name == l.name);
+                named.next().map(|r| &r.report)
+            }),
+            outputs,
+            exponents: program.outputs.iter().map(|r| r.exponent).collect(),
+            execution,
+            dram: options.keep_dram.then(|| dram.into_bytes()),
+        })
+    }
+}
+
+impl Run {
+    /// Cycles of all launches, from launch to finish; 0 by the functional
+    /// simulator, which counts none. The host's steps take none.
+    pub fn cycles(&self) -> u64 {
+        self.execution.cycles().unwrap_or(0)
+    }
+
+    /// Outputs of the network, in order, as the program has them.
+    pub fn outputs(&self) -> &[Tensor] {
+        &self.outputs
+    }
+
+    /// Outputs of the network as the reals that they stand for.
+    pub fn floats(&self) -> Vec<Vec<f32>> {
+        let pairs = self.outputs.iter().zip(&self.exponents);
+        pairs.map(|(t, e)| floats(t, *e)).collect()
+    }
+
+    /// What each layer took, in the order of the program's table of layers.
+    pub fn layers(&self) -> &[LayerUse] {
+        &self.layers
+    }
+
+    /// What was counted in all launches.
+    pub fn stats(&self) -> Stats {
+        self.execution.stats()
+    }
+
+    /// Launch by launch and host step by host step.
+    pub const fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// DRAM after the run, where it was asked for.
+    pub fn dram(&self) -> Option<&[u8]> {
+        self.dram.as_deref()
+    }
+}
+
+/// A value as a region takes it: quantised, if it holds integers.
+fn as_input(region: &Region, value: &Tensor) -> Result<Tensor, Error> {
+    match (region.dtype, value) {
+        (DType::I8, Tensor::F32(_)) => {
+            let op = HostOp::Quantize {
+                exponent: region.exponent.unwrap_or(0),
+            };
+            Ok(op.run(&[value])?)
+        }
+        _ => Ok(value.clone()),
+    }
+}
+
+/// The values of a tensor as floats: what int8 stands for.
+pub fn floats(tensor: &Tensor, exponent: Option<i32>) -> Vec<f32> {
+    match tensor {
+        Tensor::F32(a) => a.iter().copied().collect(),
+        Tensor::I8(a) => {
+            let step = 2f32.powi(exponent.unwrap_or(0));
+            a.iter().map(|q| f32::from(*q) * step).collect()
+        }
+    }
+}
