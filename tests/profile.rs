@@ -10,6 +10,7 @@ use vta::mem::Dram;
 use vta::program::Launch;
 use vta::trace::{Cause, MODULES, Profile, Profiler};
 use vta::tsim::{self, Event, NoSink, Options, Outcome, Sink};
+use vta_test_support::{root, shared};
 
 /// The same sink, told every cycle.
 struct Ticked(Profiler);
@@ -91,8 +92,8 @@ fn adds_up(p: &Profile, run: &Outcome, what: &str) {
 }
 
 /// Every case below a folder, in every configuration that it expects something of.
-fn golden(folder: &str, at_least: usize) {
-    let found = find(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("it can be read");
+fn golden(folder: &Path, at_least: usize) {
+    let found = find(folder).expect("it can be read");
     let mut runs = 0;
     let mut seen = [[0u64; Cause::COUNT]; 4];
     for case in &found.cases {
@@ -135,16 +136,13 @@ fn golden(folder: &str, at_least: usize) {
 
 #[test]
 fn causes_sum_to_the_cycles_of_committed_cases() {
-    golden("tests/golden", 500);
+    golden(&root().join("tests/golden"), 500);
 }
 
 #[test]
 fn causes_sum_to_the_cycles_of_all_cases() {
-    let folder = "../shared/golden";
-    if Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).exists() {
-        golden(folder, 1600);
-    } else {
-        println!("{folder} is not there; the committed cases run in any case");
+    if let Some(folder) = shared("golden") {
+        golden(&folder, 1600);
     }
 }
 

@@ -3,8 +3,7 @@
 //! The seed is fixed; `PROPTEST_RNG_SEED` sets another, `PROPTEST_CASES` another
 //! number of cases.
 
-#[path = "support/runs/mod.rs"]
-mod support;
+use vta_test_support::runs as support;
 
 #[path = "properties/bytes.rs"]
 mod bytes;

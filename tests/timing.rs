@@ -1,8 +1,7 @@
 //! Every cycle rule of `docs/timing.md`: state and cycles in one comparison,
 //! one file for each unit.
 
-#[path = "support/runs/mod.rs"]
-mod support;
+use vta_test_support::runs as support;
 
 #[path = "timing/alu.rs"]
 mod alu;

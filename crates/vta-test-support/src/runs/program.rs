@@ -1,11 +1,11 @@
 //! A program under construction: instructions and data in a DRAM image.
 
 use super::seen::{Log, Seen};
-use vta::config::HwConfig;
-use vta::fsim;
-use vta::isa::{Alu, Finish, Gemm, Insn, Load, Store, Uop};
-use vta::mem::Dram;
-use vta::tsim::{self, NoSink, Options, Outcome};
+use vta_program::config::HwConfig;
+use vta_program::isa::{Alu, Finish, Gemm, Insn, Load, Store, Uop};
+use vta_program::mem::Dram;
+use vta_sim::fsim;
+use vta_sim::tsim::{self, NoSink, Options, Outcome};
 
 /// What may stand in an instruction stream.
 pub trait Word {

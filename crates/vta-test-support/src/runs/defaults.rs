@@ -1,6 +1,6 @@
 //! Instructions with nothing set, for struct update syntax.
 
-use vta::isa::{Alu, AluOpcode, Finish, Gemm, Load, MemoryType, Store, Uop};
+use vta_program::isa::{Alu, AluOpcode, Finish, Gemm, Load, MemoryType, Store, Uop};
 
 /// An empty LOAD of inputs.
 pub const LOAD: Load = Load {

@@ -14,6 +14,10 @@ r,mem,0,21,,1,\n\
 dispatch,fetch,,23,,co,\n";
 
 /// Writes a gzip file.
+///
+/// # Panics
+///
+/// If it cannot be written.
 pub fn pack(path: &Path, bytes: &[u8]) {
     let file = std::fs::File::create(path).expect("files can be written");
     let mut gz = GzEncoder::new(file, Compression::fast());
@@ -42,11 +46,19 @@ pub fn finish_json() -> Value {
 }
 
 /// Writes the case of a single FINISH.
+///
+/// # Panics
+///
+/// If it cannot be written.
 pub fn finish_case(dir: &Path) {
     write_case(dir, &finish_json());
 }
 
 /// Writes a case with the DRAM, outputs and trace of [`finish_case`].
+///
+/// # Panics
+///
+/// If it cannot be written.
 pub fn write_case(dir: &Path, json: &Value) {
     std::fs::create_dir_all(dir).expect("folders can be made");
     std::fs::write(dir.join("case.json"), json.to_string()).expect("files can be written");

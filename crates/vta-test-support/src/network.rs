@@ -1,49 +1,33 @@
-//! Integer networks: made, compiled, run on the simulators.
+//! Compiled networks: made from the zoo, run on the simulators.
 
-use ndarray::{ArrayD, IxDyn};
-use vta::config::HwConfig;
-use vta::host::Tensor;
-use vta::mem::Dram;
-use vta::program::{Program, Step};
-use vta::quant::{QNet, QNode, QOp, QTensorId, QType};
-use vta::{fsim, tsim};
-
-pub const INT8: QType = QType::Int8 { exponent: -4 };
-
-pub fn int8(dims: &[usize], data: Vec<i8>) -> Tensor {
-    Tensor::I8(ArrayD::from_shape_vec(IxDyn(dims), data).expect("as many elements"))
-}
-
-/// Adds a node.
-pub fn node(net: &mut QNet, op: QOp, inputs: &[QTensorId], dims: &[usize]) -> QTensorId {
-    let name = format!("n{}", net.nodes.len());
-    let output = net.add_tensor(format!("{name}.out"), dims, INT8);
-    net.nodes.push(QNode {
-        name,
-        source: "Conv".into(),
-        op,
-        inputs: inputs.to_vec(),
-        output,
-        why: String::new(),
-        keep_dense: false,
-    });
-    output
-}
+use vta_program::config::HwConfig;
+use vta_program::mem::Dram;
+use vta_program::program::{Program, Step};
+use vta_sim::{fsim, tsim};
+use vta_tensor::host::Tensor;
 
 /// Which simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sim {
+    /// Program order: values.
     Fsim,
+    /// Cycles.
     Tsim,
 }
 
 /// What a run of a program gave.
 pub struct Ran {
+    /// The outputs of the network.
     pub outputs: Vec<Tensor>,
+    /// Cycles of all launches; 0 without time.
     pub cycles: u64,
 }
 
 /// Runs all steps of a program.
+///
+/// # Panics
+///
+/// If a step fails or a launch does not end with its FINISH.
 pub fn run(program: &Program, inputs: &[Tensor], sim: Sim) -> Ran {
     let c: &HwConfig = &program.config;
     let mut dram = Dram::new(program.dram_image());
@@ -81,10 +65,14 @@ pub fn run(program: &Program, inputs: &[Tensor], sim: Sim) -> Ran {
 }
 
 /// A network of the zoo, compiled dense; scales from noise.
+///
+/// # Panics
+///
+/// If there is no such network.
 pub fn program_of(name: &str) -> Program {
-    use vta::compiler::{Options, compile};
-    use vta::quant::{Calibration, QuantOptions, quantise};
-    let graph = vta::graph::zoo::build(name, 1).expect("a network of the zoo");
+    use vta_compile::{Options, compile};
+    use vta_net::quant::{Calibration, QuantOptions, quantise};
+    let graph = vta_net::graph::zoo::build(name, 1).expect("a network of the zoo");
     let calibration = Calibration::noise(&graph, 1, 1).expect("it can be observed");
     let net = quantise(&graph, &calibration, &QuantOptions::default()).expect("int8");
     compile(&net, &Options::default()).expect("it compiles")

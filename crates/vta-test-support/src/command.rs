@@ -1,4 +1,4 @@
-//! Running the built `vta`.
+//! Runs of the command-line program.
 
 use serde_json::Value;
 use std::path::Path;
@@ -18,14 +18,23 @@ pub struct Ran {
 
 impl Ran {
     /// Standard output as one JSON object.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
     }
 }
 
-/// Runs `vta` in a folder.
-pub fn vta(dir: &Path, args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_vta"))
+/// Runs the program `vta` in a folder. Only tests of the package that has the
+/// program know where it was built: `env!("CARGO_BIN_EXE_vta")`.
+///
+/// # Panics
+///
+/// If it does not start, is ended by a signal, or writes other text than UTF-8.
+pub fn run(program: &str, dir: &Path, args: &[&str]) -> Ran {
+    let output = Command::new(program)
         .args(args)
         .current_dir(dir)
         .env_remove("VTA_LOG")
@@ -39,9 +48,13 @@ pub fn vta(dir: &Path, args: &[&str]) -> Ran {
     }
 }
 
-/// Runs `vta` where it has to succeed without a word on standard error.
-pub fn ok(dir: &Path, args: &[&str]) -> Ran {
-    let ran = vta(dir, args);
+/// As [`run`], where it has to succeed without a word on standard error.
+///
+/// # Panics
+///
+/// Also if it does not.
+pub fn ok(program: &str, dir: &Path, args: &[&str]) -> Ran {
+    let ran = run(program, dir, args);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}: {ran:?}");
     ran
 }
@@ -68,6 +81,10 @@ const RACE: &[u8] = b".config de10
 /// - `finish.vtasm`: an assembly text, `race.vtasm`: one with a race
 /// - `golden/fetch/000/`: a golden case
 /// - `programs/`: those of the repository
+///
+/// # Panics
+///
+/// If it cannot be written.
 pub fn folder() -> TempDir {
     let dir = tempfile::tempdir().expect("there is room for temporary files");
     let at = |name: &str| dir.path().join(name);
@@ -82,7 +99,7 @@ pub fn folder() -> TempDir {
     write("finish.vtasm", b".config de10\n.launch main\n  finish\n");
     write("race.vtasm", RACE);
     super::golden::finish_case(&at("golden/fetch/000"));
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+    let from = super::root().join("programs");
     for kind in ["kernels", "hazards", "sparse"] {
         let to = at("programs").join(kind);
         std::fs::create_dir_all(&to).expect("folders can be made");

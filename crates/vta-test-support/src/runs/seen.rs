@@ -1,8 +1,8 @@
 //! What a run showed, as lines of text: state and cycles in one comparison.
 
-use vta::isa::Unit;
-use vta::mem::Dram;
-use vta::tsim::{Event, Outcome, Sink, Status};
+use vta_program::isa::Unit;
+use vta_program::mem::Dram;
+use vta_sim::tsim::{Event, Outcome, Sink, Status};
 
 /// Keeps every event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

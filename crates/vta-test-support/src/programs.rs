@@ -1,10 +1,12 @@
 //! Small programs.
 
-use vta::config::HwConfig;
-use vta::host::{DType, HostOp};
-use vta::isa::{Finish, Insn, Load, MemoryType};
-use vta::program::{HostStep, Launch, Layer, Layout, On, Program, Region, Segment, SegmentKind};
-use vta::program::{Step, Symbol, WeightMap};
+use vta_program::config::HwConfig;
+use vta_program::isa::{Finish, Insn, Load, MemoryType};
+use vta_program::program::{
+    HostStep, Launch, Layer, Layout, On, Program, Region, Segment, SegmentKind,
+};
+use vta_program::program::{Step, Symbol, WeightMap};
+use vta_tensor::host::{DType, HostOp};
 
 /// A FINISH without dependencies.
 pub fn finish() -> Insn {
@@ -24,6 +26,10 @@ pub fn load_uop(dram_base: u32, x_size: u16) -> Insn {
 }
 
 /// The bytes of instructions.
+///
+/// # Panics
+///
+/// If a field is out of range.
 pub fn encode(insns: &[Insn]) -> Vec<u8> {
     let words = insns.iter().map(|i| i.encode().expect("the fields fit"));
     words.flat_map(u128::to_le_bytes).collect()
