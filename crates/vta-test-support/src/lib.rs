@@ -16,8 +16,10 @@ pub mod network;
 #[cfg(feature = "net")]
 pub mod nodes;
 pub mod programs;
+mod property;
 #[cfg(feature = "sim")]
 pub mod runs;
 pub mod shared;
 
+pub use property::cases;
 pub use shared::{root, shared};

@@ -4,6 +4,7 @@ use super::seen::{Log, Seen};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Alu, Finish, Gemm, Insn, Load, Store, Uop};
 use vta_program::mem::Dram;
+use vta_program::strategies::{Listing, UOP};
 use vta_sim::fsim;
 use vta_sim::tsim::{self, NoSink, Options, Outcome};
 
@@ -49,6 +50,20 @@ pub struct Program {
     pub image: Vec<u8>,
     /// How to run.
     pub options: Options,
+}
+
+impl From<&Listing> for Program {
+    /// The same program, to be run for at most 20,000 cycles.
+    fn from(listing: &Listing) -> Self {
+        let mut p = Self {
+            cfg: listing.config.clone(),
+            ..Self::of("de10", listing.words.iter().copied())
+        };
+        p.insn_addr = listing.insn_addr;
+        p.data(UOP as usize, &listing.data());
+        p.options.max_cycles = 20_000;
+        p
+    }
 }
 
 impl Program {
