@@ -71,6 +71,8 @@ pub use vta_compile as compiler;
 #[cfg(feature = "data")]
 pub use vta_data as data;
 pub use vta_net::{graph, quant, sparse};
+#[cfg(feature = "proptest")]
+pub use vta_program::strategies;
 pub use vta_program::{asm, config, isa, mem, program};
 pub use vta_prune::prune;
 pub use vta_sim::{fsim, golden, sight, trace, tsim};

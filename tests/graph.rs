@@ -3,8 +3,6 @@
 mod errors;
 #[path = "graph/model.rs"]
 mod model;
-#[path = "support/models.rs"]
-mod models;
 #[path = "graph/mutation.rs"]
 mod mutation;
 #[path = "graph/operators/mod.rs"]

@@ -9,8 +9,6 @@ mod admm;
 mod blocks;
 #[path = "prune/export.rs"]
 mod export;
-#[path = "support/models.rs"]
-mod models;
 #[path = "prune/permute.rs"]
 mod permute;
 #[path = "prune/plan.rs"]

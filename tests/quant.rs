@@ -6,8 +6,6 @@ mod errors;
 mod layers;
 #[path = "quant/masks.rs"]
 mod masks;
-#[path = "support/models.rs"]
-mod models;
 #[path = "quant/naive.rs"]
 mod naive;
 #[path = "quant/reference.rs"]

@@ -78,6 +78,7 @@ mod layers {
                 ("mem", &["config"]),
                 ("program", &["config", "isa", "mem"]),
                 ("asm", &["config", "isa", "mem", "program"]),
+                ("strategies", &["config", "isa", "mem", "program"]),
             ],
         ),
         (
@@ -152,6 +153,73 @@ mod layers {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// What a crate does without, also by way of what it depends on.
+    const WITHOUT: &[(&str, &[&str])] = &[
+        (
+            "vta-sim",
+            &[
+                "clap",
+                "indicatif",
+                "burn",
+                "png",
+                "zune-jpeg",
+                "roxmltree",
+                "vta-verify",
+                "vta-net",
+                "vta-compile",
+                "vta-data",
+            ],
+        ),
+        ("vta-verify", &["clap", "vta-sim", "vta-net", "vta-compile"]),
+        (
+            "vta-compile",
+            &["clap", "vta-sim", "vta-verify", "vta-prune"],
+        ),
+        (
+            "vta-prune",
+            &["burn", "vta-program", "vta-sim", "vta-compile"],
+        ),
+    ];
+
+    /// The packages that a package is made of, by Cargo's own account.
+    fn packages(of: &str) -> Vec<String> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let out = std::process::Command::new(cargo)
+            .args([
+                "tree",
+                "--offline",
+                "--locked",
+                "-e",
+                "normal",
+                "--prefix",
+                "none",
+                "-p",
+                of,
+            ])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo starts");
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        let text = String::from_utf8(out.stdout).expect("names are ASCII");
+        let first = |l: &str| l.split(' ').next().unwrap_or_default().to_owned();
+        text.lines().map(first).collect()
+    }
+
+    #[test]
+    fn crates_do_without_what_they_do_not_need() {
+        for (name, without) in WITHOUT {
+            let packages = packages(name);
+            assert_eq!(packages.first().map(String::as_str), Some(*name));
+            let there = |w: &&&str| packages.iter().any(|p| p == **w);
+            let there: Vec<_> = without.iter().filter(there).collect();
+            assert!(there.is_empty(), "{name} depends on {there:?}");
+        }
     }
 
     #[test]

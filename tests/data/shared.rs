@@ -1,21 +1,14 @@
 //! Real data, where they are at hand; the other tests prove the same with small files.
 
-use std::path::{Path, PathBuf};
 use vta::data::{
     ApRule, Data, Detection, Disk, Fault, Files, Fit, Normalise, OpenOptions, Purpose, Random,
     Split, decode, evaluate, open, to_array,
 };
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data")
-        .join(name);
-    path.is_dir().then_some(path)
-}
+use vta_test_support::shared;
 
 #[test]
 fn cifar10() {
-    let Some(path) = shared("cifar10") else {
+    let Some(path) = shared("data/cifar10") else {
         return;
     };
     let set = open(&Disk, path.to_str().unwrap(), &OpenOptions::default()).unwrap();
@@ -36,7 +29,9 @@ fn cifar10() {
 
 #[test]
 fn blood_cells() {
-    let Some(path) = shared("bccd") else { return };
+    let Some(path) = shared("data/bccd") else {
+        return;
+    };
     let options = OpenOptions {
         fit: Fit::Letterbox(96, 96, 128),
         ..OpenOptions::default()
@@ -86,7 +81,9 @@ fn blood_cells() {
 /// image or an error.
 #[test]
 fn damaged_photographs() {
-    let Some(path) = shared("bccd") else { return };
+    let Some(path) = shared("data/bccd") else {
+        return;
+    };
     let path = path.join("JPEGImages/BloodImage_00001.jpg");
     let good = Disk.read(&path, 1 << 20).unwrap();
     assert_eq!(decode(&good).unwrap().dims(), [3, 240, 320]);

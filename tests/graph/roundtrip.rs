@@ -1,7 +1,7 @@
 //! What is written is read back.
 
 use ndarray::{Array, Array1, Array2, Array4, ArrayD};
-use std::{fs, path::Path};
+use std::fs;
 use vta::graph::{Builder, ConvSpec, Dense, Graph, Op, Window, onnx, zoo};
 
 /// Says where two graphs differ.
@@ -35,11 +35,10 @@ fn zoo_networks() {
 
 #[test]
 fn real_models() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
-    let Ok(files) = fs::read_dir(folder) else {
+    let Some(folder) = vta_test_support::shared("models") else {
         return;
     };
-    for file in files {
+    for file in fs::read_dir(folder).expect("the folder can be read") {
         let path = file.expect("a folder's entry").path();
         if path.extension().is_some_and(|e| e == "onnx") {
             let bytes = fs::read(&path).expect("the model can be read");

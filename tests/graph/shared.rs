@@ -1,7 +1,7 @@
 //! Real models, where they are at hand.
 
-use crate::models::model;
 use vta::graph::{Graph, Op};
+use vta_test_support::models::model;
 
 /// How many nodes of each kind there are, most important ones only.
 fn counts<const N: usize>(g: &Graph, names: [&str; N]) -> [usize; N] {

@@ -1,8 +1,8 @@
 //! Trained models, where they are at hand.
 
-use crate::models::{MODELS, model};
 use crate::permute::{kept_at, kept_energy};
 use vta::prune::permute::{Effort, permute};
+use vta_test_support::models::{MODELS, model};
 
 /// What an order of channels gains on trained networks (figures in `docs/decisions`).
 #[test]

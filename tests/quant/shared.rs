@@ -1,16 +1,16 @@
 //! Trained networks, where `../shared` has them.
 
-use crate::models::{MODELS, model, shared};
 use crate::zoo::distance;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
 use std::io::Read;
 use vta::host::Tensor;
 use vta::quant::{Calibration, QuantOptions, float, quantise, reference::Reference};
+use vta_test_support::models::{MODELS, bytes, model};
 
 /// The first `n` images of CIFAR-10, rows of pixels of three values, and their labels.
 fn cifar(part: &str, n: usize) -> Option<(Vec<Vec<Tensor>>, Vec<usize>)> {
-    let file = shared(&format!("data/cifar10/{part}.bin.gz"))?;
+    let file = bytes(&format!("data/cifar10/{part}.bin.gz"))?;
     let mut bytes = Vec::new();
     let read = GzDecoder::new(&file[..]).read_to_end(&mut bytes);
     read.expect("the data are whole");

@@ -1,7 +1,29 @@
 //! What several tests start from.
-#![allow(dead_code)] // every test takes a part
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every test takes a part of what is here"
+)]
 
-pub mod command;
-pub mod golden;
-pub mod network;
-pub mod programs;
+pub use vta_test_support::{golden, programs};
+
+/// Runs of the built `vta`.
+pub mod command {
+    use std::path::Path;
+    pub use vta_test_support::command::{Ran, folder};
+
+    /// Runs `vta` in a folder.
+    pub fn vta(dir: &Path, args: &[&str]) -> Ran {
+        vta_test_support::command::run(env!("CARGO_BIN_EXE_vta"), dir, args)
+    }
+
+    /// Runs `vta` where it has to succeed without a word on standard error.
+    pub fn ok(dir: &Path, args: &[&str]) -> Ran {
+        vta_test_support::command::ok(env!("CARGO_BIN_EXE_vta"), dir, args)
+    }
+}
+
+/// Integer networks: made, compiled, run on the simulators.
+pub mod network {
+    pub use vta_test_support::{network::*, nodes::*};
+}

@@ -7,3 +7,5 @@ pub mod config;
 pub mod isa;
 pub mod mem;
 pub mod program;
+#[cfg(feature = "proptest")]
+pub mod strategies;

@@ -1,7 +1,7 @@
 //! The inner products of GEMM: several vectors times a list of matrices, the
 //! sums kept in registers.
 //!
-//! `tests/properties/forms.rs` compares all forms with plain loops.
+//! `tests/sim/properties/forms.rs` compares all forms with plain loops.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,5 @@
+//! Properties of words and numbers of configurations; the strategies themselves.
+
+mod limits;
+mod strategies;
+mod words;

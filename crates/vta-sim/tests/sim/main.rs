@@ -1,0 +1,8 @@
+//! The simulators: rules of time, properties, attribution, golden cases.
+
+mod golden;
+mod profile;
+mod programs;
+mod properties;
+mod timeline;
+mod timing;

@@ -1,0 +1,4 @@
+//! The verifier: what it proves, what it finds, and properties.
+
+mod checks;
+mod properties;

@@ -1,0 +1,3 @@
+//! Properties over random programs.
+
+mod verify;
