@@ -1,9 +1,10 @@
 //! Programs of the Versatile Tensor Accelerator: configurations ([`config`]),
-//! instructions ([`isa`]), memory images ([`mem`]), bundles ([`program`]) and
-//! assembly text ([`asm`]).
+//! instructions ([`isa`]), memory images ([`mem`]), how long things take
+//! ([`timing`]), bundles ([`program`]) and assembly text ([`asm`]).
 
 pub mod asm;
 pub mod config;
 pub mod isa;
 pub mod mem;
 pub mod program;
+pub mod timing;

@@ -1,7 +1,6 @@
 //! `Compute` (core/Compute.scala): uop and acc loads, GEMM, ALU, FINISH.
 
 use super::event::UnitState;
-use super::gen_vme_cmd::Geometry;
 use super::pipeline::{Pipeline, Tick};
 use super::queue::Queued;
 use super::semaphore::Semaphore;
@@ -10,6 +9,7 @@ use super::unit::{Stage, UnitOut};
 use crate::fsim::{Hazard, byte_addr};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Deps, Insn, Load as LoadInsn, MemoryType, Unit};
+use vta_program::timing::Geometry;
 
 /// The compute unit.
 #[derive(Debug, Clone)]
@@ -44,11 +44,7 @@ fn which(l: &LoadInsn) -> usize {
 impl Compute {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: c.beat_bytes().trailing_zeros(),
-            len_bits: c.mem_len_bits,
-        };
+        let geo = |elem: u32| Geometry::new(c, elem);
         Self {
             stage: Stage::Idle,
             sem_prev: Semaphore::default(),

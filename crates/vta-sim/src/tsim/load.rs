@@ -1,7 +1,6 @@
 //! `Load` (core/Load.scala): inp and wgt loads.
 
 use super::event::UnitState;
-use super::gen_vme_cmd::Geometry;
 use super::queue::Queued;
 use super::semaphore::Semaphore;
 use super::tensor_load::{LoadOut, TensorLoad};
@@ -9,6 +8,7 @@ use super::unit::{Stage, UnitOut};
 use crate::fsim::byte_addr;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, Load as LoadInsn, MemoryType, Unit};
+use vta_program::timing::Geometry;
 
 /// The load unit.
 #[derive(Debug, Clone)]
@@ -37,11 +37,7 @@ fn insn(head: Option<&Queued>) -> Option<&LoadInsn> {
 impl Load {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: c.beat_bytes().trailing_zeros(),
-            len_bits: c.mem_len_bits,
-        };
+        let geo = |elem: u32| Geometry::new(c, elem);
         Self {
             stage: Stage::Idle,
             sem: Semaphore::default(),

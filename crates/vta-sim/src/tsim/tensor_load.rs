@@ -1,10 +1,11 @@
 //! `TensorLoad`: `TensorLoadNarrowVME` for elements wider than the bus,
 //! `TensorLoadWideVME` for the others.
 
-use super::gen_vme_cmd::{GenVmeCmd, Geometry, Rows};
+use super::gen_vme_cmd::{GenVmeCmd, Rows};
 use super::vme::VmeCmd;
 use super::zero_padding::ZeroPadding;
 use vta_program::isa::{Load, MemoryType};
+use vta_program::timing::Geometry;
 
 /// One load unit: commands out, beats in, padding in the gaps.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 
 use super::tokens;
 use crate::fsim::byte_addr;
-use crate::tsim::gen_vme_cmd::Geometry;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, Load, MemoryType, Store, Unit};
 use vta_program::mem::Dram;
+use vta_program::timing::{Geometry, fetch};
 
 /// An instruction.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +50,7 @@ fn extent(addr: u32, x_bytes: u64, y_size: u16, stride_bytes: u64) -> Option<(u6
 impl Plan {
     /// Decodes a launch; nothing if it has to be ticked.
     pub fn new(cfg: &HwConfig, dram: &Dram, insn_addr: u32, insn_count: u32) -> Option<Self> {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: cfg.beat_bytes().trailing_zeros(),
-            len_bits: cfg.mem_len_bits,
-        };
+        let geo = |elem: u32| Geometry::new(cfg, elem);
         let elem = [
             cfg.uop_bytes(),
             cfg.inp_bytes(),
@@ -67,9 +63,7 @@ impl Plan {
             ops: Vec::with_capacity(insn_count as usize),
             geo: elem.map(geo),
         };
-        // The wide fetch counts the beats of a batch, one more where it is not
-        // aligned, with one bit more than its buffer has beats.
-        if cfg.beat_bytes() > 8 && (2 << cfg.mem_len_bits) * 8 < 2 * cfg.beat_bytes() {
+        if !fetch::counts_beats(cfg) {
             return None;
         }
         // Fetch asks for nothing at address 0, which is never answered.
