@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use support::command::vta;
 use vta::asm::{AsmOptions, assemble};
-use vta::config::HwConfig;
+use vta::config::{HwConfig, Scratchpad};
 use vta::host::{DType, HostOp};
 use vta::isa::{Deps, Insn, Unit};
 use vta::mem::Dram;
 use vta::program::{HostStep, Layer, Layout, On, Program, Region, Step, WeightMap};
-use vta::verify::{AluRule, Conflict, Pad, Place, VerifyError, check};
+use vta::verify::{AluRule, Conflict, Place, VerifyError, check};
 use vta::{fsim, golden, tsim};
 
 fn root() -> PathBuf {
@@ -122,7 +122,7 @@ fn findings_name_both_instructions_and_the_place() {
     );
     assert_eq!(
         (*conflict, *place),
-        (Conflict::WriteAfterRead, Place::Element(Pad::Out, 0))
+        (Conflict::WriteAfterRead, Place::Element(Scratchpad::Out, 0))
     );
     let p = program(&source("hazards/alu_stale_imm.vtasm"), None);
     let [

@@ -110,7 +110,7 @@ pub enum SimError {
     Tsim(#[from] tsim::RunError),
     /// The launch leaves DRAM.
     #[error(transparent)]
-    Fsim(#[from] fsim::RunError),
+    Fsim(#[from] fsim::LeavesDram),
     /// Only the timing simulator knows what happened when.
     #[error("fsim has no cycles to trace")]
     NoTrace,

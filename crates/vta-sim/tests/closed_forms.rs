@@ -131,21 +131,13 @@ fn loads() -> impl Strategy<Value = Load> {
         })
 }
 
-fn element(c: &HwConfig, m: MemoryType) -> (u32, u32) {
-    match m {
-        MemoryType::Uop => (c.uop_bytes(), c.uop_depth),
-        MemoryType::Inp => (c.inp_bytes(), c.inp_depth),
-        MemoryType::Wgt => (c.wgt_bytes(), c.wgt_depth),
-        MemoryType::Acc => (c.acc_bytes(), c.acc_depth),
-    }
-}
-
 proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
     fn loads_take_as_long(c in configs(), l in loads()) {
-        let (bytes, depth) = element(&c, l.memory_type);
+        let pad = l.memory_type.scratchpad();
+        let (bytes, depth) = (c.elem_bytes(pad), c.depth(pad));
         let l = Load { dram_base: (DATA + 64 * l.dram_base) / bytes, ..l };
         let geo = Geometry::new(&c, bytes);
         let rows = Rows::of_load(geo, &l);

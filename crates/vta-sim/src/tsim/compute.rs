@@ -7,9 +7,8 @@ use super::semaphore::Semaphore;
 use super::tensor_load::{LoadOut, TensorLoad};
 use super::unit::{Stage, UnitOut};
 use crate::fsim::{Hazard, byte_addr};
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Deps, Insn, Load as LoadInsn, MemoryType, Unit};
-use vta_program::timing::Geometry;
 
 /// The compute unit.
 #[derive(Debug, Clone)]
@@ -44,14 +43,13 @@ fn which(l: &LoadInsn) -> usize {
 impl Compute {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry::new(c, elem);
         Self {
             stage: Stage::Idle,
             sem_prev: Semaphore::default(),
             sem_next: Semaphore::default(),
             tensor: [
-                TensorLoad::new(geo(c.uop_bytes()), c.uop_depth),
-                TensorLoad::new(geo(c.acc_bytes()), c.acc_depth),
+                TensorLoad::new(c, Scratchpad::Uop),
+                TensorLoad::new(c, Scratchpad::Acc),
             ],
             elem_bytes: [c.uop_bytes(), c.acc_bytes()],
             pipeline: Pipeline::default(),

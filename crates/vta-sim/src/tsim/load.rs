@@ -6,9 +6,8 @@ use super::semaphore::Semaphore;
 use super::tensor_load::{LoadOut, TensorLoad};
 use super::unit::{Stage, UnitOut};
 use crate::fsim::byte_addr;
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Insn, Load as LoadInsn, MemoryType, Unit};
-use vta_program::timing::Geometry;
 
 /// The load unit.
 #[derive(Debug, Clone)]
@@ -37,13 +36,12 @@ fn insn(head: Option<&Queued>) -> Option<&LoadInsn> {
 impl Load {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry::new(c, elem);
         Self {
             stage: Stage::Idle,
             sem: Semaphore::default(),
             tensor: [
-                TensorLoad::new(geo(c.inp_bytes()), c.inp_depth),
-                TensorLoad::new(geo(c.wgt_bytes()), c.wgt_depth),
+                TensorLoad::new(c, Scratchpad::Inp),
+                TensorLoad::new(c, Scratchpad::Wgt),
             ],
             elem_bytes: [c.inp_bytes(), c.wgt_bytes()],
         }

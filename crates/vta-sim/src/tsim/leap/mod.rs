@@ -27,7 +27,7 @@ use self::unit::{Phase, UnitQueue};
 use super::event::{Event, Sink, UnitState};
 use super::outcome::{AssertCause, Options, Outcome, RunError, Stats, Status};
 use super::vme::Client;
-use crate::fsim::Core;
+use crate::fsim::{Core, LeavesDram};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, Load, MemoryType, Unit};
 use vta_program::mem::Dram;
@@ -536,7 +536,7 @@ impl<S: Sink> Leap<'_, S> {
             unreachable!("it was made")
         };
         let done = core.exec(i, self.dram);
-        done.map_err(|cause| RunError::Transfer { unit, insn, cause })
+        done.map_err(|cause| LeavesDram::by(unit, insn, cause).into())
     }
 
     /// What everybody was at in the last cycle.
