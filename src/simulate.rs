@@ -144,7 +144,7 @@ pub enum SimError {
     },
     /// The launch leaves DRAM.
     #[error(transparent)]
-    Fsim(#[from] fsim::RunError),
+    Fsim(#[from] fsim::LeavesDram),
     /// Only the timing simulator knows what happened when.
     #[error("fsim has no cycles to trace")]
     NoTrace,

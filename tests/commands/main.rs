@@ -3,7 +3,7 @@
 mod check;
 mod cli;
 mod cli_network;
-#[cfg(feature = "prune")]
+#[cfg(feature = "train")]
 mod cli_prune;
 mod cli_sight;
 mod docs;

@@ -1,16 +1,12 @@
-//! Cycles of one instruction by itself, as `docs/timing.md` has them.
+//! Cycles of one instruction by itself, where nobody else is on the bus: the
+//! closed forms of [`vta_program::timing`] for the rows of the schedule.
 //!
 //! Enough to choose between schedules; the simulator has the last word.
 
 use vta_program::config::HwConfig;
+use vta_program::timing::{self, Geometry, Padding};
 
-/// From the start of a load to its first beat, and from its last beat to its end.
-const LOAD_LATENCY: u64 = 23;
-
-/// Cycles of GEMM and ALU besides their steps.
-const PIPELINE: u64 = 7;
-
-/// Rows in DRAM: elements of `bytes` bytes.
+/// Rows in DRAM, of elements of some size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rows {
     /// Element index of the first one.
@@ -23,78 +19,61 @@ pub(super) struct Rows {
     pub stride: u32,
 }
 
+impl Rows {
+    /// The same, by the byte address of the first one.
+    const fn at(&self, geo: Geometry) -> timing::Rows {
+        timing::Rows {
+            addr: self.dram << geo.elem_log,
+            x_size: self.x,
+            y_size: self.y,
+            x_stride: self.stride,
+        }
+    }
+}
+
 /// Costs of a configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Cost {
-    beat: u64,
-    burst: u64,
+    /// Widths of elements of one byte.
+    bytes: Geometry,
+    mem_delay: u32,
 }
 
 impl Cost {
     /// The costs of a configuration.
-    pub(super) fn new(c: &HwConfig) -> Self {
-        let beat = u64::from(c.beat_bytes());
+    pub(super) const fn new(c: &HwConfig) -> Self {
         Self {
-            beat,
-            burst: beat << c.mem_len_bits,
+            bytes: Geometry::new(c, 1),
+            mem_delay: c.mem_delay,
         }
     }
 
-    /// Beats that rows of elements of `bytes` bytes take on the bus.
-    pub(super) fn beats(&self, r: &Rows, bytes: u32) -> u64 {
-        let bytes = u64::from(bytes);
-        let row = u64::from(r.x) * bytes;
-        if bytes >= self.beat {
-            return u64::from(r.y) * row / self.beat;
+    const fn geometry(&self, bytes: u32) -> Geometry {
+        Geometry {
+            elem_log: bytes.trailing_zeros(),
+            ..self.bytes
         }
-        (0..u64::from(r.y))
-            .map(|y| {
-                let at = (u64::from(r.dram) + y * u64::from(r.stride)) * bytes;
-                (at + row).div_ceil(self.beat) - at / self.beat
-            })
-            .sum()
     }
 
-    fn bursts(&self, r: &Rows, bytes: u32) -> u64 {
-        let bytes = u64::from(bytes);
-        let row = u64::from(r.x) * bytes;
-        (0..u64::from(r.y))
-            .map(|y| {
-                let at = (u64::from(r.dram) + y * u64::from(r.stride)) * bytes;
-                (at + row).div_ceil(self.burst) - at / self.burst
-            })
-            .sum()
-    }
-
-    /// Cycles of a load on an idle bus: beats, or a burst every second cycle.
+    /// Cycles of a load of elements of `bytes` bytes, its paddings hidden.
     pub(super) fn load(&self, r: &Rows, bytes: u32) -> u64 {
-        let bursts = self.bursts(r, bytes);
-        self.beats(r, bytes).max(2 * bursts) + LOAD_LATENCY
+        let geo = self.geometry(bytes);
+        timing::load(geo, &r.at(geo), Padding::NONE, 0, self.mem_delay)
     }
 
-    /// Cycles of a store: bursts follow each other four cycles after the
-    /// response; an element wider than the bus takes a cycle to read.
+    /// Cycles of a store of elements of `bytes` bytes.
     pub(super) fn store(&self, r: &Rows, bytes: u32) -> u64 {
-        let beats = self.beats(r, bytes);
-        let elements = if u64::from(bytes) > self.beat {
-            u64::from(r.y) * u64::from(r.x)
-        } else {
-            0
-        };
-        beats + elements + self.bursts(r, bytes) * 3 + 2
+        let geo = self.geometry(bytes);
+        timing::store(geo, &r.at(geo)).cycles
     }
 
     /// Cycles of GEMM.
-    pub(super) fn gemm(steps: u64) -> u64 {
-        steps + PIPELINE
+    pub(super) const fn gemm(steps: u64) -> u64 {
+        timing::gemm(steps)
     }
 
     /// Cycles of ALU with an immediate or with registers.
-    pub(super) fn alu(steps: u64, imm: bool) -> u64 {
-        if imm {
-            steps + PIPELINE
-        } else {
-            2 * steps + PIPELINE
-        }
+    pub(super) const fn alu(steps: u64, imm: bool) -> u64 {
+        timing::alu(steps, imm)
     }
 }

@@ -1,6 +1,6 @@
 //! Programs of the Versatile Tensor Accelerator: configurations ([`config`]),
-//! instructions ([`isa`]), memory images ([`mem`]), bundles ([`program`]) and
-//! assembly text ([`asm`]).
+//! instructions ([`isa`]), memory images ([`mem`]), how long things take
+//! ([`timing`]), bundles ([`program`]) and assembly text ([`asm`]).
 
 pub mod asm;
 pub mod config;
@@ -9,3 +9,4 @@ pub mod mem;
 pub mod program;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+pub mod timing;

@@ -1,6 +1,7 @@
 //! What the verifier finds.
 
-use super::names::{AluRule, Conflict, InsnAt, Pad, Place, Tokens};
+use super::names::{AluRule, Conflict, InsnAt, Place, Tokens};
+use vta_program::config::Scratchpad;
 use vta_program::isa::{Illegal, Unit};
 use vta_program::program::{Misfit, ProgramError};
 
@@ -136,7 +137,7 @@ pub enum VerifyError {
         /// The instruction.
         at: InsnAt,
         /// The scratchpad.
-        pad: Pad,
+        pad: Scratchpad,
         /// Its elements.
         depth: u32,
     },
@@ -146,7 +147,7 @@ pub enum VerifyError {
         /// The instruction.
         at: InsnAt,
         /// The scratchpad.
-        pad: Pad,
+        pad: Scratchpad,
         /// The element.
         element: u32,
     },

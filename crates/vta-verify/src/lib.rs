@@ -18,7 +18,7 @@ mod transfer;
 mod weights;
 
 pub use error::VerifyError;
-pub use names::{AluRule, Conflict, InsnAt, Pad, Place, Tokens};
+pub use names::{AluRule, Conflict, InsnAt, Place, Tokens};
 pub use report::Report;
 
 use dram::{Dram, Writer};

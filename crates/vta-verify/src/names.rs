@@ -1,6 +1,7 @@
 //! How findings name instructions, places and rules.
 
 use std::fmt;
+use vta_program::config::Scratchpad;
 use vta_program::isa::{Insn, Unit};
 
 /// An instruction of a launch, as errors name it.
@@ -76,39 +77,11 @@ fn short(i: &Insn) -> String {
     }
 }
 
-/// A scratchpad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pad {
-    /// Micro-ops.
-    Uop,
-    /// Inputs.
-    Inp,
-    /// Weights.
-    Wgt,
-    /// Accumulators.
-    Acc,
-    /// Outputs.
-    Out,
-}
-
-impl fmt::Display for Pad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Uop => "uop",
-            Self::Inp => "inp",
-            Self::Wgt => "wgt",
-            Self::Acc => "acc",
-            Self::Out => "out",
-        })
-    }
-}
-
 /// What two instructions meet on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// An element of a scratchpad.
-    Element(Pad, u32),
+    Element(Scratchpad, u32),
     /// A byte of DRAM.
     Dram(u64),
 }

@@ -1,8 +1,8 @@
 //! GEMM and ALU: which elements their steps touch, without going through the steps.
 
-use super::names::{AluRule, Pad};
+use super::names::AluRule;
 use super::set::Set;
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Alu, Gemm, Uop};
 
 /// Indices of a micro-op, as the instruction uses them.
@@ -69,11 +69,11 @@ pub(super) struct Touched {
 }
 
 /// Depth for accumulators that are also written to the output scratchpad.
-fn dst_depth(c: &HwConfig, writes_out: bool) -> (Pad, u32) {
+fn dst_depth(c: &HwConfig, writes_out: bool) -> (Scratchpad, u32) {
     if writes_out && c.out_depth < c.acc_depth {
-        (Pad::Out, c.out_depth)
+        (Scratchpad::Out, c.out_depth)
     } else {
-        (Pad::Acc, c.acc_depth)
+        (Scratchpad::Acc, c.acc_depth)
     }
 }
 
@@ -82,7 +82,7 @@ impl Touched {
     ///
     /// # Errors
     /// The scratchpad that the steps leave.
-    pub fn gemm(g: &Gemm, uops: &[Indices], c: &HwConfig) -> Result<Self, (Pad, u32)> {
+    pub fn gemm(g: &Gemm, uops: &[Indices], c: &HwConfig) -> Result<Self, (Scratchpad, u32)> {
         let loops = |factor_out: u16, factor_in: u16| Loops {
             out: (g.iter_out, factor_out),
             inner: (g.iter_in, factor_in),
@@ -102,10 +102,10 @@ impl Touched {
             dst,
             src: loops(g.src_factor_out, g.src_factor_in)
                 .touched(uops.iter().map(|u| u.src), c.inp_depth)
-                .ok_or((Pad::Inp, c.inp_depth))?,
+                .ok_or((Scratchpad::Inp, c.inp_depth))?,
             wgt: loops(g.wgt_factor_out, g.wgt_factor_in)
                 .touched(uops.iter().map(|u| u.wgt), c.wgt_depth)
-                .ok_or((Pad::Wgt, c.wgt_depth))?,
+                .ok_or((Scratchpad::Wgt, c.wgt_depth))?,
         })
     }
 
@@ -113,7 +113,7 @@ impl Touched {
     ///
     /// # Errors
     /// The scratchpad that the steps leave.
-    pub fn alu(a: &Alu, uops: &[Indices], c: &HwConfig) -> Result<Self, (Pad, u32)> {
+    pub fn alu(a: &Alu, uops: &[Indices], c: &HwConfig) -> Result<Self, (Scratchpad, u32)> {
         let loops = |factor_out: u16, factor_in: u16| Loops {
             out: (a.iter_out, factor_out),
             inner: (a.iter_in, factor_in),
@@ -125,7 +125,7 @@ impl Touched {
                 .ok_or((pad, depth))?,
             src: loops(a.src_factor_out, a.src_factor_in)
                 .touched(uops.iter().map(|u| u.src), c.acc_depth)
-                .ok_or((Pad::Acc, c.acc_depth))?,
+                .ok_or((Scratchpad::Acc, c.acc_depth))?,
             wgt: Set::new(c.wgt_depth),
         })
     }
@@ -348,18 +348,18 @@ mod tests {
         assert!(Touched::alu(&a, &uop(2016, 2016), &c).is_ok());
         assert_eq!(
             Touched::alu(&a, &uop(2017, 0), &c).unwrap_err(),
-            (Pad::Acc, 2048)
+            (Scratchpad::Acc, 2048)
         );
         assert_eq!(
             Touched::alu(&a, &uop(0, 2017), &c).unwrap_err(),
-            (Pad::Acc, 2048)
+            (Scratchpad::Acc, 2048)
         );
         assert_eq!(Indices::alu(1 << 22, &c).src, 2048);
         let mut small = c.clone();
         small.out_depth = 1024;
         assert_eq!(
             Touched::alu(&a, &uop(1000, 0), &small).unwrap_err(),
-            (Pad::Out, 1024)
+            (Scratchpad::Out, 1024)
         );
     }
 }

@@ -2,9 +2,8 @@
 
 use super::error::VerifyError;
 use super::launch::Context;
-use super::names::Pad;
-use vta_program::config::HwConfig;
-use vta_program::isa::{Insn, MemoryType};
+use vta_program::config::{HwConfig, Scratchpad};
+use vta_program::isa::Insn;
 
 /// A row of a transfer, without its padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub(super) struct Row {
 /// A LOAD or STORE that moves something.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    pub pad: Pad,
+    pub pad: Scratchpad,
     /// Elements of the scratchpad, padding included.
     pub elements: std::ops::Range<u32>,
     pub rows: Vec<Row>,
@@ -38,12 +37,10 @@ impl Transfer {
     /// as many bits as the scratchpad has beats; 16 bursts may be in flight
     /// (`load_narrow::in_flight_counter_wraps` in `docs/timing.md`).
     pub fn counter_wraps(&self, c: &HwConfig) -> Option<u64> {
-        let depth = match self.pad {
-            Pad::Inp => c.inp_depth,
-            Pad::Wgt => c.wgt_depth,
-            Pad::Acc => c.acc_depth,
-            Pad::Uop | Pad::Out => return None,
-        };
+        if matches!(self.pad, Scratchpad::Uop | Scratchpad::Out) {
+            return None;
+        }
+        let depth = c.depth(self.pad);
         if self.element_bytes <= c.beat_bytes() {
             return None;
         }
@@ -63,12 +60,8 @@ impl Transfer {
         let transfer = match &c.insns[insn as usize] {
             i if i.is_sync() => return Ok(None),
             Insn::Load(l) => {
-                let (pad, element_bytes) = match l.memory_type {
-                    MemoryType::Uop => (Pad::Uop, config.uop_bytes()),
-                    MemoryType::Wgt => (Pad::Wgt, config.wgt_bytes()),
-                    MemoryType::Inp => (Pad::Inp, config.inp_bytes()),
-                    MemoryType::Acc => (Pad::Acc, config.acc_bytes()),
-                };
+                let pad = l.memory_type.scratchpad();
+                let element_bytes = config.elem_bytes(pad);
                 let [above, below, left, right] =
                     [l.y_pad_0, l.y_pad_1, l.x_pad_0, l.x_pad_1].map(u32::from);
                 let (x, y) = (u32::from(l.x_size), u32::from(l.y_size));
@@ -94,7 +87,7 @@ impl Transfer {
                     u32::from(s.sram_base),
                 );
                 Self {
-                    pad: Pad::Out,
+                    pad: Scratchpad::Out,
                     elements: base..base + y * x,
                     rows: (0..y)
                         .map(|r| Row {

@@ -2,7 +2,7 @@
 
 use super::error::{AsmErrorKind, Fault, Nearest};
 use super::text::{Expr, Node, Op};
-use crate::config::HwConfig;
+use crate::config::{HwConfig, Scratchpad};
 use crate::program::SegmentKind;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -106,29 +106,30 @@ pub(super) const KINDS: [SegmentKind; 7] = [
     SegmentKind::Raw,
 ];
 
+/// The scratchpad whose elements a kind has; none for what is not of one.
+const fn scratchpad(kind: SegmentKind) -> Option<Scratchpad> {
+    match kind {
+        SegmentKind::Uop => Some(Scratchpad::Uop),
+        SegmentKind::Inp => Some(Scratchpad::Inp),
+        SegmentKind::Wgt => Some(Scratchpad::Wgt),
+        SegmentKind::Acc => Some(Scratchpad::Acc),
+        SegmentKind::Out => Some(Scratchpad::Out),
+        SegmentKind::Insn | SegmentKind::Raw => None,
+    }
+}
+
 /// Bytes of an element of this kind.
 pub(super) const fn element(c: &HwConfig, kind: SegmentKind) -> u32 {
-    match kind {
-        SegmentKind::Insn => 16,
-        SegmentKind::Uop => c.uop_bytes(),
-        SegmentKind::Inp => c.inp_bytes(),
-        SegmentKind::Wgt => c.wgt_bytes(),
-        SegmentKind::Acc => c.acc_bytes(),
-        SegmentKind::Out => c.out_bytes(),
-        SegmentKind::Raw => 1,
+    match scratchpad(kind) {
+        Some(pad) => c.elem_bytes(pad),
+        None if matches!(kind, SegmentKind::Insn) => 16,
+        None => 1,
     }
 }
 
 /// Elements of a scratchpad; `None` for what is not one.
-pub(super) const fn depth(c: &HwConfig, kind: SegmentKind) -> Option<u32> {
-    match kind {
-        SegmentKind::Uop => Some(c.uop_depth),
-        SegmentKind::Inp => Some(c.inp_depth),
-        SegmentKind::Wgt => Some(c.wgt_depth),
-        SegmentKind::Acc => Some(c.acc_depth),
-        SegmentKind::Out => Some(c.out_depth),
-        SegmentKind::Insn | SegmentKind::Raw => None,
-    }
+pub(super) fn depth(c: &HwConfig, kind: SegmentKind) -> Option<u32> {
+    scratchpad(kind).map(|pad| c.depth(pad))
 }
 
 impl<'a> Names<'a> {

@@ -7,9 +7,11 @@
 mod check;
 mod error;
 mod json;
+mod scratchpad;
 
 pub use error::{ConfigError, ConfigProblem};
 pub use json::ConfigKeys;
+pub use scratchpad::Scratchpad;
 
 /// One hardware configuration, checked: every depth is a power of two.
 ///
@@ -85,31 +87,6 @@ impl HwConfig {
             _ => return None,
         }
         Some(c)
-    }
-
-    /// Bytes of a micro-op.
-    pub const fn uop_bytes(&self) -> u32 {
-        4
-    }
-
-    /// Bytes of an input element: one vector of `block` int8.
-    pub const fn inp_bytes(&self) -> u32 {
-        self.block
-    }
-
-    /// Bytes of a weight element: one matrix of `block` x `block` int8.
-    pub const fn wgt_bytes(&self) -> u32 {
-        self.block * self.block
-    }
-
-    /// Bytes of an accumulator element: one vector of `block` int32.
-    pub const fn acc_bytes(&self) -> u32 {
-        4 * self.block
-    }
-
-    /// Bytes of an output element: one vector of `block` int8.
-    pub const fn out_bytes(&self) -> u32 {
-        self.block
     }
 
     /// Bytes of a beat on the data bus.

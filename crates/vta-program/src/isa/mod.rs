@@ -11,6 +11,8 @@ pub mod spec;
 
 pub use generated::*;
 
+use crate::config::Scratchpad;
+
 /// The committed instruction-set descriptions: instructions, then micro-ops.
 pub const SOURCES: [&str; 2] = [
     include_str!("../../../../isa/vta.isa"),
@@ -172,7 +174,55 @@ macro_rules! deps {
     };
 }
 
+impl MemoryType {
+    /// The scratchpad that a LOAD of this type fills.
+    pub const fn scratchpad(self) -> Scratchpad {
+        match self {
+            Self::Uop => Scratchpad::Uop,
+            Self::Wgt => Scratchpad::Wgt,
+            Self::Inp => Scratchpad::Inp,
+            Self::Acc => Scratchpad::Acc,
+        }
+    }
+}
+
+/// The bits of a word at which LOAD and STORE have their memory type, whatever
+/// the instruction is: the traces of the RTL show them for each.
+pub const fn memory_type_bits(word: u128) -> u8 {
+    (word >> 7) as u8 & 7
+}
+
 impl Insn {
+    /// The opcode.
+    pub const fn opcode(&self) -> u8 {
+        match self {
+            Self::Load(_) => Load::OPCODE,
+            Self::Store(_) => Store::OPCODE,
+            Self::Gemm(_) => Gemm::OPCODE,
+            Self::Finish(_) => Finish::OPCODE,
+            Self::Alu(_) => Alu::OPCODE,
+        }
+    }
+
+    /// The scratchpad that a LOAD fills or a STORE empties.
+    pub const fn scratchpad(&self) -> Option<Scratchpad> {
+        match self {
+            Self::Load(l) => Some(l.memory_type.scratchpad()),
+            Self::Store(_) => Some(Scratchpad::Out),
+            _ => None,
+        }
+    }
+
+    /// Steps of the GEMM core or of the vector ALU: writes of the accumulator
+    /// scratchpad by compute.
+    pub const fn steps(&self) -> u64 {
+        match self {
+            Self::Gemm(g) => g.steps(),
+            Self::Alu(a) => a.steps(),
+            _ => 0,
+        }
+    }
+
     /// The dependency flags; they sit at the same bits in every format.
     pub const fn deps(&self) -> Deps {
         match self {

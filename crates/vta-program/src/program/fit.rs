@@ -1,7 +1,7 @@
 //! Whether a program's transfers stay inside the scratchpads.
 
 use super::Program;
-use crate::isa::{Insn, MemoryType};
+use crate::isa::Insn;
 
 /// A transfer that goes past the end of its scratchpad. The hardware lets
 /// indices wrap at the depth; a program rarely means that.
@@ -36,33 +36,28 @@ impl Program {
         let image = self.dram_image();
         for launch in self.launches() {
             for (insn, i) in (0..).zip(launch.insns(&image)) {
-                let (base, rows, width, pad, depth) = match i {
-                    Ok(Insn::Load(l)) if l.x_size != 0 => {
-                        let (pad, depth) = match l.memory_type {
-                            MemoryType::Uop => ("uop", c.uop_depth),
-                            MemoryType::Wgt => ("wgt", c.wgt_depth),
-                            MemoryType::Inp => ("inp", c.inp_depth),
-                            MemoryType::Acc => ("acc", c.acc_depth),
-                        };
+                let Ok(i) = i else { continue };
+                let (base, rows, width) = match &i {
+                    i if i.is_sync() => continue,
+                    Insn::Load(l) => {
                         let rows =
                             u64::from(l.y_pad_0) + u64::from(l.y_size) + u64::from(l.y_pad_1);
                         let width =
                             u64::from(l.x_pad_0) + u64::from(l.x_size) + u64::from(l.x_pad_1);
-                        (l.sram_base, rows, width, pad, depth)
+                        (l.sram_base, rows, width)
                     }
-                    Ok(Insn::Store(s)) if s.x_size != 0 => {
-                        let (rows, width) = (u64::from(s.y_size), u64::from(s.x_size));
-                        (s.sram_base, rows, width, "out", c.out_depth)
-                    }
+                    Insn::Store(s) => (s.sram_base, s.y_size.into(), s.x_size.into()),
                     _ => continue,
                 };
+                let Some(pad) = i.scratchpad() else { continue };
+                let depth = c.depth(pad);
                 let end = u64::from(base) + rows * width;
                 if end > u64::from(depth) {
                     return Err(Misfit {
                         launch: launch.name.clone(),
                         insn,
-                        name: if pad == "out" { "store" } else { "load" },
-                        pad,
+                        name: i.name(),
+                        pad: pad.name(),
                         end,
                         depth,
                         config: c.name.clone(),

@@ -103,32 +103,24 @@ impl Core {
         }
         let block = self.cfg.block as usize;
         let (c, p) = (&self.cfg, &mut self.pads);
+        let bytes = c.elem_bytes(l.memory_type.scratchpad());
+        let depth = c.depth(l.memory_type.scratchpad()) as usize;
         // What comes before an error is copied too.
         match l.memory_type {
-            MemoryType::Uop => Pad::new(&mut p.uop, 1).load(l, c.uop_bytes(), dram),
-            MemoryType::Acc => Pad::new(&mut p.acc, block).load(l, c.acc_bytes(), dram),
+            MemoryType::Uop => Pad::new(&mut p.uop, 1).load(l, bytes, dram),
+            MemoryType::Acc => Pad::new(&mut p.acc, block).load(l, bytes, dram),
             MemoryType::Inp => {
-                let done = Pad::new(&mut p.inp, block).load(l, c.inp_bytes(), dram);
-                pieces(
-                    l.sram_base.into(),
-                    elements(l),
-                    c.inp_depth as usize,
-                    |at, n| {
-                        self.packed.inputs(&p.inp, at, n);
-                    },
-                );
+                let done = Pad::new(&mut p.inp, block).load(l, bytes, dram);
+                pieces(l.sram_base.into(), elements(l), depth, |at, n| {
+                    self.packed.inputs(&p.inp, at, n);
+                });
                 done
             }
             MemoryType::Wgt => {
-                let done = Pad::new(&mut p.wgt, block * block).load(l, c.wgt_bytes(), dram);
-                pieces(
-                    l.sram_base.into(),
-                    elements(l),
-                    c.wgt_depth as usize,
-                    |at, n| {
-                        self.packed.weights(&p.wgt, at, n);
-                    },
-                );
+                let done = Pad::new(&mut p.wgt, block * block).load(l, bytes, dram);
+                pieces(l.sram_base.into(), elements(l), depth, |at, n| {
+                    self.packed.weights(&p.wgt, at, n);
+                });
                 done
             }
         }

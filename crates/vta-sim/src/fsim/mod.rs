@@ -12,6 +12,7 @@ mod alu;
 mod gemm;
 mod hazard;
 mod kernel;
+mod leaves_dram;
 mod load;
 mod pack;
 mod plan;
@@ -21,7 +22,8 @@ mod steps;
 mod store;
 
 pub use hazard::{Hazard, HazardKind};
-pub use run::{Limits, Outcome, RunError, Stop, run};
+pub use leaves_dram::LeavesDram;
+pub use run::{Limits, Outcome, Stop, run};
 pub use simd::Simd;
 
 use vta_program::config::HwConfig;

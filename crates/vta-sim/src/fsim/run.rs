@@ -1,9 +1,9 @@
 //! A launch in program order, without time.
 
-use super::{Core, Hazard, byte_addr};
+use super::{Core, Hazard, LeavesDram, byte_addr};
 use vta_program::config::HwConfig;
-use vta_program::isa::{Illegal, Insn, MemoryType};
-use vta_program::mem::{Dram, OutOfRange};
+use vta_program::isa::{Illegal, Insn};
+use vta_program::mem::Dram;
 
 /// Bounds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,29 +68,13 @@ pub enum Stop {
     },
 }
 
-/// A launch that leaves the DRAM image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("instruction {insn}: {cause}")]
-pub struct RunError {
-    /// The instruction.
-    pub insn: u32,
-    /// The access.
-    #[source]
-    pub cause: OutOfRange,
-}
-
 /// Whether a LOAD or STORE waits for ever: one of no rows (a STORE only on a bus
 /// as wide as an element), or a row read at address 0, which the test bench's
 /// memory does not answer.
 fn never_ends(cfg: &HwConfig, insn: &Insn) -> bool {
     match insn {
         Insn::Load(l) if l.x_size != 0 => {
-            let bytes = match l.memory_type {
-                MemoryType::Uop => cfg.uop_bytes(),
-                MemoryType::Inp => cfg.inp_bytes(),
-                MemoryType::Wgt => cfg.wgt_bytes(),
-                MemoryType::Acc => cfg.acc_bytes(),
-            };
+            let bytes = cfg.elem_bytes(l.memory_type.scratchpad());
             let stride = u32::from(l.x_stride).wrapping_mul(bytes);
             let first = byte_addr(l.dram_base, bytes);
             let row = |y: u16| first.wrapping_add(u32::from(y).wrapping_mul(stride));
@@ -112,7 +96,7 @@ pub fn run(
     insn_addr: u32,
     insn_count: u32,
     limits: Limits,
-) -> Result<Outcome, RunError> {
+) -> Result<Outcome, LeavesDram> {
     let mut core = Core::new(cfg);
     let mut done = Outcome {
         stop: Stop::NoFinish,
@@ -122,7 +106,7 @@ pub fn run(
         alu_steps: 0,
     };
     for insn in 0..insn_count {
-        let at = |cause| RunError { insn, cause };
+        let at = |cause| LeavesDram::new(insn, cause);
         let addr = u64::from(insn_addr) + 16 * u64::from(insn);
         let i = match Insn::decode(dram.word128(addr).map_err(at)?) {
             Ok(i) => i,
@@ -131,11 +115,7 @@ pub fn run(
                 return Ok(done);
             }
         };
-        let steps = match &i {
-            Insn::Gemm(g) => g.steps(),
-            Insn::Alu(a) => a.steps(),
-            _ => 0,
-        };
+        let steps = i.steps();
         let stop = match &i {
             _ if done.acc_writes.saturating_add(steps) > limits.steps => {
                 Some(Stop::StepLimit { insn })

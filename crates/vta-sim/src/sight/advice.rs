@@ -3,15 +3,14 @@
 //! What compute waits for is followed to the unit
 //! that it waits for. Each advice says how many cycles it could save at most.
 
-use super::split::{Bottleneck, DRAIN, split};
+use super::split::{Bottleneck, split};
 use super::view::Row;
 use crate::trace::{Cause, Kind, Part};
 use vta_program::config::HwConfig;
 use vta_program::isa::{MemoryType, Unit};
+use vta_program::timing::{ALU_REG_CYCLES, PIPELINE, first_beat};
 use vta_tensor::numbers::thousands;
 
-/// Cycles of a load before its first beat, about.
-const LEAD: u64 = 20;
 /// Advice that saves less than this share is not given.
 const WORTH: f64 = 0.02;
 
@@ -220,7 +219,7 @@ pub fn advise<'a>(
             Bottleneck::Gemm => steps(&mut a, cycles),
             Bottleneck::Alu => {
                 let k = row.part.kinds[Kind::AluReg as usize];
-                let steps = k.cycles.saturating_sub(k.insns * DRAIN) / 2;
+                let steps = k.cycles.saturating_sub(k.insns * PIPELINE) / ALU_REG_CYCLES;
                 a.say(
                     steps,
                     format!(
@@ -238,7 +237,7 @@ pub fn advise<'a>(
                 a.say(
                     cycles,
                     format!(
-                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU, each {DRAIN} cycles beside its steps",
+                        "longer instructions (a bigger tile, loops inside): {} of GEMM and ALU, each {PIPELINE} cycles beside its steps",
                         thousands(n)
                     ),
                 );
@@ -250,8 +249,9 @@ pub fn advise<'a>(
                 a.say(
                     cycles,
                     format!(
-                        "micro-ops that stay: {} of them stopped compute, about {LEAD} cycles each before their beats; {} of {} bytes are loaded again",
+                        "micro-ops that stay: {} of them stopped compute, about {} cycles each before their beats; {} of {} bytes are loaded again",
                         count(k.insns, "load"),
+                        first_beat(cfg.mem_delay),
                         thousands(loaded.saturating_sub(once)),
                         thousands(loaded)
                     ),

@@ -5,10 +5,11 @@ use super::json::view_json;
 use super::split::split;
 use super::view::View;
 use super::watch::symbols;
+use crate::steps::each_launch;
 use crate::trace::{TRACKS, Tiles, Window};
 use crate::tsim::{self, Options, RunError};
 use serde_json::{Map, Value, json};
-use vta_program::mem::Dram;
+use std::ops::ControlFlow::{Break, Continue};
 use vta_program::program::{On, Program};
 
 /// Most slices of the timeline in a page.
@@ -27,25 +28,24 @@ pub fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
         return Ok(Value::Null);
     };
     let name = longest.part.name.as_str();
-    let mut dram = Dram::new(program.dram_image());
     let options = Options {
         max_cycles,
         data: false,
         ..Options::default()
     };
-    for launch in program.launches() {
+    let mut tile = Value::Null;
+    let _broken_off = each_launch(program, |launch, dram| {
         let all = symbols(launch);
         let mine = |insn: u32| {
             let holds = |s: &&(&str, u32, u32)| s.1 <= insn && insn - s.1 < s.2;
             all.iter().rev().find(holds).is_some_and(|s| s.0 == name)
         };
         if !all.iter().any(|s| s.0 == name) && all.len() > 1 && name != crate::trace::OTHER {
-            continue;
+            return Ok(Continue(()));
         }
-        let (addr, count) = (launch.insn_addr, launch.insn_count);
         let insns: Vec<_> = launch.insns(dram.bytes()).map(Result::ok).collect();
         let mut tiles = Tiles::new(&insns);
-        let done = tsim::run(&program.config, &mut dram, addr, count, options, &mut tiles)?;
+        let done = tsim::run_launch(&program.config, dram, launch, options, &mut tiles)?;
         let ends: Vec<u64> = tiles
             .ends
             .iter()
@@ -65,20 +65,14 @@ pub fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
         let from = from.saturating_sub(margin);
         let to = (to + 2 * margin).min(done.cycles).min(from + CYCLES);
         let mut window = Window::new((from, to), &insns, SLICES);
-        tsim::run(
-            &program.config,
-            &mut dram,
-            addr,
-            count,
-            options,
-            &mut window,
-        )?;
-        return Ok(json!({
+        tsim::run_launch(&program.config, dram, launch, options, &mut window)?;
+        tile = json!({
             "layer": name, "launch": launch.name, "from": from, "to": to,
             "tracks": TRACKS, "slices": window.finish(),
-        }));
-    }
-    Ok(Value::Null)
+        });
+        Ok::<_, RunError>(Break(()))
+    })?;
+    Ok(tile)
 }
 
 /// One program's part of a page: [`view_json`], advice, masks and a tile.

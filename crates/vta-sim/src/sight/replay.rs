@@ -5,11 +5,11 @@
 //! unit only, which runs its instructions in order: what an instruction leaves
 //! there can be compared between any two runs.
 
-use crate::fsim::{self, Core, byte_addr};
+use crate::fsim::{self, Core, LeavesDram, byte_addr};
 use crate::tsim::{self, Event, Options, Sink, Status};
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Insn, MemoryType, Unit};
-use vta_program::mem::{Dram, OutOfRange};
+use vta_program::mem::Dram;
 use vta_program::program::Launch;
 
 /// Which simulator gives the order.
@@ -39,17 +39,9 @@ pub enum ReplayError {
     /// The simulator cannot run it.
     #[error(transparent)]
     Tsim(#[from] tsim::RunError),
-    /// The same, in program order.
-    #[error(transparent)]
-    Fsim(#[from] fsim::RunError),
     /// An instruction leaves DRAM.
-    #[error("instruction {insn}: {cause}")]
-    Transfer {
-        /// The instruction.
-        insn: u32,
-        /// The access.
-        cause: OutOfRange,
-    },
+    #[error(transparent)]
+    LeavesDram(#[from] LeavesDram),
 }
 
 #[derive(Default)]
@@ -91,10 +83,10 @@ pub fn order(
     order: Order,
 ) -> Result<(Vec<Ended>, bool), ReplayError> {
     let mut dram = dram.clone();
-    let (addr, count) = (launch.insn_addr, launch.insn_count);
     match order {
         Order::Program => {
             let image = dram.bytes().to_vec();
+            let (addr, count) = (launch.insn_addr, launch.insn_count);
             let done = fsim::run(cfg, &mut dram, addr, count, fsim::Limits::default())?;
             let insns = (0..done.insns).zip(launch.insns(&image));
             let ended = insns.filter_map(|(insn, i)| {
@@ -111,7 +103,7 @@ pub fn order(
                 ..Options::default()
             };
             let mut ends = Ends::default();
-            let done = tsim::run(cfg, &mut dram, addr, count, options, &mut ends)?;
+            let done = tsim::run_launch(cfg, &mut dram, launch, options, &mut ends)?;
             let finished = done.status == Status::Ok;
             if let (true, Some(insn)) = (finished, ends.store) {
                 let (unit, cycle) = (Unit::Store, None);
@@ -125,8 +117,8 @@ pub fn order(
 /// A place that a replay can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// An element of a scratchpad by its name (`uop`, `inp`, ...), and a byte in it.
-    Element(&'static str, usize, usize),
+    /// An element of a scratchpad, and a byte in it.
+    Element(Scratchpad, usize, usize),
     /// A byte of DRAM.
     Dram(usize),
 }
@@ -193,7 +185,7 @@ impl<'a> Replay<'a> {
             return Ok(());
         }
         let done = self.core.exec(&i, &mut self.dram);
-        done.map_err(|cause| ReplayError::Transfer { insn, cause })
+        done.map_err(|cause| LeavesDram::new(insn, cause).into())
     }
 
     /// Elements of a vector.
@@ -271,19 +263,22 @@ impl<'a> Replay<'a> {
         let pads = self.core.pads();
         let bytes = |all: &[i8]| all.iter().map(|b| *b as u8).collect::<Vec<u8>>();
         let acc = || pads.acc.iter().flat_map(|a| a.to_le_bytes()).collect();
-        let at = |name| Place::Element(name, 0, 0);
+        let at = |pad| Place::Element(pad, 0, 0);
         match self.insn(insn) {
             Some(Insn::Load(l)) if l.x_size != 0 => match l.memory_type {
                 MemoryType::Uop => {
                     let uop = pads.uop.iter().flat_map(|u| u.to_le_bytes()).collect();
-                    vec![(at("uop"), uop)]
+                    vec![(at(Scratchpad::Uop), uop)]
                 }
-                MemoryType::Inp => vec![(at("inp"), bytes(&pads.inp))],
-                MemoryType::Wgt => vec![(at("wgt"), bytes(&pads.wgt))],
-                MemoryType::Acc => vec![(at("acc"), acc())],
+                MemoryType::Inp => vec![(at(Scratchpad::Inp), bytes(&pads.inp))],
+                MemoryType::Wgt => vec![(at(Scratchpad::Wgt), bytes(&pads.wgt))],
+                MemoryType::Acc => vec![(at(Scratchpad::Acc), acc())],
             },
             Some(Insn::Gemm(_) | Insn::Alu(_)) => {
-                vec![(at("acc"), acc()), (at("out"), bytes(&pads.out))]
+                vec![
+                    (at(Scratchpad::Acc), acc()),
+                    (at(Scratchpad::Out), bytes(&pads.out)),
+                ]
             }
             Some(Insn::Store(s)) => {
                 let row = |(addr, n): (u64, u64)| {
@@ -298,18 +293,12 @@ impl<'a> Replay<'a> {
 
     /// The place `byte` bytes after another.
     pub fn place(&self, first: Place, byte: usize) -> Place {
-        let size = match first {
-            Place::Dram(addr) => return Place::Dram(addr + byte),
-            Place::Element("uop", ..) => self.cfg.uop_bytes(),
-            Place::Element("wgt", ..) => self.cfg.wgt_bytes(),
-            Place::Element("acc", ..) => self.cfg.acc_bytes(),
-            Place::Element(..) => self.cfg.inp_bytes(),
-        } as usize;
         match first {
-            Place::Element(name, element, _) => {
-                Place::Element(name, element + byte / size, byte % size)
+            Place::Dram(addr) => Place::Dram(addr + byte),
+            Place::Element(pad, element, _) => {
+                let size = self.cfg.elem_bytes(pad) as usize;
+                Place::Element(pad, element + byte / size, byte % size)
             }
-            dram => dram,
         }
     }
 }

@@ -30,12 +30,7 @@ pub fn needs(cfg: &HwConfig, launch: &Launch, image: &[u8]) -> BTreeMap<String, 
         let mine_rows = rows.entry(name).or_default();
         for insn in insns[from..to].iter().flatten() {
             let Insn::Load(l) = insn else { continue };
-            let bytes = match l.memory_type {
-                MemoryType::Uop => cfg.uop_bytes(),
-                MemoryType::Wgt => cfg.wgt_bytes(),
-                MemoryType::Inp => cfg.inp_bytes(),
-                MemoryType::Acc => cfg.acc_bytes(),
-            };
+            let bytes = cfg.elem_bytes(l.memory_type.scratchpad());
             let t = l.memory_type as usize;
             let row = u64::from(l.x_size) * u64::from(bytes);
             if row == 0 {

@@ -5,9 +5,7 @@
 
 use crate::trace::{Cause, Kind, Part};
 use vta_program::isa::Unit;
-
-/// Cycles of a GEMM or ALU instruction that are no steps.
-pub(super) const DRAIN: u64 = 7;
+use vta_program::timing::PIPELINE;
 
 /// What most of the cycles of compute go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -56,9 +54,9 @@ pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
     let kind = |k: Kind| part.kinds[k as usize];
     let pipes = [Kind::Gemm, Kind::Reset, Kind::AluImm, Kind::AluReg].map(kind);
     let gemm = pipes[0].cycles + pipes[1].cycles;
-    let gemm = gemm.saturating_sub((pipes[0].insns + pipes[1].insns) * DRAIN);
+    let gemm = gemm.saturating_sub((pipes[0].insns + pipes[1].insns) * PIPELINE);
     let alu = pipes[2].cycles + pipes[3].cycles;
-    let alu = alu.saturating_sub((pipes[2].insns + pipes[3].insns) * DRAIN);
+    let alu = alu.saturating_sub((pipes[2].insns + pipes[3].insns) * PIPELINE);
     let overhead = pipes.iter().map(|k| k.cycles).sum::<u64>() - gemm - alu;
     let waits = |c: Cause| part.of(Unit::Compute, c);
     let mut all = vec![

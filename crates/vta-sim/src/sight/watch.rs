@@ -1,9 +1,10 @@
 //! Running a program's launches with an eye on their cycles.
 
+use crate::steps::each_launch;
 use crate::trace::{Profile, Profiler};
 use crate::tsim::{self, Options, Outcome, RunError, Status};
+use std::ops::ControlFlow::{Break, Continue};
 use vta_program::config::HwConfig;
-use vta_program::mem::Dram;
 use vta_program::program::{Launch, Program};
 
 /// A launch that was run.
@@ -39,7 +40,6 @@ pub fn profiler(cfg: &HwConfig, image: &[u8], launch: &Launch) -> Profiler {
 /// # Errors
 /// The launch that leaves DRAM or cannot start, and why.
 pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, RunError)> {
-    let mut dram = Dram::new(program.dram_image());
     let options = Options {
         max_cycles,
         data: false,
@@ -47,10 +47,9 @@ pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, R
     };
     let cfg = &program.config;
     let mut all = Vec::new();
-    for launch in program.launches() {
+    each_launch(program, |launch, dram| {
         let mut sink = profiler(cfg, dram.bytes(), launch);
-        let (addr, count) = (launch.insn_addr, launch.insn_count);
-        let outcome = tsim::run(cfg, &mut dram, addr, count, options, &mut sink)
+        let outcome = tsim::run_launch(cfg, dram, launch, options, &mut sink)
             .map_err(|e| (launch.name.clone(), e))?;
         let profile = sink.finish(outcome.cycles);
         let ok = outcome.status == Status::Ok;
@@ -59,9 +58,7 @@ pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, R
             outcome,
             profile,
         });
-        if !ok {
-            break;
-        }
-    }
-    Ok(all)
+        Ok(if ok { Continue(()) } else { Break(()) })
+    })
+    .map(|_| all)
 }

@@ -1,14 +1,13 @@
 //! `Compute` (core/Compute.scala): uop and acc loads, GEMM, ALU, FINISH.
 
 use super::event::UnitState;
-use super::gen_vme_cmd::Geometry;
 use super::pipeline::{Pipeline, Tick};
 use super::queue::Queued;
 use super::semaphore::Semaphore;
 use super::tensor_load::{LoadOut, TensorLoad};
 use super::unit::{Stage, UnitOut};
 use crate::fsim::{Hazard, byte_addr};
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Deps, Insn, Load as LoadInsn, MemoryType, Unit};
 
 /// The compute unit.
@@ -44,18 +43,13 @@ fn which(l: &LoadInsn) -> usize {
 impl Compute {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: c.beat_bytes().trailing_zeros(),
-            len_bits: c.mem_len_bits,
-        };
         Self {
             stage: Stage::Idle,
             sem_prev: Semaphore::default(),
             sem_next: Semaphore::default(),
             tensor: [
-                TensorLoad::new(geo(c.uop_bytes()), c.uop_depth),
-                TensorLoad::new(geo(c.acc_bytes()), c.acc_depth),
+                TensorLoad::new(c, Scratchpad::Uop),
+                TensorLoad::new(c, Scratchpad::Acc),
             ],
             elem_bytes: [c.uop_bytes(), c.acc_bytes()],
             pipeline: Pipeline::default(),

@@ -4,8 +4,9 @@
 //! Both read a batch of instructions, hand all of it to the queues, then read
 //! the next batch.
 
-use super::gen_vme_cmd::{GenVmeCmd, Geometry, Rows};
+use super::gen_vme_cmd::{GenVmeCmd, Rows};
 use super::vme::VmeCmd;
+use vta_program::timing::Geometry;
 
 /// What fetch does in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

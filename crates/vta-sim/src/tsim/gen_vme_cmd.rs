@@ -6,6 +6,7 @@
 //! their range do what the hardware does.
 
 use super::vme::VmeCmd;
+use vta_program::timing::Geometry;
 
 /// Rows to transfer, in elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,32 +23,15 @@ pub struct Rows {
     pub y_pad_0: u8,
 }
 
-/// Widths of one client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
-    /// log2 of the bytes of an element.
-    pub elem_log: u32,
-    /// log2 of the bytes of a beat.
-    pub beat_log: u32,
-    /// log2 of the beats of the longest burst.
-    pub len_bits: u32,
+/// Beats of the longest burst.
+const fn max_transfer(geo: Geometry) -> u32 {
+    1 << geo.len_bits
 }
 
-impl Geometry {
-    /// Whether an element is wider than the bus.
-    pub const fn is_narrow(self) -> bool {
-        self.elem_log > self.beat_log
-    }
-
-    const fn max_transfer(self) -> u32 {
-        1 << self.len_bits
-    }
-
-    /// Beats from an address to the next burst boundary.
-    const fn beats_to_boundary(self, addr: u32) -> u32 {
-        let bytes = 1u64 << (self.len_bits + self.beat_log);
-        ((bytes - (addr as u64 & (bytes - 1))) >> self.beat_log) as u32
-    }
+/// Beats from an address to the next burst boundary.
+const fn beats_to_boundary(geo: Geometry, addr: u32) -> u32 {
+    let bytes = 1u64 << (geo.len_bits + geo.beat_log);
+    ((bytes - (addr as u64 & (bytes - 1))) >> geo.beat_log) as u32
 }
 
 const fn mask(bits: u32) -> u32 {
@@ -135,9 +119,9 @@ impl GenVmeCmd {
             } else {
                 self.row_begin & !mask(self.geo.beat_log)
             };
-            self.geo.beats_to_boundary(from)
+            beats_to_boundary(self.geo, from)
         } else {
-            self.geo.max_transfer()
+            max_transfer(self.geo)
         };
         left.min(limit)
     }

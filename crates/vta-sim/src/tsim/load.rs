@@ -1,13 +1,12 @@
 //! `Load` (core/Load.scala): inp and wgt loads.
 
 use super::event::UnitState;
-use super::gen_vme_cmd::Geometry;
 use super::queue::Queued;
 use super::semaphore::Semaphore;
 use super::tensor_load::{LoadOut, TensorLoad};
 use super::unit::{Stage, UnitOut};
 use crate::fsim::byte_addr;
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Insn, Load as LoadInsn, MemoryType, Unit};
 
 /// The load unit.
@@ -37,17 +36,12 @@ fn insn(head: Option<&Queued>) -> Option<&LoadInsn> {
 impl Load {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: c.beat_bytes().trailing_zeros(),
-            len_bits: c.mem_len_bits,
-        };
         Self {
             stage: Stage::Idle,
             sem: Semaphore::default(),
             tensor: [
-                TensorLoad::new(geo(c.inp_bytes()), c.inp_depth),
-                TensorLoad::new(geo(c.wgt_bytes()), c.wgt_depth),
+                TensorLoad::new(c, Scratchpad::Inp),
+                TensorLoad::new(c, Scratchpad::Wgt),
             ],
             elem_bytes: [c.inp_bytes(), c.wgt_bytes()],
         }

@@ -24,12 +24,13 @@ use super::queue::{InsnQueue, Queued};
 use super::store::Store;
 use super::unit::{Stage, UnitOut};
 use super::vme::{Client, Vme, VmeCmd, WriteChannel, WriteEvents};
-use crate::fsim::Core;
+use crate::fsim::{Core, LeavesDram};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 use vta_program::config::HwConfig;
-use vta_program::isa::{Illegal, Insn, MemoryType, Unit};
+use vta_program::isa::{Illegal, Insn, MemoryType, Unit, memory_type_bits};
 use vta_program::mem::Dram;
+use vta_program::program::Launch;
 
 /// An instruction word that fetch holds.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +129,27 @@ pub fn run<S: Sink>(
     } else {
         m.run(options, sink)
     }
+}
+
+/// Runs a launch of a program, as [`run`] does.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_launch<S: Sink>(
+    cfg: &HwConfig,
+    dram: &mut Dram,
+    launch: &Launch,
+    options: Options,
+    sink: &mut S,
+) -> Result<Outcome, RunError> {
+    run(
+        cfg,
+        dram,
+        launch.insn_addr,
+        launch.insn_count,
+        options,
+        sink,
+    )
 }
 
 impl<'a> Machine<'a> {
@@ -617,7 +639,7 @@ impl<'a> Machine<'a> {
             unreachable!()
         };
         let done = core.exec(&q.insn, self.dram);
-        done.map_err(|cause| RunError::Transfer { unit, insn, cause })
+        done.map_err(|cause| LeavesDram::by(unit, insn, cause).into())
     }
 
     /// Completes the store that was under way at FINISH.
@@ -673,10 +695,10 @@ impl<'a> Machine<'a> {
     fn arrive(&mut self, index: u32) -> Result<(), RunError> {
         let addr = u64::from(self.insn_addr) + 16 * u64::from(index);
         let word = self.dram.word128(addr);
-        let word = word.map_err(|cause| RunError::Fetch { insn: index, cause })?;
+        let word = word.map_err(|cause| LeavesDram::new(index, cause))?;
         self.fetched.push_back(Fetched {
             index,
-            memory_type: (word >> 7) as u8 & 7,
+            memory_type: memory_type_bits(word),
             insn: Insn::decode(word),
         });
         Ok(())

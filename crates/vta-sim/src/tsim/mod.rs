@@ -33,6 +33,6 @@ mod zero_padding;
 pub use dram::{ReadBeat, ReadCmd};
 pub use event::{Event, Module, NoSink, Sink, UnitState};
 pub use hang::{Pusher, Wait, WaitFor};
-pub use machine::run;
+pub use machine::{run, run_launch};
 pub use outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status, UnitStats};
 pub use vme::{Client, VmeCmd, WriteCmd};

@@ -1,9 +1,8 @@
 //! What a run is asked for, and what it gives.
 
 use super::hang::Wait;
-use crate::fsim::Hazard;
+use crate::fsim::{Hazard, LeavesDram};
 use vta_program::isa::{Illegal, Unit};
-use vta_program::mem::OutOfRange;
 
 /// How to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,29 +150,12 @@ pub struct Outcome {
     pub stats: Stats,
 }
 
-/// A run that leaves the DRAM image.
+/// A run that cannot start, or that leaves the DRAM image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// Instructions are outside the image.
-    #[error("instruction {insn}: {cause}")]
-    Fetch {
-        /// The instruction.
-        insn: u32,
-        /// The access.
-        #[source]
-        cause: OutOfRange,
-    },
-    /// A load or store leaves the image.
-    #[error("{unit} instruction {insn}: {cause}")]
-    Transfer {
-        /// The unit.
-        unit: Unit,
-        /// The instruction.
-        insn: u32,
-        /// The access.
-        #[source]
-        cause: OutOfRange,
-    },
+    /// An instruction lies or reaches outside the image.
+    #[error(transparent)]
+    LeavesDram(#[from] LeavesDram),
     /// There is nothing to run.
     #[error("insn_count is 0: a launch needs at least a FINISH")]
     NoInsns,

@@ -3,7 +3,8 @@
 //!
 //! Both step through their index generator without a stall, so a count of
 //! cycles is all their state: one cycle to start, one for each step (two for
-//! an ALU step with two registers), and six to drain the pipeline.
+//! an ALU step with two registers), and six to drain the pipeline. These counts
+//! are those of the RTL's stages; `vta_program::timing` has the sums.
 
 use crate::fsim::Hazard;
 use vta_program::isa::{Alu, Gemm};
@@ -35,23 +36,6 @@ pub enum Tick {
 }
 
 impl Pipeline {
-    /// Cycles from leaving idle to the last of a GEMM.
-    pub const fn gemm_cycles(g: &Gemm) -> u64 {
-        g.steps() + DRAIN + 1
-    }
-
-    /// Cycles from leaving idle to the last of an ALU instruction.
-    pub const fn alu_cycles(a: &Alu) -> u64 {
-        let cycles = if a.use_imm { 1 } else { 2 };
-        a.steps() * cycles + DRAIN + 1
-    }
-
-    /// Cycles from leaving idle to the assertion on a hazard.
-    pub const fn assert_cycles(a: &Alu, hazard: &Hazard) -> u64 {
-        let cycles = if a.use_imm { 1 } else { 2 };
-        hazard.step * cycles + ASSERT + 1
-    }
-
     /// A GEMM leaves idle.
     pub const fn start_gemm(&mut self, g: &Gemm) {
         self.left = g.steps() + DRAIN;

@@ -1,7 +1,7 @@
 //! `Store` (core/Store.scala).
 
 use super::event::UnitState;
-use super::gen_vme_cmd::{Geometry, Rows};
+use super::gen_vme_cmd::Rows;
 use super::queue::Queued;
 use super::semaphore::Semaphore;
 use super::tensor_store::{StoreOut, TensorStore};
@@ -10,6 +10,7 @@ use super::vme::WriteChannel;
 use crate::fsim::byte_addr;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, Store as StoreInsn, Unit};
+use vta_program::timing::Geometry;
 
 /// The store unit.
 #[derive(Debug, Clone)]
@@ -32,11 +33,7 @@ fn insn(head: Option<&Queued>) -> Option<&StoreInsn> {
 impl Store {
     /// After reset.
     pub fn new(c: &HwConfig) -> Self {
-        let geo = Geometry {
-            elem_log: c.out_bytes().trailing_zeros(),
-            beat_log: c.beat_bytes().trailing_zeros(),
-            len_bits: c.mem_len_bits,
-        };
+        let geo = Geometry::new(c, c.out_bytes());
         Self {
             stage: Stage::Idle,
             sem: Semaphore::default(),

@@ -1,10 +1,12 @@
 //! `TensorLoad`: `TensorLoadNarrowVME` for elements wider than the bus,
 //! `TensorLoadWideVME` for the others.
 
-use super::gen_vme_cmd::{GenVmeCmd, Geometry, Rows};
+use super::gen_vme_cmd::{GenVmeCmd, Rows};
 use super::vme::VmeCmd;
 use super::zero_padding::ZeroPadding;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Load, MemoryType};
+use vta_program::timing::Geometry;
 
 /// One load unit: commands out, beats in, padding in the gaps.
 #[derive(Debug, Clone)]
@@ -51,9 +53,10 @@ pub struct LoadOut {
 }
 
 impl TensorLoad {
-    /// After reset; `depth` is the scratchpad's.
-    pub fn new(geo: Geometry, depth: u32) -> Self {
-        let depth_log = depth.trailing_zeros();
+    /// After reset; it fills a scratchpad.
+    pub fn new(c: &HwConfig, pad: Scratchpad) -> Self {
+        let geo = Geometry::new(c, c.elem_bytes(pad));
+        let depth_log = c.depth(pad).trailing_zeros();
         let narrow = geo.is_narrow();
         let bits = match narrow {
             true => depth_log + geo.elem_log - geo.beat_log,

@@ -1,8 +1,9 @@
 //! `TensorStore`: `TensorStoreNarrowVME` for elements wider than the bus,
 //! `TensorStoreWideVME` for the others.
 
-use super::gen_vme_cmd::{GenVmeCmd, Geometry, Rows};
+use super::gen_vme_cmd::{GenVmeCmd, Rows};
 use super::vme::{WriteChannel, WriteCmd};
+use vta_program::timing::Geometry;
 
 /// What a store unit does in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -165,7 +165,7 @@ impl Program {
     }
 
     /// Runs in program order, without time.
-    pub fn fsim(&self) -> Result<(fsim::Outcome, Dram), fsim::RunError> {
+    pub fn fsim(&self) -> Result<(fsim::Outcome, Dram), fsim::LeavesDram> {
         let mut dram = self.dram();
         let (at, n) = (self.insn_addr, self.insn_count());
         fsim::run(&self.cfg, &mut dram, at, n, fsim::Limits::default()).map(|o| (o, dram))

@@ -2,9 +2,10 @@
 
 use super::{Flow, Out};
 use crate::error::VerifyError;
-use crate::names::{Pad, Place};
+use crate::names::Place;
 use crate::set::Set;
 use crate::steps::{Indices, Touched, close_steps, first_unwritten};
+use vta_program::config::Scratchpad;
 use vta_program::isa::{Alu, Gemm};
 
 impl Flow<'_> {
@@ -14,7 +15,7 @@ impl Flow<'_> {
         let Some(words) = self.uops.get(range) else {
             self.errors.push(VerifyError::Index {
                 at: self.c.at(insn),
-                pad: Pad::Uop,
+                pad: Scratchpad::Uop,
                 depth: self.c.config.uop_depth,
             });
             return None;
@@ -22,13 +23,17 @@ impl Flow<'_> {
         let missing = words.iter().position(Option::is_none);
         let words: Vec<u32> = words.iter().copied().flatten().collect();
         if let Some(n) = missing {
-            self.unwritten(insn, Pad::Uop, u32::from(bgn) + n as u32);
+            self.unwritten(insn, Scratchpad::Uop, u32::from(bgn) + n as u32);
             return None;
         }
         Some(words)
     }
 
-    fn touched(&mut self, insn: u32, touched: Result<Touched, (Pad, u32)>) -> Option<Touched> {
+    fn touched(
+        &mut self,
+        insn: u32,
+        touched: Result<Touched, (Scratchpad, u32)>,
+    ) -> Option<Touched> {
         touched
             .map_err(|(pad, depth)| {
                 self.errors.push(VerifyError::Index {
@@ -45,7 +50,7 @@ impl Flow<'_> {
         self.acc.extend(dst);
         for e in dst.iter() {
             let found = self.out_places.write(&mut self.judge, insn, e as usize);
-            self.race(insn, found, Place::Element(Pad::Out, e));
+            self.race(insn, found, Place::Element(Scratchpad::Out, e));
             self.out[e as usize] = Out::Fresh;
         }
     }
@@ -68,9 +73,9 @@ impl Flow<'_> {
             return;
         }
         let missing = [
-            (Pad::Acc, touched.dst.first_outside(&self.acc)),
-            (Pad::Inp, touched.src.first_outside(&self.inp)),
-            (Pad::Wgt, touched.wgt.first_outside(&self.wgt)),
+            (Scratchpad::Acc, touched.dst.first_outside(&self.acc)),
+            (Scratchpad::Inp, touched.src.first_outside(&self.inp)),
+            (Scratchpad::Wgt, touched.wgt.first_outside(&self.wgt)),
         ];
         for (pad, element) in missing {
             if let Some(element) = element {
@@ -79,12 +84,12 @@ impl Flow<'_> {
         }
         for e in touched.src.iter() {
             let found = self.inp_places.read(&mut self.judge, insn, e as usize);
-            self.race(insn, found, Place::Element(Pad::Inp, e));
+            self.race(insn, found, Place::Element(Scratchpad::Inp, e));
         }
         let mut told = false;
         for e in touched.wgt.iter() {
             let found = self.wgt_places.read(&mut self.judge, insn, e as usize);
-            self.race(insn, found, Place::Element(Pad::Wgt, e));
+            self.race(insn, found, Place::Element(Scratchpad::Wgt, e));
             if !told && let Some(error) = self.wrong_weight(insn, e) {
                 self.errors.push(error);
                 told = true;
@@ -151,7 +156,7 @@ impl Flow<'_> {
                 Some(Some(element))
             };
             match missing {
-                Some(Some(element)) => self.unwritten(insn, Pad::Acc, element),
+                Some(Some(element)) => self.unwritten(insn, Scratchpad::Acc, element),
                 Some(None) => {}
                 None => self.errors.push(VerifyError::TooLong {
                     at: self.c.at(insn),

@@ -2,8 +2,9 @@
 
 use super::{Flow, Weight};
 use crate::error::VerifyError;
-use crate::names::{Pad, Place};
+use crate::names::Place;
 use crate::transfer::Transfer;
+use vta_program::config::Scratchpad;
 
 impl Flow<'_> {
     pub(super) fn load(&mut self, insn: u32, t: &Transfer) {
@@ -34,22 +35,22 @@ impl Flow<'_> {
             }
         }
         match t.pad {
-            Pad::Uop => self.load_uops(insn, t),
-            Pad::Acc => {
+            Scratchpad::Uop => self.load_uops(insn, t),
+            Scratchpad::Acc => {
                 self.acc.insert_range(t.elements.start, t.elements.end);
                 for e in t.elements.clone() {
                     self.accumulator_changed(insn, e);
                 }
             }
-            Pad::Inp => {
+            Scratchpad::Inp => {
                 self.inp.insert_range(t.elements.start, t.elements.end);
                 for e in t.elements.clone() {
                     let found = self.inp_places.write(&mut self.judge, insn, e as usize);
-                    self.race(insn, found, Place::Element(Pad::Inp, e));
+                    self.race(insn, found, Place::Element(Scratchpad::Inp, e));
                 }
             }
-            Pad::Wgt => self.load_weights(insn, t),
-            Pad::Out => {}
+            Scratchpad::Wgt => self.load_weights(insn, t),
+            Scratchpad::Out => {}
         }
     }
 
@@ -79,7 +80,7 @@ impl Flow<'_> {
         self.wgt.insert_range(t.elements.start, t.elements.end);
         for e in t.elements.clone() {
             let found = self.wgt_places.write(&mut self.judge, insn, e as usize);
-            self.race(insn, found, Place::Element(Pad::Wgt, e));
+            self.race(insn, found, Place::Element(Scratchpad::Wgt, e));
             self.weight[e as usize] = None;
         }
         let mut pruned = None;

@@ -8,7 +8,7 @@ mod store;
 use super::dram::{Dram, Stored, Writer};
 use super::error::VerifyError;
 use super::launch::Context;
-use super::names::{Pad, Place};
+use super::names::Place;
 use super::race::{Judge, Places, Unordered};
 use super::report::Report;
 use super::set::Set;
@@ -16,6 +16,7 @@ use super::tokens::Order;
 use super::transfer::Transfer;
 use super::weights::{Owner, Weights};
 use std::collections::BTreeSet;
+use vta_program::config::Scratchpad;
 use vta_program::isa::Insn;
 use vta_program::program::{Program, Step};
 
@@ -85,7 +86,10 @@ pub(super) fn check(
     if !errors.is_empty() {
         return errors;
     }
-    let stores = transfers.iter().flatten().filter(|t| t.pad == Pad::Out);
+    let stores = transfers
+        .iter()
+        .flatten()
+        .filter(|t| t.pad == Scratchpad::Out);
     let stored = Stored::new(stores, config.out_bytes());
     let units = c.insns.iter().map(Insn::unit).collect();
     let mut flow = Flow {
@@ -139,7 +143,7 @@ impl Flow<'_> {
         }
     }
 
-    fn unwritten(&mut self, insn: u32, pad: Pad, element: u32) {
+    fn unwritten(&mut self, insn: u32, pad: Scratchpad, element: u32) {
         self.errors.push(VerifyError::Unwritten {
             at: self.c.at(insn),
             pad,

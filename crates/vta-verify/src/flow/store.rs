@@ -3,8 +3,9 @@
 use super::{Flow, Out, overwritten};
 use crate::dram::Writer;
 use crate::error::VerifyError;
-use crate::names::{Pad, Place};
+use crate::names::Place;
 use crate::transfer::Transfer;
+use vta_program::config::Scratchpad;
 
 impl Flow<'_> {
     pub(super) fn store(&mut self, insn: u32, t: &Transfer) {
@@ -12,12 +13,12 @@ impl Flow<'_> {
         let mut told = false;
         for e in t.elements.clone() {
             let found = self.out_places.read(&mut self.judge, insn, e as usize);
-            self.race(insn, found, Place::Element(Pad::Out, e));
+            self.race(insn, found, Place::Element(Scratchpad::Out, e));
             let error = match self.out[e as usize] {
                 Out::Fresh => continue,
                 Out::Unwritten => VerifyError::Unwritten {
                     at: self.c.at(insn),
-                    pad: Pad::Out,
+                    pad: Scratchpad::Out,
                     element: e,
                 },
                 Out::Stale(by) => VerifyError::StaleOut {

@@ -3,14 +3,14 @@
 
 use std::fs;
 use vta_program::asm::{AsmOptions, assemble};
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Deps, Insn, Unit};
 use vta_program::mem::Dram;
 use vta_program::program::{HostStep, Layer, Layout, On, Program, Region, Step, WeightMap};
 use vta_sim::{fsim, golden, tsim};
 use vta_tensor::host::{DType, HostOp};
 use vta_test_support::root;
-use vta_verify::{AluRule, Conflict, Pad, Place, VerifyError, check};
+use vta_verify::{AluRule, Conflict, Place, VerifyError, check};
 
 fn program(text: &str, config: Option<&str>) -> Program {
     let options = AsmOptions {
@@ -115,7 +115,7 @@ fn findings_name_both_instructions_and_the_place() {
     );
     assert_eq!(
         (*conflict, *place),
-        (Conflict::WriteAfterRead, Place::Element(Pad::Out, 0))
+        (Conflict::WriteAfterRead, Place::Element(Scratchpad::Out, 0))
     );
     let p = program(&source("hazards/alu_stale_imm.vtasm"), None);
     let [

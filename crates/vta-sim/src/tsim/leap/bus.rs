@@ -4,9 +4,10 @@
 //! when a command goes out, the cycles of its beats are known. What is left to
 //! decide is when the next command goes out, and whose it is.
 
-use super::rows::{Bursts, Padding};
 use crate::tsim::dram::ReadCmd;
 use crate::tsim::vme::Client;
+use vta_program::timing::memory::{Memory, TAGS, after};
+use vta_program::timing::{Bursts, Padding};
 
 /// Never.
 pub const NEVER: u64 = u64::MAX;
@@ -42,18 +43,15 @@ pub struct Bus {
     /// The first cycle in which a command may go out.
     next_ar: u64,
     /// Last beats of the bursts that are out, in a ring.
-    lasts: [u64; 16],
+    lasts: [u64; TAGS],
     head: usize,
     tail: usize,
-    delay: u64,
-    /// When the memory took the last command, and may take the next.
-    taken: u64,
-    free: u64,
+    memory: Memory,
     /// Free tags, and those of the bursts that are out, where events are wanted.
     available: u16,
     /// No command goes out before this cycle.
     due: u64,
-    ids: [u8; 16],
+    ids: [u8; TAGS],
     /// Bursts and beats by client.
     pub bursts: [u64; 5],
     /// Beats by client.
@@ -73,15 +71,13 @@ impl Bus {
             ready: [NEVER; 5],
             transfers: [idle; 5],
             next_ar: 0,
-            lasts: [0; 16],
+            lasts: [0; TAGS],
             head: 0,
             tail: 0,
-            delay: delay as u64,
-            taken: 0,
-            free: 0,
+            memory: Memory::new(delay),
             available: u16::MAX,
             due: NEVER,
-            ids: [0; 16],
+            ids: [0; TAGS],
             bursts: [0; 5],
             beats: [0; 5],
         }
@@ -163,13 +159,13 @@ impl Bus {
     fn allowed<const TOLD: bool>(&mut self, cycle: u64) -> u64 {
         let mut cycle = cycle;
         while self.head != self.tail {
-            let last = self.lasts[self.head & 15];
-            if last > cycle && self.tail - self.head < 16 {
+            let last = self.lasts[self.head % TAGS];
+            if last > cycle && self.tail - self.head < TAGS {
                 break;
             }
             cycle = after(last, cycle);
             if TOLD {
-                self.available |= 1 << self.ids[self.head & 15];
+                self.available |= 1 << self.ids[self.head % TAGS];
             }
             self.head += 1;
         }
@@ -190,13 +186,12 @@ impl Bus {
         let lasts = &mut self.lasts;
         let (mut head, mut tail) = (self.head, self.tail);
         let (mut left, mut limit) = (t.bursts.left, t.bursts.limit);
-        let (max, delay) = (t.bursts.max, self.delay);
-        let (mut taken, mut free) = (self.taken, self.free);
+        let (max, mut memory) = (t.bursts.max, self.memory);
         let (mut ready, mut next_ar) = (self.ready[client], self.next_ar);
         let mut oldest = if head == tail {
             NEVER
         } else {
-            lasts[head & 15]
+            lasts[head % TAGS]
         };
         let mut beats = 0;
         let mut done = None;
@@ -205,16 +200,16 @@ impl Bus {
             if cycle > until {
                 break;
             }
-            while oldest <= cycle || tail - head == 16 {
+            while oldest <= cycle || tail - head == TAGS {
                 cycle = after(oldest, cycle);
                 if TOLD {
-                    self.available |= 1 << self.ids[head & 15];
+                    self.available |= 1 << self.ids[head % TAGS];
                 }
                 head += 1;
                 oldest = if head == tail {
                     NEVER
                 } else {
-                    lasts[head & 15]
+                    lasts[head % TAGS]
                 };
             }
             next_ar = cycle;
@@ -225,19 +220,15 @@ impl Bus {
             let n = left.min(limit);
             left -= n;
             limit = max;
-            // The memory's counter starts anew when its queue was empty.
-            let anew = free.max(cycle + 1 + delay);
-            taken = if cycle <= taken { free } else { anew };
-            free = taken + u64::from(n);
-            lasts[tail & 15] = free;
-            oldest = oldest.min(free);
+            let (first, last) = memory.read(cycle, n);
+            lasts[tail % TAGS] = last;
+            oldest = oldest.min(last);
             beats += u64::from(n);
             if TOLD {
                 let id = self.available.trailing_zeros() as u8;
                 self.available &= self.available - 1;
-                self.ids[tail & 15] = id;
+                self.ids[tail % TAGS] = id;
                 let (addr, len) = (t.bursts.addr(n, left), (n - 1) as u16);
-                let first = taken + 1;
                 seen(
                     (cycle, first),
                     Client::ALL[client],
@@ -246,7 +237,7 @@ impl Bus {
             }
             tail += 1;
             if PADS {
-                let from = taken + 1 + t.lag;
+                let from = first + t.lag;
                 t.pad.gap(from.saturating_sub(t.padded));
                 t.pad.beats(n.into());
                 t.padded = from + u64::from(n);
@@ -255,8 +246,8 @@ impl Bus {
                 if !t.bursts.next_row() {
                     done = Some(Commanded {
                         client,
-                        last_beat: free,
-                        written: free + t.lag + 1 + t.pad.left(),
+                        last_beat: last,
+                        written: last + t.lag + 1 + t.pad.left(),
                     });
                     ready = NEVER;
                     break;
@@ -271,16 +262,8 @@ impl Bus {
         self.bursts[client] += (tail - self.tail) as u64;
         self.beats[client] += beats;
         (self.head, self.tail) = (head, tail);
-        (self.taken, self.free) = (taken, free);
+        self.memory = memory;
         (self.ready[client], self.next_ar) = (ready, next_ar);
         done
     }
-}
-
-/// The cycle to look at once the oldest burst that is out was found to stand
-/// in the way, or to be over: none goes out with its last beat, and with
-/// sixteen out none before it.
-#[inline(always)]
-const fn after(last: u64, cycle: u64) -> u64 {
-    if last >= cycle { last + 1 } else { cycle }
 }

@@ -1,14 +1,14 @@
 //! Fetch, a batch at a time: when instructions come in and are handed on.
 
 use super::bus::Bus;
-use super::rows::Bursts;
-use crate::tsim::gen_vme_cmd::{Geometry, Rows};
 use crate::tsim::vme::Client;
 use vta_program::config::HwConfig;
+use vta_program::timing::fetch::{self, handed_on_after, next_command_after};
 
 /// Instructions on their way to the queues.
 #[derive(Debug, Clone)]
-pub struct Fetch {
+pub struct Fetch<'a> {
+    cfg: &'a HwConfig,
     wide: bool,
     addr: u32,
     count: u32,
@@ -29,28 +29,21 @@ pub struct Fetch {
     handed: [u64; 2],
     /// The queue of the next has had no room before this cycle.
     room_from: u64,
-    geo: Geometry,
     /// The batch asked for last: its first instruction, and when reading it begins.
     reads: (u32, u64),
     /// When the first of the batch that came last could be handed on.
     came: u64,
 }
 
-impl Fetch {
+impl<'a> Fetch<'a> {
     /// At launch.
-    pub fn new(cfg: &HwConfig, addr: u32, count: u32, bus: &mut Bus) -> Self {
-        let beat = cfg.beat_bytes();
-        let longest = 1u32 << cfg.mem_len_bits;
-        let elements = if beat == 8 {
-            longest
-        } else {
-            (longest * (beat / 8)).min(2 * longest)
-        };
+    pub fn new(cfg: &'a HwConfig, addr: u32, count: u32, bus: &mut Bus) -> Self {
         let mut f = Self {
-            wide: beat != 8,
+            cfg,
+            wide: fetch::is_wide(cfg),
             addr,
             count,
-            batch: elements / 2,
+            batch: fetch::batch(cfg),
             asked: 0,
             come: 0,
             piped: 0,
@@ -59,15 +52,10 @@ impl Fetch {
             moved: [0; 2],
             handed: [0; 2],
             room_from: 0,
-            geo: Geometry {
-                elem_log: 3,
-                beat_log: beat.trailing_zeros(),
-                len_bits: cfg.mem_len_bits,
-            },
             reads: (0, 1),
             came: 0,
         };
-        f.ask(bus, 2);
+        f.ask(bus, fetch::FIRST_COMMAND);
         f
     }
 
@@ -83,24 +71,14 @@ impl Fetch {
         let starts = u64::from(self.wide && self.asked > 0);
         self.reads = (self.asked, ready - 1 - starts);
         self.asked += n;
-        let bursts = if self.wide {
-            let rows = Rows {
-                addr,
-                x_size: (2 * n) as u16,
-                y_size: 1,
-                ..Rows::default()
-            };
-            Bursts::new(self.geo, &rows)
-        } else {
-            Bursts::one(addr, 2 * n, self.geo.beat_log)
-        };
+        let bursts = fetch::bursts(self.cfg, addr, n);
         bus.begin(Client::Fetch as usize, bursts, ready);
     }
 
     /// The last beat of a batch.
     pub const fn arrived(&mut self, last_beat: u64) {
         self.come = self.asked;
-        self.from = last_beat + if self.wide { 4 } else { 2 };
+        self.from = last_beat + handed_on_after(self.wide);
         self.came = self.from;
     }
 
@@ -165,7 +143,7 @@ impl Fetch {
             self.from += 1;
         }
         // `from` sees the empty queue; then a command is offered.
-        self.ask(bus, self.from + 2);
+        self.ask(bus, self.from + next_command_after(false));
         None
     }
 
@@ -188,7 +166,7 @@ impl Fetch {
                 self.from = cycle + 1;
                 self.piped += 1;
                 if self.piped == self.come {
-                    self.ask(bus, cycle + 4);
+                    self.ask(bus, cycle + next_command_after(true));
                 }
                 moved = true;
             }

@@ -14,7 +14,6 @@
 mod bus;
 mod fetch;
 mod plan;
-mod rows;
 mod tell;
 mod token;
 mod unit;
@@ -22,19 +21,17 @@ mod unit;
 use self::bus::{Bus, NEVER};
 use self::fetch::Fetch;
 use self::plan::{OUT, Plan, index};
-use self::rows::{Bursts, Padding, store_span, store_until};
 use self::tell::Tell;
 use self::token::Tokens;
 use self::unit::{Phase, UnitQueue};
 use super::event::{Event, Sink, UnitState};
-use super::gen_vme_cmd::{Geometry, Rows};
 use super::outcome::{AssertCause, Options, Outcome, RunError, Stats, Status};
-use super::pipeline::Pipeline;
 use super::vme::Client;
-use crate::fsim::{Core, byte_addr};
+use crate::fsim::{Core, LeavesDram};
 use vta_program::config::HwConfig;
-use vta_program::isa::{Insn, Load, MemoryType, Store, Unit};
+use vta_program::isa::{Insn, Load, MemoryType, Unit};
 use vta_program::mem::Dram;
+use vta_program::timing::{self, Bursts, Padding, Rows, store, store_until};
 
 /// Cycles that are never simulated: far more than any run, far from wrapping.
 const LONGEST: u64 = u64::MAX / 4;
@@ -82,7 +79,7 @@ struct Leap<'a, S> {
     /// Made when the first instruction needs it.
     core: Option<Core>,
     bus: Bus,
-    fetch: Fetch,
+    fetch: Fetch<'a>,
     /// When fetch looks for room again.
     fetch_at: u64,
     /// The unit whose full queue fetch waits for.
@@ -328,20 +325,19 @@ impl<S: Sink> Leap<'_, S> {
                 unit.next = NEVER;
                 self.start_load(l, cycle);
             }
-            Insn::Gemm(g) => unit.next = cycle + Pipeline::gemm_cycles(g),
+            Insn::Gemm(g) => unit.next = cycle + timing::gemm(g.steps()) - 1,
             Insn::Alu(a) => {
                 let hazard = self.core().alu_hazard(a);
                 let unit = &mut self.units[u];
-                unit.next = cycle + Pipeline::alu_cycles(a);
+                unit.next = cycle + timing::alu(a.steps(), a.use_imm) - 1;
                 if let Some(h) = hazard {
-                    unit.next = cycle + Pipeline::assert_cycles(a, &h);
+                    unit.next = cycle + timing::alu_assert(h.step, a.use_imm);
                     unit.phase = Phase::Asserts(h);
                 }
             }
             Insn::Store(s) => {
-                let rows = store_rows(self.plan.geo[OUT], s);
-                let span = store_span(self.plan.geo[OUT], &rows, cycle);
-                unit.next = span.end;
+                let geo = self.plan.geo[OUT];
+                unit.next = cycle + store(geo, &Rows::of_store(geo, s)).cycles - 1;
             }
             Insn::Finish(_) => {}
         }
@@ -350,19 +346,12 @@ impl<S: Sink> Leap<'_, S> {
     fn start_load(&mut self, l: &Load, start: u64) {
         let geo = self.plan.geo[index(l.memory_type)];
         let client = 1 + index(l.memory_type);
-        let rows = Rows {
-            addr: byte_addr(l.dram_base, 1 << geo.elem_log),
-            x_size: l.x_size,
-            y_size: l.y_size,
-            x_stride: l.x_stride,
-            y_pad_0: 0,
-        };
+        let rows = Rows::of_load(geo, l);
         // Each row above costs a cycle before the first command.
-        let ready = start + 2 + u64::from(l.y_pad_0);
+        let ready = start + timing::COMMAND + u64::from(l.y_pad_0);
         self.bus.begin(client, Bursts::new(geo, &rows), ready);
-        let narrow = u64::from(geo.is_narrow());
-        let from = start + 1 + narrow;
-        self.bus.writes(client, 1 + narrow, Padding::new(l), from);
+        let lag = timing::written_after(geo);
+        self.bus.writes(client, lag, Padding::new(l), start + lag);
     }
 
     /// The head of a unit ends in this cycle.
@@ -397,9 +386,9 @@ impl<S: Sink> Leap<'_, S> {
                 self.stats.alu_steps += a.steps();
             }
             Insn::Store(s) if s.x_size != 0 => {
-                let rows = store_rows(self.plan.geo[OUT], s);
-                let span = store_span(self.plan.geo[OUT], &rows, started);
-                self.wrote(span.beats, span.bursts, cycle);
+                let geo = self.plan.geo[OUT];
+                let done = store(geo, &Rows::of_store(geo, s));
+                self.wrote(done.beats, done.bursts, cycle);
             }
             Insn::Finish(_) => {
                 self.limit = cycle;
@@ -492,7 +481,7 @@ impl<S: Sink> Leap<'_, S> {
             }
             Insn::Store(s) => {
                 let geo = self.plan.geo[OUT];
-                let rows = store_rows(geo, s);
+                let rows = Rows::of_store(geo, s);
                 self.tell.store((geo, &rows), start, cycle, sink);
             }
             _ => {}
@@ -547,7 +536,7 @@ impl<S: Sink> Leap<'_, S> {
             unreachable!("it was made")
         };
         let done = core.exec(i, self.dram);
-        done.map_err(|cause| RunError::Transfer { unit, insn, cause })
+        done.map_err(|cause| LeavesDram::by(unit, insn, cause).into())
     }
 
     /// What everybody was at in the last cycle.
@@ -582,7 +571,7 @@ impl<S: Sink> Leap<'_, S> {
                 && s.x_size != 0
             {
                 let geo = self.plan.geo[OUT];
-                let (beats, bursts) = store_until(geo, &store_rows(geo, s), started, cycle);
+                let (beats, bursts) = store_until(geo, &Rows::of_store(geo, s), started, cycle);
                 self.wrote(beats, bursts, cycle);
                 if finished {
                     // A store under way at FINISH is completed.
@@ -603,15 +592,5 @@ impl<S: Sink> Leap<'_, S> {
             acc_writes: self.acc_writes,
             stats: self.stats,
         })))
-    }
-}
-
-fn store_rows(geo: Geometry, s: &Store) -> Rows {
-    Rows {
-        addr: byte_addr(s.dram_base, 1 << geo.elem_log),
-        x_size: s.x_size,
-        y_size: s.y_size,
-        x_stride: s.x_stride,
-        y_pad_0: 0,
     }
 }

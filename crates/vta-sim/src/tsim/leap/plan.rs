@@ -3,10 +3,10 @@
 
 use super::tokens;
 use crate::fsim::byte_addr;
-use crate::tsim::gen_vme_cmd::Geometry;
-use vta_program::config::HwConfig;
+use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Insn, Load, MemoryType, Store, Unit};
 use vta_program::mem::Dram;
+use vta_program::timing::{Geometry, fetch};
 
 /// An instruction.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,15 @@ pub struct Plan {
     pub geo: [Geometry; 5],
 }
 
+/// Whose widths are known, in the order of read clients; then those of stores.
+const CLIENTS: [Scratchpad; 5] = [
+    Scratchpad::Uop,
+    Scratchpad::Inp,
+    Scratchpad::Wgt,
+    Scratchpad::Acc,
+    Scratchpad::Out,
+];
+
 /// Index of the widths of stores.
 pub const OUT: usize = 4;
 
@@ -50,26 +59,11 @@ fn extent(addr: u32, x_bytes: u64, y_size: u16, stride_bytes: u64) -> Option<(u6
 impl Plan {
     /// Decodes a launch; nothing if it has to be ticked.
     pub fn new(cfg: &HwConfig, dram: &Dram, insn_addr: u32, insn_count: u32) -> Option<Self> {
-        let geo = |elem: u32| Geometry {
-            elem_log: elem.trailing_zeros(),
-            beat_log: cfg.beat_bytes().trailing_zeros(),
-            len_bits: cfg.mem_len_bits,
-        };
-        let elem = [
-            cfg.uop_bytes(),
-            cfg.inp_bytes(),
-            cfg.wgt_bytes(),
-            cfg.acc_bytes(),
-            cfg.out_bytes(),
-        ];
-        let depth = [cfg.uop_depth, cfg.inp_depth, cfg.wgt_depth, cfg.acc_depth];
         let mut plan = Self {
             ops: Vec::with_capacity(insn_count as usize),
-            geo: elem.map(geo),
+            geo: CLIENTS.map(|pad| Geometry::new(cfg, cfg.elem_bytes(pad))),
         };
-        // The wide fetch counts the beats of a batch, one more where it is not
-        // aligned, with one bit more than its buffer has beats.
-        if cfg.beat_bytes() > 8 && (2 << cfg.mem_len_bits) * 8 < 2 * cfg.beat_bytes() {
+        if !fetch::counts_beats(cfg) {
             return None;
         }
         // Fetch asks for nothing at address 0, which is never answered.
@@ -82,7 +76,7 @@ impl Plan {
             let insn = Insn::decode(u128::from_le_bytes(word.try_into().ok()?)).ok()?;
             let fits = match &insn {
                 _ if insn.is_sync() => true,
-                Insn::Load(l) => plan.load_fits(l, depth[index(l.memory_type)]),
+                Insn::Load(l) => plan.load_fits(l, cfg.depth(l.memory_type.scratchpad())),
                 Insn::Store(s) => plan.store_fits(s, &code),
                 _ => true,
             };

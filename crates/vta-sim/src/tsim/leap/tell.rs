@@ -3,13 +3,12 @@
 //! computed where nobody listens.
 
 use super::bus::NEVER;
-use super::rows::Bursts;
 use crate::tsim::dram::ReadCmd;
 use crate::tsim::event::{Event, Module, Sink, UnitState};
-use crate::tsim::gen_vme_cmd::{Geometry, Rows};
 use crate::tsim::vme::Client;
 use std::collections::VecDeque;
 use vta_program::isa::Unit;
+use vta_program::timing::{Geometry, Rows, StoreBursts};
 
 /// Bursts that are kept before those that nobody asks for are dropped.
 const MANY: usize = 4096;
@@ -177,18 +176,11 @@ impl Tell {
         to: u64,
         sink: &mut S,
     ) {
-        // A narrow store reads each element after the first in a cycle of its own.
-        let group = match geo.is_narrow() {
-            true => 1 << (geo.elem_log - geo.beat_log),
-            false => u64::MAX,
-        };
-        let mut all = Bursts::new(geo, rows);
-        let mut command = start + 1;
-        while command <= to {
-            self.state(Unit::Store, command, UnitState::Latency, sink);
-            let Some(beats) = all.next() else { return };
-            let first = command + 3;
-            let last = first + u64::from(beats) - 1 + (u64::from(beats) - 1) / group;
+        let mut all = StoreBursts::new(geo, rows, start);
+        while all.command() <= to {
+            self.state(Unit::Store, all.command(), UnitState::Latency, sink);
+            let Some(burst) = all.next() else { return };
+            let (first, last, beats) = (burst.first, burst.last, burst.beats);
             if first <= to {
                 self.state(Unit::Store, first, UnitState::Beats, sink);
             }
@@ -196,7 +188,6 @@ impl Tell {
                 self.state(Unit::Store, last + 1, UnitState::Latency, sink);
                 sink.event(last + 1, Event::WriteEnd { first, beats });
             }
-            command = last + 2;
         }
     }
 
