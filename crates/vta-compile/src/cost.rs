@@ -12,7 +12,7 @@ const PIPELINE: u64 = 7;
 
 /// Rows in DRAM: elements of `bytes` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Element index of the first one.
     pub dram: u32,
     /// Rows.
@@ -25,14 +25,14 @@ pub(super) struct Rows {
 
 /// Costs of a configuration.
 #[derive(Debug, Clone)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     beat: u64,
     burst: u64,
 }
 
 impl Cost {
     /// The costs of a configuration.
-    pub(super) fn new(c: &HwConfig) -> Self {
+    pub(crate) fn new(c: &HwConfig) -> Self {
         let beat = u64::from(c.beat_bytes());
         Self {
             beat,
@@ -41,7 +41,7 @@ impl Cost {
     }
 
     /// Beats that rows of elements of `bytes` bytes take on the bus.
-    pub(super) fn beats(&self, r: &Rows, bytes: u32) -> u64 {
+    pub(crate) fn beats(&self, r: &Rows, bytes: u32) -> u64 {
         let bytes = u64::from(bytes);
         let row = u64::from(r.x) * bytes;
         if bytes >= self.beat {
@@ -67,14 +67,14 @@ impl Cost {
     }
 
     /// Cycles of a load on an idle bus: beats, or a burst every second cycle.
-    pub(super) fn load(&self, r: &Rows, bytes: u32) -> u64 {
+    pub(crate) fn load(&self, r: &Rows, bytes: u32) -> u64 {
         let bursts = self.bursts(r, bytes);
         self.beats(r, bytes).max(2 * bursts) + LOAD_LATENCY
     }
 
     /// Cycles of a store: bursts follow each other four cycles after the
     /// response; an element wider than the bus takes a cycle to read.
-    pub(super) fn store(&self, r: &Rows, bytes: u32) -> u64 {
+    pub(crate) fn store(&self, r: &Rows, bytes: u32) -> u64 {
         let beats = self.beats(r, bytes);
         let elements = if u64::from(bytes) > self.beat {
             u64::from(r.y) * u64::from(r.x)
@@ -85,12 +85,12 @@ impl Cost {
     }
 
     /// Cycles of GEMM.
-    pub(super) fn gemm(steps: u64) -> u64 {
+    pub(crate) fn gemm(steps: u64) -> u64 {
         steps + PIPELINE
     }
 
     /// Cycles of ALU with an immediate or with registers.
-    pub(super) fn alu(steps: u64, imm: bool) -> u64 {
+    pub(crate) fn alu(steps: u64, imm: bool) -> u64 {
         if imm {
             steps + PIPELINE
         } else {
