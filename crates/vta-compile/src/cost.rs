@@ -8,7 +8,7 @@ use vta_program::timing::{self, Geometry, Padding};
 
 /// Rows in DRAM, of elements of some size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Element index of the first one.
     pub dram: u32,
     /// Rows.
@@ -33,7 +33,7 @@ impl Rows {
 
 /// Costs of a configuration.
 #[derive(Debug, Clone)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Widths of elements of one byte.
     bytes: Geometry,
     mem_delay: u32,
@@ -41,7 +41,7 @@ pub(super) struct Cost {
 
 impl Cost {
     /// The costs of a configuration.
-    pub(super) const fn new(c: &HwConfig) -> Self {
+    pub(crate) const fn new(c: &HwConfig) -> Self {
         Self {
             bytes: Geometry::new(c, 1),
             mem_delay: c.mem_delay,
@@ -56,24 +56,24 @@ impl Cost {
     }
 
     /// Cycles of a load of elements of `bytes` bytes, its paddings hidden.
-    pub(super) fn load(&self, r: &Rows, bytes: u32) -> u64 {
+    pub(crate) fn load(&self, r: &Rows, bytes: u32) -> u64 {
         let geo = self.geometry(bytes);
         timing::load(geo, &r.at(geo), Padding::NONE, 0, self.mem_delay)
     }
 
     /// Cycles of a store of elements of `bytes` bytes.
-    pub(super) fn store(&self, r: &Rows, bytes: u32) -> u64 {
+    pub(crate) fn store(&self, r: &Rows, bytes: u32) -> u64 {
         let geo = self.geometry(bytes);
         timing::store(geo, &r.at(geo)).cycles
     }
 
     /// Cycles of GEMM.
-    pub(super) const fn gemm(steps: u64) -> u64 {
+    pub(crate) const fn gemm(steps: u64) -> u64 {
         timing::gemm(steps)
     }
 
     /// Cycles of ALU with an immediate or with registers.
-    pub(super) const fn alu(steps: u64, imm: bool) -> u64 {
+    pub(crate) const fn alu(steps: u64, imm: bool) -> u64 {
         timing::alu(steps, imm)
     }
 }

@@ -1,59 +1,54 @@
 //! The device while a launch is scheduled: what lies in the scratchpads, what
-//! was stored where, and the stream; transfers of maps.
+//! was stored where, and the instruction schedule; transfers of maps.
 
-use super::cost::Rows;
-use super::job::FMap;
-use super::pads::{Deps, NoSlot, Pad, SlotId, join};
-use super::stream::{Base, Kind, Stream};
+use crate::allocator::{Allocator, BufferId};
+use crate::cost::Rows;
+use crate::deps::{Deps, OpId, join};
+use crate::fit::{self, DoesNotFit};
+use crate::map::{Area, FMap, len, meet};
+use crate::op::{Base, OpKind};
+use crate::schedule::Schedule;
 use std::collections::HashMap;
 use std::ops::Range;
 use vta_program::config::HwConfig;
 use vta_program::isa::{M_STRIDE_BITS, MemoryType, Unit};
 
-/// Why a tiling does not work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DoesNotFit;
-
-impl From<NoSlot> for DoesNotFit {
-    fn from(_: NoSlot) -> Self {
-        Self
-    }
-}
-
-/// A store that was made to a buffer; blocks are counted in the buffer.
+/// A store that was made to a tensor; blocks are counted in the tensor.
 #[derive(Debug, Clone)]
 struct Write {
-    op: u32,
+    op: OpId,
     area: Area,
 }
 
 /// What is in the scratchpads and who wrote what to DRAM.
 #[derive(Debug, Clone)]
-pub(super) struct Pads {
-    pub inp: Pad,
-    pub wgt: Pad,
-    pub acc: Pad,
+pub(crate) struct Scratchpads {
+    pub inp: Allocator,
+    pub wgt: Allocator,
+    /// Accumulators that have an output element.
+    pub acc: Allocator,
     /// A part of the accumulators for biases and shifts.
-    pub bias: Pad,
+    pub bias: Allocator,
     writes: HashMap<usize, Vec<Write>>,
 }
 
-/// Whether two ranges share an element.
-pub(super) fn meet(a: &Range<u32>, b: &Range<u32>) -> bool {
-    a.start < b.end && b.start < a.end
-}
-
-impl Pads {
+impl Scratchpads {
     /// Empty scratchpads.
-    pub(super) fn new(c: &HwConfig) -> Self {
+    pub(crate) fn new(c: &HwConfig) -> Self {
         let bias = (c.acc_depth / 16).max(4).min(c.acc_depth / 2);
-        // The output scratchpad shares the accumulators' indices.
-        let acc = c.acc_depth.min(c.out_depth);
+        // What is stored is read from the output scratchpad, at the same index.
+        let outputs = c.acc_depth.min(c.out_depth);
+        // Depths are powers of two: there is room behind the outputs, or they are all.
+        let (bias, acc) = if outputs + bias <= c.acc_depth {
+            (outputs..outputs + bias, 0..outputs)
+        } else {
+            (0..bias, bias..outputs)
+        };
         Self {
-            inp: Pad::new(0, c.inp_depth),
-            wgt: Pad::new(0, c.wgt_depth),
-            acc: Pad::new(bias, acc),
-            bias: Pad::new(0, bias),
+            inp: Allocator::new(0..c.inp_depth),
+            wgt: Allocator::new(0..c.wgt_depth),
+            acc: Allocator::new(acc),
+            bias: Allocator::new(bias),
             writes: HashMap::new(),
         }
     }
@@ -61,7 +56,7 @@ impl Pads {
     /// The last store of this launch to a part of a map.
     fn stored(&self, m: &FMap, blocks: Range<u32>, rows: &Range<u32>, cols: &Range<u32>) -> Deps {
         let blocks = m.block + blocks.start..m.block + blocks.end;
-        let writes = self.writes.get(&m.buffer).into_iter().flatten();
+        let writes = self.writes.get(&m.root).into_iter().flatten();
         let meets =
             |a: &Area| meet(&a.blocks, &blocks) && meet(&a.rows, rows) && meet(&a.cols, cols);
         let last = writes.filter(|w| meets(&w.area)).map(|w| w.op).max();
@@ -72,28 +67,17 @@ impl Pads {
 /// Largest distance of rows that an instruction can say.
 const MAX_STRIDE: u32 = (1 << M_STRIDE_BITS) - 1;
 
-/// A part of a map.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Area {
-    /// Blocks of channels.
-    pub blocks: Range<u32>,
-    /// Rows.
-    pub rows: Range<u32>,
-    /// Columns.
-    pub cols: Range<u32>,
-}
-
-/// Elements of a range.
-pub(super) fn len(r: &Range<u32>) -> u32 {
-    r.end - r.start
+/// Distance of `n` rows of a map: what a single row says is without meaning.
+fn row_stride(m: &FMap, n: u32) -> u32 {
+    if n == 1 { m.w.min(MAX_STRIDE) } else { m.w }
 }
 
 /// Everything that scheduling a layer changes.
-pub(super) struct Device<'a> {
-    pub pads: &'a mut Pads,
-    pub stream: &'a mut Stream,
+pub(crate) struct Device<'a> {
+    pub scratchpads: &'a mut Scratchpads,
+    pub schedule: &'a mut Schedule,
     /// Index of the layer.
-    pub layer: u32,
+    pub layer: usize,
     /// Next free element of the segment of weights.
     pub weights_at: u32,
     /// Next free element of the segment of biases.
@@ -104,20 +88,26 @@ pub(super) struct Device<'a> {
 
 impl Device<'_> {
     /// Adds an operation of this layer.
-    pub(super) fn push(&mut self, kind: Kind, deps: &Deps) -> u32 {
-        self.stream.push(kind, self.layer, deps)
+    ///
+    /// # Errors
+    /// A number that does not fit its field of the instruction.
+    pub(crate) fn push(&mut self, kind: OpKind, deps: &Deps) -> Result<OpId, DoesNotFit> {
+        self.schedule.push(kind, self.layer, deps)
     }
 
-    /// Loads rows and columns of some blocks of a map to a slot, one block after the other.
-    pub(super) fn load_map(
+    /// Loads rows and columns of some blocks of a map to a buffer, one block after the other.
+    ///
+    /// # Errors
+    /// A transfer that no instruction can say.
+    pub(crate) fn load_map(
         &mut self,
         m: &FMap,
         blocks: &[u32],
         (rows, cols): (&Range<u32>, &Range<u32>),
-        slot: SlotId,
-    ) {
+        buffer: BufferId,
+    ) -> Result<(), DoesNotFit> {
         let size = len(rows) * len(cols);
-        let mut sram = self.pads.inp.start(slot).unwrap_or(0);
+        let mut sram = self.scratchpads.inp.start(buffer)?;
         let whole = len(cols) == m.w;
         let mut at = 0;
         while at < blocks.len() {
@@ -126,15 +116,15 @@ impl Device<'_> {
             let stride = step * m.plane();
             let mut n = 1;
             if whole && stride <= MAX_STRIDE {
-                while blocks.get(at + n) == Some(&(blocks[at] + n as u32 * step)) {
-                    n += 1;
-                }
+                let pairs = blocks[at..].windows(2);
+                n += pairs.take_while(|p| p[1] - p[0] == step).count();
             }
+            let y = fit::count("blocks of a load", n)?;
             let dram = m.base + blocks[at] * m.plane() + rows.start * m.w + cols.start;
             let in_dram = if whole {
                 Rows {
                     dram,
-                    y: n as u32,
+                    y,
                     x: size,
                     stride: if n > 1 { stride } else { size },
                 }
@@ -143,38 +133,45 @@ impl Device<'_> {
                     dram,
                     y: len(rows),
                     x: len(cols),
-                    stride: m.w,
+                    stride: row_stride(m, len(rows)),
                 }
             };
-            let mut deps = self.pads.inp.before_write(slot);
+            let mut deps = self.scratchpads.inp.before_write(buffer)?;
             for b in &blocks[at..at + n] {
-                join(&mut deps, &self.pads.stored(m, *b..b + 1, rows, cols));
+                join(
+                    &mut deps,
+                    &self.scratchpads.stored(m, *b..b + 1, rows, cols),
+                );
             }
-            let kind = Kind::Load {
+            let kind = OpKind::Load {
                 memory_type: MemoryType::Inp,
                 sram,
                 base: Base::Zero,
                 rows: in_dram,
             };
-            let op = self.push(kind, &deps);
-            self.pads.inp.write(slot, Unit::Load as usize, op);
-            sram += size * n as u32;
+            let op = self.push(kind, &deps)?;
+            self.scratchpads.inp.write(buffer, Unit::Load, op)?;
+            sram += size * y;
             at += n;
         }
+        Ok(())
     }
 
-    /// Takes a slot for `count` weight elements and loads them.
-    pub(super) fn load_weights(
+    /// Takes a buffer for `count` weight elements and loads them.
+    ///
+    /// # Errors
+    /// There is no buffer, or a transfer that no instruction can say.
+    pub(crate) fn load_weights(
         &mut self,
         dram: u32,
         count: u32,
-        pins: &[SlotId],
-    ) -> Result<SlotId, NoSlot> {
-        let slot = self.pads.wgt.alloc(count, pins)?;
-        let deps = self.pads.wgt.before_write(slot);
-        let kind = Kind::Load {
+        pins: &[BufferId],
+    ) -> Result<BufferId, DoesNotFit> {
+        let buffer = self.scratchpads.wgt.alloc(count, pins)?;
+        let deps = self.scratchpads.wgt.before_write(buffer)?;
+        let kind = OpKind::Load {
             memory_type: MemoryType::Wgt,
-            sram: self.pads.wgt.start(slot).unwrap_or(0),
+            sram: self.scratchpads.wgt.start(buffer)?,
             base: Base::Weights,
             rows: Rows {
                 dram,
@@ -183,13 +180,22 @@ impl Device<'_> {
                 stride: count,
             },
         };
-        let op = self.push(kind, &deps);
-        self.pads.wgt.write(slot, Unit::Load as usize, op);
-        Ok(slot)
+        let op = self.push(kind, &deps)?;
+        self.scratchpads.wgt.write(buffer, Unit::Load, op)?;
+        Ok(buffer)
     }
 
-    /// Stores an area of a map that lies at `acc` of a slot as `[blocks][rows][cols]`.
-    pub(super) fn store(&mut self, out: &FMap, area: &Area, slot: SlotId, acc: u32) {
+    /// Stores an area of a map that lies at `acc` of a buffer as `[blocks][rows][cols]`.
+    ///
+    /// # Errors
+    /// A transfer that no instruction can say.
+    pub(crate) fn store(
+        &mut self,
+        out: &FMap,
+        area: &Area,
+        buffer: BufferId,
+        acc: u32,
+    ) -> Result<(), DoesNotFit> {
         let (h, w) = (len(&area.rows), len(&area.cols));
         let dram = |b: u32| out.base + b * out.plane() + area.rows.start * out.w + area.cols.start;
         let whole = w == out.w;
@@ -206,19 +212,20 @@ impl Device<'_> {
                 dram: dram(b),
                 y: if whole { 1 } else { h },
                 x: if whole { h * w } else { w },
-                stride: out.w,
+                stride: row_stride(out, if whole { 1 } else { h }),
             }));
         }
-        let deps = self.pads.acc.before_read(slot);
+        let deps = self.scratchpads.acc.before_read(buffer)?;
         let mut sram = acc;
         for rows in parts {
-            let op = self.push(Kind::Store { sram, rows }, &deps);
+            let op = self.push(OpKind::Store { sram, rows }, &deps)?;
             sram += rows.x * rows.y;
-            self.pads.acc.read(slot, Unit::Store as usize, op);
+            self.scratchpads.acc.read(buffer, Unit::Store, op)?;
             let mut area = area.clone();
             area.blocks = out.block + area.blocks.start..out.block + area.blocks.end;
-            let writes = self.pads.writes.entry(out.buffer).or_default();
+            let writes = self.scratchpads.writes.entry(out.root).or_default();
             writes.push(Write { op, area });
         }
+        Ok(())
     }
 }

@@ -1,42 +1,46 @@
 //! Compiles launches one after the other, and puts the program together.
 
-use super::device::{Device, Pads};
-use super::emit::{self, Bases, Emitted};
-use super::job::{ConvJob, PoolJob, Pooled};
-use super::layers::{self, Lowered};
-use super::lower::{self, LayerMask};
-use super::place::{ALIGN, Places, map_dims};
-use super::schedule::Tiling;
-use super::stream::{Geometry, Stream};
-use super::tiling::{self, At};
-use super::work::{Work, pool_job, pool_window, pooled, resize_job};
-use super::{CompileError, Options, cost::Cost, pool, resize};
-use vta_net::quant::{QNet, QNode, QOp};
-use vta_program::config::HwConfig;
+use crate::conv::Tiling;
+use crate::device::{Device, Scratchpads};
+use crate::emit::{self, Bases, Emitted};
+use crate::error::CompileError;
+use crate::fit::{self, DoesNotFit};
+use crate::layers::{self, LayerFacts};
+use crate::layout::{ALIGN, MemoryLayout};
+use crate::lower;
+use crate::lowered::{LoweredConv, LoweredPool, LoweredResize, Pooled};
+use crate::map::KernelWindow;
+use crate::options::Options;
+use crate::placement::{Placement, pooled};
+use crate::pool;
+use crate::resize;
+use crate::schedule::Schedule;
+use crate::tiling::{self, SegmentStarts};
+use vta_net::quant::{QNet, QNode, QOp, QTensorId};
 use vta_program::program::{Layer, On, Program, Segment, SegmentKind, Step};
 
 /// What the launches so far have become.
-pub(super) struct Build<'a> {
+pub(crate) struct Build<'a> {
     net: &'a QNet,
     options: &'a Options<'a>,
-    works: &'a [Work],
+    placements: &'a [Placement],
     /// For each convolution the pool that alone reads it.
     pool_of: Vec<Option<usize>>,
     /// Pools that are in the tile of their convolution.
     fused: Vec<bool>,
     /// For each node the step that it is in.
-    pub step_of: Vec<u32>,
+    pub step_of: Vec<usize>,
     launches: Vec<Vec<Emitted>>,
     /// Bytes of the segments of weights, biases and micro-ops.
     weights: Vec<u8>,
     biases: Vec<i32>,
     uops: Vec<u32>,
-    lowered: Vec<Option<Lowered>>,
+    facts: Vec<Option<LayerFacts>>,
     names: Vec<String>,
 }
 
 /// What a launch leaves for the host or the user: address and bytes.
-pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32, u32)> {
+pub(crate) fn outputs(net: &QNet, nodes: &[usize], layout: &MemoryLayout) -> Vec<(u32, u32)> {
     let made = |t| nodes.iter().any(|&n| net.nodes[n].output == t);
     // What a tensor that is no step of its own is made of.
     let sources = |t| {
@@ -49,7 +53,7 @@ pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32,
                 .enumerate()
                 .find(|(_, n)| n.output == all[at]);
             if let Some((n, node)) = by
-                && places.virtual_nodes[n]
+                && layout.aliases[n]
             {
                 all.extend(&node.inputs);
             }
@@ -58,13 +62,12 @@ pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32,
         all
     };
     let read = net.nodes.iter().enumerate();
-    let host =
-        read.filter(|(n, node)| matches!(node.op, QOp::Host(_)) && !places.virtual_nodes[*n]);
+    let host = read.filter(|(n, node)| matches!(node.op, QOp::Host(_)) && !layout.aliases[*n]);
     let mut wanted: Vec<_> = host.flat_map(|(_, n)| n.inputs.clone()).collect();
     wanted.extend(&net.outputs);
     let mut spans = Vec::new();
     for t in wanted.into_iter().flat_map(sources) {
-        let span = places.span(net, t);
+        let span = layout.span(t);
         if made(t) && !spans.contains(&span) {
             spans.push(span);
         }
@@ -72,114 +75,118 @@ pub(super) fn outputs(net: &QNet, nodes: &[usize], places: &Places) -> Vec<(u32,
     spans
 }
 
-fn unfit(node: &QNode) -> CompileError {
-    CompileError::Unsupported {
-        layer: node.name.clone(),
-        what: "no tile of it fits the scratchpads".into(),
-    }
-}
-
-fn geometry(c: &HwConfig) -> Geometry {
-    let burst = c.beat_bytes() << c.mem_len_bits;
-    Geometry {
-        cost: Cost::new(c),
-        inp_bytes: c.inp_bytes(),
-        wgt_bytes: c.wgt_bytes(),
-        acc_bytes: c.acc_bytes(),
-        out_bytes: c.out_bytes(),
-        uop_depth: c.uop_depth,
-        batch: (burst / 16).max(1),
-    }
+fn unfit(node: &QNode) -> impl Fn(DoesNotFit) -> CompileError {
+    |why| CompileError::unfit(&node.name, why)
 }
 
 impl<'a> Build<'a> {
     /// Nothing yet.
-    pub(super) fn new(net: &'a QNet, options: &'a Options<'a>, works: &'a [Work]) -> Self {
+    pub(crate) fn new(
+        net: &'a QNet,
+        options: &'a Options<'a>,
+        placements: &'a [Placement],
+    ) -> Self {
         Self {
             net,
             options,
-            works,
-            pool_of: pooled(net, works),
+            placements,
+            pool_of: pooled(net, placements),
             fused: vec![false; net.nodes.len()],
             step_of: vec![0; net.nodes.len()],
             launches: Vec::new(),
             weights: Vec::new(),
             biases: Vec::new(),
             uops: Vec::new(),
-            lowered: vec![None; net.nodes.len()],
+            facts: vec![None; net.nodes.len()],
             names: net.nodes.iter().map(|n| n.name.clone()).collect(),
         }
     }
 
     /// Launches so far.
-    pub(super) fn launches(&self) -> usize {
+    pub(crate) fn launches(&self) -> usize {
         self.launches.len()
     }
 
     /// Compiles nodes into one launch.
-    pub(super) fn launch(&mut self, nodes: &[usize], places: &Places) -> Result<(), CompileError> {
+    pub(crate) fn launch(
+        &mut self,
+        nodes: &[usize],
+        layout: &MemoryLayout,
+    ) -> Result<(), CompileError> {
         let c = &self.options.config;
-        let mut stream = Stream::new(geometry(c));
-        let mut pads = Pads::new(c);
+        let mut schedule = Schedule::new(c);
+        let mut scratchpads = Scratchpads::new(c);
         for &n in nodes {
             let node = &self.net.nodes[n];
             let _span = tracing::debug_span!("layer", name = node.name).entered();
-            match self.works[n] {
-                Work::Conv => self.conv(n, node, places, &mut pads, &mut stream)?,
-                Work::Host => {}
+            match self.placements[n] {
+                Placement::Conv => self.conv(n, node, layout, &mut scratchpads, &mut schedule)?,
+                Placement::Host => {}
                 _ if self.fused[n] => {}
-                _ => self.rows(n, node, places, &mut pads, &mut stream)?,
+                _ => self.rows(n, node, layout, &mut scratchpads, &mut schedule)?,
             }
         }
-        emit::finish(&mut stream, nodes.last().map_or(0, |&n| n as u32));
-        let insns = emit::emit(&stream, c.uop_depth, &mut self.uops, &self.names)?;
+        if let Some(&last) = nodes.last() {
+            let node = &self.net.nodes[last];
+            schedule.finish(last).map_err(unfit(node))?;
+        }
+        let insns = emit::emit(&schedule, c.uop_depth, &mut self.uops, &self.names)?;
         self.launches.push(insns);
         Ok(())
     }
 
-    fn wgt_at(&self) -> u32 {
-        (self.weights.len() / self.options.config.wgt_bytes() as usize) as u32
+    /// Where the next layer's weights and biases start in their segments.
+    fn starts(&self) -> Result<SegmentStarts, DoesNotFit> {
+        let c = &self.options.config;
+        let weights = self.weights.len() / c.wgt_bytes() as usize;
+        let biases = self.biases.len() / c.block as usize;
+        Ok(SegmentStarts {
+            weights: fit::count("weight elements of the program", weights)?,
+            biases: fit::count("biases of the program", biases)?,
+        })
     }
 
     fn conv(
         &mut self,
         n: usize,
         node: &QNode,
-        places: &Places,
-        pads: &mut Pads,
-        stream: &mut Stream,
+        layout: &MemoryLayout,
+        scratchpads: &mut Scratchpads,
+        schedule: &mut Schedule,
     ) -> Result<(), CompileError> {
         let QOp::Conv(conv) = &node.op else {
             return Ok(());
         };
         let c = &self.options.config;
         let mask = lower::mask_of(&node.name, conv, node.keep_dense, self.options.sparsity)?;
-        let map = |t| places.map(self.net, t);
+        let map = |t| layout.map(self.net, t);
+        let unfit = unfit(node);
         let maps = (
-            map(node.inputs[0]),
-            map(node.output),
-            node.inputs.get(1).map(|&t| map(t)),
+            map(node.inputs[0]).map_err(&unfit)?,
+            map(node.output).map_err(&unfit)?,
+            node.inputs
+                .get(1)
+                .map(|&t| map(t))
+                .transpose()
+                .map_err(&unfit)?,
         );
-        let mut job = lower::conv(n as u32, conv, &mask, maps, c.block);
-        let at = At {
-            weights: self.wgt_at(),
-            biases: self.biases.len() as u32 / c.block,
-        };
-        let unfit = |_| unfit(node);
-        let mut tiling = tiling::choose(&job, c, pads, stream, at).map_err(unfit)?;
+        let mut lowered = lower::conv(n, conv, &mask, maps, c.block).map_err(&unfit)?;
+        let at = self.starts().map_err(&unfit)?;
+        let mut tiling = tiling::choose(&lowered, c, scratchpads, schedule, at).map_err(&unfit)?;
         if let Some(pool) = self.pool_of[n]
             && let Some((with_pool, t)) =
-                self.with_pool(&job, tiling, pool, places, (pads, stream), at)
+                self.with_pool(&lowered, tiling, pool, layout, (scratchpads, schedule), at)
         {
-            (job, tiling) = (with_pool, t);
+            (lowered, tiling) = (with_pool, t);
             self.fused[pool] = true;
         }
         tracing::debug!(?tiling, "tiled");
-        let placed = tiling::apply(&job, tiling, c, (pads, stream), at).map_err(unfit)?;
-        self.biases.extend(&job.bias);
-        self.biases.extend(job.shifts.iter().flatten());
-        self.place_weights(&job, &placed.weights);
-        self.lowered[n] = Some(Lowered::conv(&job, &mask, at.weights, &placed.weights, c));
+        let order =
+            tiling::apply(&lowered, tiling, c, (scratchpads, schedule), at).map_err(&unfit)?;
+        self.biases.extend(&lowered.bias);
+        self.biases.extend(lowered.shifts.iter().flatten());
+        self.append_weights(&lowered, &order);
+        self.facts[n] = Some(LayerFacts::conv(&lowered, &mask, at.weights, &order, c));
         Ok(())
     }
 
@@ -187,68 +194,69 @@ impl<'a> Build<'a> {
     /// one after the other.
     fn with_pool(
         &self,
-        job: &ConvJob,
+        lowered: &LoweredConv,
         tiling: Tiling,
         pool: usize,
-        places: &Places,
-        (pads, stream): (&Pads, &mut Stream),
-        at: At,
-    ) -> Option<(ConvJob, Tiling)> {
+        layout: &MemoryLayout,
+        (scratchpads, schedule): (&Scratchpads, &mut Schedule),
+        at: SegmentStarts,
+    ) -> Option<(LoweredConv, Tiling)> {
         let c = &self.options.config;
-        let Work::Pool(w) = self.works[pool] else {
+        let Placement::Pool(w) = self.placements[pool] else {
             return None;
         };
-        let map = places.map(self.net, self.net.nodes[pool].output);
-        let window = pool_window(&w);
-        let fused = ConvJob {
+        let map = layout.map(self.net, self.net.nodes[pool].output).ok()?;
+        let window = KernelWindow::new(&w, &map).ok()?;
+        let fused = LoweredConv {
             pool: Some(Pooled { window, map }),
-            ..job.clone()
+            ..lowered.clone()
         };
-        let fused_tiling = tiling::choose(&fused, c, pads, stream, at).ok()?;
-        let mark = stream.mark();
-        let mut trial = pads.clone();
-        let done = tiling::apply(&fused, fused_tiling, c, (&mut trial, stream), at);
-        let together = tiling::end(stream);
-        stream.rollback(&mark);
+        let fused_tiling = tiling::choose(&fused, c, scratchpads, schedule, at).ok()?;
+        let mark = schedule.mark();
+        let mut trial = scratchpads.clone();
+        let done = tiling::apply(&fused, fused_tiling, c, (&mut trial, schedule), at);
+        let together = tiling::end(schedule);
+        schedule.rollback(&mark);
         done.ok()?;
-        let mut trial = pads.clone();
-        let first = tiling::apply(job, tiling, c, (&mut trial, stream), at);
+        let mut trial = scratchpads.clone();
+        let first = tiling::apply(lowered, tiling, c, (&mut trial, schedule), at);
         let mut device = Device {
-            pads: &mut trial,
-            stream,
-            layer: job.layer,
+            scratchpads: &mut trial,
+            schedule,
+            layer: lowered.layer,
             weights_at: at.weights,
             biases_at: 0,
             uop_depth: c.uop_depth,
         };
-        let alone = PoolJob {
-            input: job.output,
+        let alone = LoweredPool {
+            input: lowered.output,
             output: map,
             window,
         };
         let second = pool::pool(&alone, &mut device);
-        let apart = tiling::end(stream);
-        stream.rollback(&mark);
+        let apart = tiling::end(schedule);
+        schedule.rollback(&mark);
         let better = first.is_err() || second.is_err() || together < apart;
         better.then_some((fused, fused_tiling))
     }
 
-    fn place_weights(&mut self, job: &ConvJob, order: &[u32]) {
+    fn append_weights(&mut self, lowered: &LoweredConv, order: &[Option<usize>]) {
         let block = self.options.config.block as usize;
         let size = block * block;
         for &tile in order {
-            match job.tiles.get(tile as usize) {
+            match tile.map(|t| &lowered.tiles[t]) {
                 Some(t) => {
                     let at = t.content as usize * size;
-                    let bytes = job.contents[at..at + size].iter().map(|w| *w as u8);
+                    let bytes = lowered.contents[at..at + size].iter();
+                    let bytes = bytes.map(|w| w.cast_unsigned());
                     self.weights.extend(bytes);
                 }
-                None => self.place_identity(1 << job.residual.map_or(0, |r| r.1)),
+                None => self.append_identity(1 << lowered.residual.map_or(0, |r| r.1)),
             }
         }
     }
 
-    fn place_identity(&mut self, value: u8) {
+    fn append_identity(&mut self, value: u8) {
         let block = self.options.config.block as usize;
         for o in 0..block {
             self.weights
@@ -261,42 +269,52 @@ impl<'a> Build<'a> {
         &mut self,
         n: usize,
         node: &QNode,
-        places: &Places,
-        pads: &mut Pads,
-        stream: &mut Stream,
+        layout: &MemoryLayout,
+        scratchpads: &mut Scratchpads,
+        schedule: &mut Schedule,
     ) -> Result<(), CompileError> {
         let c = &self.options.config;
-        let map = |t| places.map(self.net, t);
-        let maps = (map(node.inputs[0]), map(node.output));
+        let map = |t| layout.map(self.net, t);
+        let unfit = unfit(node);
+        let maps = (
+            map(node.inputs[0]).map_err(&unfit)?,
+            map(node.output).map_err(&unfit)?,
+        );
         let mut device = Device {
-            pads,
-            stream,
-            weights_at: self.wgt_at(),
+            scratchpads,
+            schedule,
+            weights_at: self.starts().map_err(&unfit)?.weights,
             biases_at: 0,
-            layer: n as u32,
+            layer: n,
             uop_depth: c.uop_depth,
         };
-        let (done, lowered) = match self.works[n] {
-            Work::Pool(w) => {
-                let job = pool_job(&w, maps);
-                (pool::pool(&job, &mut device), Lowered::pool(&job, c))
+        let (done, facts) = match self.placements[n] {
+            Placement::Pool(w) => {
+                let lowered = LoweredPool::new(&w, maps).map_err(&unfit)?;
+                (
+                    pool::pool(&lowered, &mut device),
+                    LayerFacts::pool(&lowered, c),
+                )
             }
-            Work::Resize(factor) => {
-                let job = resize_job(factor, maps);
-                (resize::resize(&job, &mut device), Lowered::resize(&job, c))
+            Placement::Resize(factor) => {
+                let lowered = LoweredResize::new(factor, maps).map_err(&unfit)?;
+                (
+                    resize::resize(&lowered, &mut device),
+                    LayerFacts::resize(&lowered, c),
+                )
             }
             _ => return Ok(()),
         };
-        done.map_err(|_| unfit(node))?;
-        self.place_identity(1);
-        self.lowered[n] = Some(lowered);
+        done.map_err(&unfit)?;
+        self.append_identity(1);
+        self.facts[n] = Some(facts);
         Ok(())
     }
 
     /// Nodes that are no step belong to the last step that makes their operands.
-    pub(super) fn placed_steps(&mut self, places: &Places) {
+    pub(crate) fn alias_steps(&mut self, layout: &MemoryLayout) {
         for (n, node) in self.net.nodes.iter().enumerate() {
-            if places.virtual_nodes[n] {
+            if layout.aliases[n] {
                 let made = |t| self.net.nodes.iter().position(|m| m.output == t);
                 let steps = node.inputs.iter().filter_map(|&t| made(t));
                 self.step_of[n] = steps.map(|m| self.step_of[m]).max().unwrap_or(0);
@@ -305,13 +323,13 @@ impl<'a> Build<'a> {
     }
 
     /// The program: segments behind the tensors, then addresses in all instructions.
-    pub(super) fn program(
+    pub(crate) fn program(
         self,
-        places: &mut Places,
+        layout: &mut MemoryLayout,
         mut steps: Vec<Step>,
     ) -> Result<Program, CompileError> {
         let c = &self.options.config;
-        let tensors = places.end;
+        let tensors = layout.end;
         let mut segments = vec![Segment {
             name: "tensors".into(),
             kind: SegmentKind::Raw,
@@ -321,14 +339,16 @@ impl<'a> Build<'a> {
         }];
         let mut add = |name: &str, kind, data: Vec<u8>| -> Result<u32, CompileError> {
             if data.is_empty() {
-                return Ok(places.end);
+                return Ok(layout.end);
             }
-            let addr = places.take(data.len() as u64, name)?;
+            let addr = layout.take(data.len() as u64, name)?;
+            let bytes = fit::count("bytes of a segment", data.len());
+            let bytes = bytes.map_err(|e| CompileError::unfit(name, e))?;
             segments.push(Segment {
                 name: name.into(),
                 kind,
                 addr,
-                bytes: data.len() as u32,
+                bytes,
                 data,
             });
             Ok(addr)
@@ -350,20 +370,25 @@ impl<'a> Build<'a> {
             let Some((k, insns)) = launches.next() else {
                 break;
             };
-            let words = insns.iter().flat_map(|i| i.word(&bases).to_le_bytes());
-            l.insn_addr = add(&format!("insns-{k}"), SegmentKind::Insn, words.collect())?;
-            l.insn_count = insns.len() as u32;
-            l.symbols = emit::symbols(insns, &self.names);
+            let mut words = Vec::with_capacity(insns.len() * 16);
+            for i in insns {
+                let word = i.word(&bases);
+                let word = word.map_err(|e| CompileError::unfit(&self.names[i.layer], e))?;
+                words.extend(word.to_le_bytes());
+            }
+            l.insn_addr = add(&format!("insns-{k}"), SegmentKind::Insn, words)?;
+            let unfit = |e| CompileError::unfit(&l.name, e);
+            let count = fit::count("instructions of a launch", insns.len());
+            l.insn_count = count.map_err(unfit)?;
+            l.symbols = emit::symbols(insns, &self.names).map_err(unfit)?;
         }
-        let regions = |all: &[vta_net::quant::QTensorId]| {
-            all.iter().map(|&t| places.region(self.net, t)).collect()
-        };
+        let regions = |all: &[QTensorId]| all.iter().map(|&t| layout.region(self.net, t)).collect();
         let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
         let wgt_bytes = c.wgt_bytes();
         let nodes = self.net.nodes.iter().enumerate();
         let layers = nodes.map(|(n, node)| {
             let step = self.step_of[n];
-            let on = match steps.get(step as usize) {
+            let on = match steps.get(step) {
                 Some(Step::Host(_)) => On::Host,
                 _ => On::Device,
             };
@@ -376,18 +401,18 @@ impl<'a> Build<'a> {
                 self.net,
                 node,
                 [pool, tile_of].map(|m| m.map(|m| &self.net.nodes[m])),
-                self.lowered[n].as_ref(),
-                places,
+                self.facts[n].as_ref(),
+                layout,
                 (step, on),
                 (weights, wgt_bytes),
             )
         });
-        let mut layers: Vec<Layer> = layers.collect();
+        let mut layers = layers.collect::<Result<Vec<Layer>, _>>()?;
         layers.sort_by_key(|l| l.step);
         segments.retain(|s| s.bytes > 0);
         let program = Program {
             config: c.clone(),
-            dram_bytes: places.end,
+            dram_bytes: layout.end,
             segments,
             steps,
             inputs,
@@ -397,19 +422,4 @@ impl<'a> Build<'a> {
         debug_assert_eq!(program.validate(), Ok(()));
         Ok(program)
     }
-}
-
-/// Whether a mask left blocks out of a layer.
-pub(super) fn masked(m: &LayerMask) -> bool {
-    m.sparse
-}
-
-/// Multiply-accumulates of a convolution.
-pub(super) fn macs(net: &QNet, node: &QNode) -> u64 {
-    let QOp::Conv(c) = &node.op else { return 0 };
-    if c.weight_name.is_empty() {
-        return 0;
-    }
-    let (_, h, w) = map_dims(&net.tensor(node.output).dims).unwrap_or((0, 0, 0));
-    c.weight.len() as u64 * (h * w) as u64
 }

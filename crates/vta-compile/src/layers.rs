@@ -1,56 +1,63 @@
 //! The rows of the program's table of layers.
 
-use super::cost::Cost;
-use super::job::{ConvJob, FMap, PoolJob, ResizeJob};
-use super::launch::{macs, masked};
-use super::lower::LayerMask;
-use super::place::Places;
+use crate::cost::Cost;
+use crate::error::CompileError;
+use crate::fit;
+use crate::layout::MemoryLayout;
+use crate::lower::LayerMask;
+use crate::lowered::{LoweredConv, LoweredPool, LoweredResize};
+use crate::map::{FMap, map_dims};
 use vta_net::quant::{QNet, QNode, QOp};
 use vta_program::config::HwConfig;
 use vta_program::program::{Layer, On, WeightMap};
 
 /// What lowering and scheduling found out about a layer.
 #[derive(Debug, Clone)]
-pub(super) struct Lowered {
+pub(crate) struct LayerFacts {
     compute_floor: u64,
     memory_floor: u64,
     /// First element and count in the segment, mask, and the block of each element.
     weights: Option<(u32, LayerMask, Vec<u32>)>,
 }
 
-impl Lowered {
+impl LayerFacts {
     /// A convolution whose weights lie at `at` in `order`.
-    pub(super) fn conv(
-        job: &ConvJob,
+    pub(crate) fn conv(
+        lowered: &LoweredConv,
         mask: &LayerMask,
         at: u32,
-        order: &[u32],
+        order: &[Option<usize>],
         c: &HwConfig,
     ) -> Self {
-        let tiles = order.iter().filter_map(|&t| job.tiles.get(t as usize));
+        let tiles = order.iter().flatten().map(|&t| &lowered.tiles[t]);
         let blocks = tiles.map(|t| t.mask_block).collect();
-        let first = at + u32::from(job.residual.is_some());
+        let first = at + u32::from(lowered.residual.is_some());
         Self {
-            compute_floor: job.compute_floor(),
-            memory_floor: job.memory_floor(c),
+            compute_floor: lowered.compute_floor(),
+            memory_floor: lowered.memory_floor(c),
             weights: Some((first, mask.clone(), blocks)),
         }
     }
 
     /// A pool: each input is copied once, each kernel position is a register step.
-    pub(super) fn pool(job: &PoolJob, c: &HwConfig) -> Self {
-        let (inputs, outputs) = (job.input.vectors(), job.output.vectors());
+    pub(crate) fn pool(lowered: &LoweredPool, c: &HwConfig) -> Self {
+        let (inputs, outputs) = (lowered.input.vectors(), lowered.output.vectors());
         Self::rows(
-            2 * inputs + outputs * job.window.cycles(),
-            &job.input,
-            &job.output,
+            2 * inputs + outputs * lowered.window.cycles(),
+            &lowered.input,
+            &lowered.output,
             c,
         )
     }
 
     /// Upsampling: each output is cleared and copied.
-    pub(super) fn resize(job: &ResizeJob, c: &HwConfig) -> Self {
-        Self::rows(2 * job.output.vectors(), &job.input, &job.output, c)
+    pub(crate) fn resize(lowered: &LoweredResize, c: &HwConfig) -> Self {
+        Self::rows(
+            2 * lowered.output.vectors(),
+            &lowered.input,
+            &lowered.output,
+            c,
+        )
     }
 
     fn rows(compute_floor: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {
@@ -66,27 +73,29 @@ impl Lowered {
 
 /// A layer's row. A convolution with a pool in its tile leaves the pool's
 /// result, and the pool's row takes nothing.
-pub(super) fn layer(
+pub(crate) fn layer(
     net: &QNet,
     node: &QNode,
     [pool, tile_of]: [Option<&QNode>; 2],
-    lowered: Option<&Lowered>,
-    places: &Places,
-    (step, on): (u32, On),
+    facts: Option<&LayerFacts>,
+    layout: &MemoryLayout,
+    (step, on): (usize, On),
     (weights_addr, wgt_bytes): (u32, u32),
-) -> Layer {
+) -> Result<Layer, CompileError> {
+    let count = |what, n| fit::count(what, n).map_err(|e| CompileError::unfit(&node.name, e));
     let (mut blocks, mut kept, mut map) = (0, 0, None);
-    if let (Some(l), QOp::Conv(c)) = (lowered, &node.op)
+    if let (Some(l), QOp::Conv(c)) = (facts, &node.op)
         && let Some((first, mask, block_of)) = &l.weights
     {
         if !c.weight_name.is_empty() {
             blocks = mask.mask.blocks() as u64;
             kept = mask.mask.count_kept() as u64;
         }
-        let is_masked = masked(mask);
+        let is_masked = mask.sparse;
         map = Some(WeightMap {
+            // In a segment that is in DRAM.
             addr: weights_addr + first * wgt_bytes,
-            count: block_of.len() as u32,
+            count: count("weight elements of a layer", block_of.len())?,
             mask_dims: if is_masked {
                 mask.mask.dims.to_vec()
             } else {
@@ -108,7 +117,7 @@ pub(super) fn layer(
             },
         });
     }
-    let why = if places.is_virtual(net, node) {
+    let why = if layout.is_alias(net, node) {
         "by placement: nothing moves".into()
     } else if let Some(conv) = tile_of {
         format!("in the tile of {}", conv.name)
@@ -117,18 +126,28 @@ pub(super) fn layer(
     } else {
         node.why.clone()
     };
-    Layer {
+    Ok(Layer {
         name: node.name.clone(),
         op: node.source.clone(),
         on,
-        step,
+        step: count("steps of the program", step)?,
         why,
         blocks,
         kept,
         macs: macs(net, node),
-        compute_floor: lowered.map_or(0, |l| l.compute_floor),
-        memory_floor: lowered.map_or(0, |l| l.memory_floor),
-        output: places.region(net, pool.unwrap_or(node).output),
+        compute_floor: facts.map_or(0, |l| l.compute_floor),
+        memory_floor: facts.map_or(0, |l| l.memory_floor),
+        output: layout.region(net, pool.unwrap_or(node).output),
         weights: map,
+    })
+}
+
+/// Multiply-accumulates of a convolution.
+fn macs(net: &QNet, node: &QNode) -> u64 {
+    let QOp::Conv(c) = &node.op else { return 0 };
+    if c.weight_name.is_empty() {
+        return 0;
     }
+    let (_, h, w) = map_dims(&net.tensor(node.output).dims).unwrap_or((0, 0, 0));
+    c.weight.len() as u64 * (h * w) as u64
 }

@@ -1,62 +1,64 @@
 //! From an integer network to a program.
 //!
-//! | stage | file | from | to |
+//! | stage | module | from | to |
 //! | --- | --- | --- | --- |
-//! | divide | `work` | network | who does what |
-//! | place | `place` | network | addresses of tensors; what is no step at all |
+//! | place | `placement` | network | who does what: device or host |
+//! | lay out | `layout` | network | addresses of tensors; which are aliases, no step at all |
 //! | order | `order` | network | groups of nodes: a launch, or steps of the host |
-//! | lower | `lower` | node | weight elements, biases with rounding (`job`) |
-//! | tile | `tiling` | job | how it is cut, by the estimate of `stream` |
-//! | schedule | `schedule`, `pool`, `resize` | job, tiling | operations in the stream |
-//! | tokens | `stream` | operations | tokens, from what must have ended (`pads`) |
-//! | emit | `emit` | stream | micro-op batches, words |
+//! | lower | `lower` | node | lowered operation: weight elements, biases with rounding (`lowered`) |
+//! | tile | `tiling` | lowered operation | how it is cut, by the estimate |
+//! | schedule | `conv`, `pool`, `resize` | lowered operation, tiling | operations (`op`) in the instruction schedule (`schedule`) |
+//! | allocate | `allocator` | sizes | buffers in scratchpads, who touched them last |
+//! | tokens | `tokens` | dependencies | tokens, from what must have ended |
+//! | estimate | `estimate` | operations | when they end |
+//! | emit | `emit` | schedule | micro-op batches, words |
+//!
+//! Modules import only from rows above theirs (`tests/tidy.rs` holds the table):
+//!
+//! | modules | what they know |
+//! | --- | --- |
+//! | `fit`, `error`, `options`, `cost` | why something does not fit, what a user hears of it, cycles of one instruction |
+//! | `deps`, `op`, `map`, `loops`, `lowered` | dependencies, operations and their fields, maps and windows, lowered operations |
+//! | `allocator`, `tokens`, `estimate` | scratchpads, token inference, time: none knows the others |
+//! | `schedule` | the instruction schedule, from tokens and estimate |
+//! | `device` | scratchpads and schedule together; transfers |
+//! | `rows`, `pool`, `resize`, `conv` | schedules of each lowered operation |
+//! | `tiling`, `placement` | how a convolution is cut; what the device can do |
+//! | `layout`, `lower`, `order`, `emit`, `layers` | DRAM, weights, launches, words, the table of layers |
+//! | `launch` | all of it, launch after launch |
 
+mod allocator;
+mod conv;
 mod cost;
+mod deps;
 mod device;
 mod emit;
 mod error;
-mod job;
+mod estimate;
+mod fit;
+mod launch;
+mod layers;
+mod layout;
 mod loops;
 mod lower;
+mod lowered;
+mod map;
+mod op;
+mod options;
 mod order;
-mod pads;
-mod place;
+mod placement;
 mod pool;
 mod resize;
 mod rows;
 mod schedule;
-mod stream;
 mod tiling;
-mod work;
-
-mod launch;
-mod layers;
+mod tokens;
 
 pub use error::CompileError;
+pub use options::{Options, Sparsity};
 
 use vta_net::quant::{QNet, QOp};
-use vta_net::sparse::Masks;
-use vta_program::config::HwConfig;
-use vta_program::program::{Program, Step};
-
-/// What may be left out.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Sparsity<'a> {
-    /// Nothing: zero blocks are computed like all others.
-    #[default]
-    Dense,
-    /// What masks drop; in layers without a mask every 32x32 block of zeros.
-    Sparse(&'a Masks),
-}
-
-/// How to compile.
-#[derive(Debug, Clone, Default)]
-pub struct Options<'a> {
-    /// The hardware.
-    pub config: HwConfig,
-    /// What may be left out.
-    pub sparsity: Sparsity<'a>,
-}
+use vta_program::program::{HostStep, Launch, Program, Step};
 
 /// Compiles a network.
 ///
@@ -65,40 +67,40 @@ pub struct Options<'a> {
 pub fn compile(net: &QNet, options: &Options<'_>) -> Result<Program, CompileError> {
     let c = &options.config;
     let net = &order::prepared(net, options);
-    let works = work::works(net, c);
-    let mut places = place::Places::new(net, &works, c.block)?;
-    let mut build = launch::Build::new(net, options, &works);
+    let placements = placement::placements(net, c);
+    let mut layout = layout::MemoryLayout::new(net, &placements, c.block)?;
+    let mut build = launch::Build::new(net, options, &placements);
     let mut steps = Vec::new();
-    for group in order::groups(net, &works, &places.virtual_nodes) {
+    for group in order::groups(net, &placements, &layout.aliases) {
         match group {
             order::Group::Host(node) => {
                 let n = &net.nodes[node];
                 if let QOp::Host(op) = &n.op {
-                    steps.push(Step::Host(vta_program::program::HostStep {
+                    build.step_of[node] = steps.len();
+                    steps.push(Step::Host(HostStep {
                         name: n.name.clone(),
                         op: op.clone(),
-                        inputs: n.inputs.iter().map(|&t| places.region(net, t)).collect(),
-                        output: places.region(net, n.output),
+                        inputs: n.inputs.iter().map(|&t| layout.region(net, t)).collect(),
+                        output: layout.region(net, n.output),
                     }));
-                    build.step_of[node] = steps.len() as u32 - 1;
                 }
             }
             order::Group::Device(nodes) => {
                 for &n in &nodes {
-                    build.step_of[n] = steps.len() as u32;
+                    build.step_of[n] = steps.len();
                 }
-                build.launch(&nodes, &places)?;
+                build.launch(&nodes, &layout)?;
                 // Its addresses are known at the end.
-                steps.push(Step::Launch(vta_program::program::Launch {
+                steps.push(Step::Launch(Launch {
                     name: format!("launch-{}", build.launches() - 1),
                     insn_addr: 0,
                     insn_count: 0,
-                    outputs: launch::outputs(net, &nodes, &places),
+                    outputs: launch::outputs(net, &nodes, &layout),
                     symbols: Vec::new(),
                 }));
             }
         }
     }
-    build.placed_steps(&places);
-    build.program(&mut places, steps)
+    build.alias_steps(&layout);
+    build.program(&mut layout, steps)
 }

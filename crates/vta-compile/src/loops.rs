@@ -1,19 +1,11 @@
 //! Micro-ops and the loops around them.
 
-use super::stream::{Kind, Loops};
+use crate::fit::{self, DoesNotFit};
+use crate::op::{Loops, OpKind, uop};
 use vta_program::isa::{AluOpcode, C_WIDX_BITS, Uop};
 
-/// A micro-op; indices are inside the scratchpads, which are inside the fields.
-pub(super) fn uop(dst: u32, src: u32, wgt: u32) -> Uop {
-    Uop {
-        dst_idx: dst as u16,
-        src_idx: src as u16,
-        wgt_idx: wgt as u16,
-    }
-}
-
 /// `n` vectors one after the other, of both operands.
-pub(super) fn line(n: u32) -> Loops {
+pub(crate) fn line(n: u32) -> Loops {
     Loops {
         iter: [1, n],
         dst: [0, 1],
@@ -23,7 +15,7 @@ pub(super) fn line(n: u32) -> Loops {
 }
 
 /// `n` blocks of `plane` vectors; the source has one vector for each block.
-pub(super) fn by_block(n: u32, plane: u32) -> Loops {
+pub(crate) fn by_block(n: u32, plane: u32) -> Loops {
     Loops {
         iter: [n, plane],
         dst: [plane, 1],
@@ -33,18 +25,27 @@ pub(super) fn by_block(n: u32, plane: u32) -> Loops {
 }
 
 /// An ALU operation with one micro-op.
-pub(super) fn alu(opcode: AluOpcode, imm: Option<i16>, dst: u32, src: u32, loops: Loops) -> Kind {
-    Kind::Alu {
-        uops: vec![uop(dst, src, 0)],
+///
+/// # Errors
+/// An index that is wider than its field.
+pub(crate) fn alu(
+    opcode: AluOpcode,
+    imm: Option<i16>,
+    dst: u32,
+    src: u32,
+    loops: Loops,
+) -> Result<OpKind, DoesNotFit> {
+    Ok(OpKind::Alu {
+        uops: vec![uop(dst, src, 0)?],
         loops,
         opcode,
         imm,
-    }
+    })
 }
 
 /// Loops over `ny` rows of `nx`, with the distances of rows and columns in dst
 /// and src; one loop where rows follow each other.
-pub(super) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops {
+pub(crate) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops {
     let joined = (dst[0] == nx * dst[1] && src[0] == nx * src[1]) || ny == 1;
     if joined {
         let one = ny * nx == 1;
@@ -72,18 +73,24 @@ pub(super) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops
 }
 
 /// Moves repetition from micro-ops into loops that have one trip.
-pub(super) fn compress(mut uops: Vec<Uop>, mut loops: Loops) -> (Vec<Uop>, Loops) {
+///
+/// # Errors
+/// More micro-ops than can be counted.
+pub(crate) fn compress(
+    mut uops: Vec<Uop>,
+    mut loops: Loops,
+) -> Result<(Vec<Uop>, Loops), DoesNotFit> {
     for l in [0, 1] {
         if loops.iter[l] != 1 {
             continue;
         }
         if let Some((n, d)) = period(&uops) {
-            loops.iter[l] = (uops.len() / n) as u32;
+            loops.iter[l] = fit::count("micro-ops of an instruction", uops.len() / n)?;
             (loops.dst[l], loops.src[l], loops.wgt[l]) = d;
             uops.truncate(n);
         }
     }
-    (uops, loops)
+    Ok((uops, loops))
 }
 
 /// The shortest beginning that repeats to the end with a constant distance.

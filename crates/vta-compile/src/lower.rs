@@ -1,15 +1,19 @@
 //! From a node of the integer network to what the device is to do: weight
 //! elements of `block` x `block`, biases with all rounding, maps of vectors.
 
-use super::job::{ConvJob, FMap, Tile};
-use super::{CompileError, Sparsity};
+use crate::error::CompileError;
+use crate::fit::{self, DoesNotFit};
+use crate::lowered::{LoweredConv, Tile};
+use crate::map::{FMap, KernelWindow};
+use crate::options::Sparsity;
 use ndarray::Array4;
 use vta_net::quant::{QConv, Shift};
 use vta_net::sparse::{BLOCK, BlockMask, nonzero_blocks};
+use vta_program::isa::FieldRange;
 
 /// A layer's mask in the form that the layer was compiled with.
 #[derive(Debug, Clone)]
-pub(super) struct LayerMask {
+pub(crate) struct LayerMask {
     /// Blocks that are in the program.
     pub mask: BlockMask,
     /// Whether anything could have been left out.
@@ -20,7 +24,7 @@ pub(super) struct LayerMask {
 ///
 /// # Errors
 /// A mask of other dimensions.
-pub(super) fn mask_of(
+pub(crate) fn mask_of(
     name: &str,
     conv: &QConv,
     keep_dense: bool,
@@ -57,48 +61,51 @@ pub(super) fn mask_of(
 }
 
 /// The weights of a packed first layer: `[co, ci * kh * kw, 1, 1]`.
-pub(super) fn packed(weight: &Array4<i8>) -> Array4<i8> {
+/// None where they are no whole array.
+pub(crate) fn packed(weight: &Array4<i8>) -> Option<Array4<i8>> {
     let (co, ci, kh, kw) = weight.dim();
     let flat: Vec<i8> = weight.iter().copied().collect();
-    match Array4::from_shape_vec((co, ci * kh * kw, 1, 1), flat) {
-        Ok(a) => a,
-        Err(_) => unreachable!(),
-    }
+    Array4::from_shape_vec((co, ci * kh * kw, 1, 1), flat).ok()
 }
 
 /// Index of a block, row by row.
-fn mask_index(mask: &BlockMask, [co, ci, ky, kx]: [usize; 4]) -> u32 {
+fn mask_index(mask: &BlockMask, [co, ci, ky, kx]: [usize; 4]) -> usize {
     let [_, n, kh, kw] = mask.dims;
-    (((co * n + ci) * kh + ky) * kw + kx) as u32
+    ((co * n + ci) * kh + ky) * kw + kx
 }
 
 /// Weight elements that are kept, and their bytes.
+///
+/// # Errors
+/// More than can be counted.
 fn tiles(
     conv: &QConv,
     blocks_in: u32,
     mask: &LayerMask,
     block: usize,
     is_met: impl Fn(u32, u32) -> bool,
-) -> (Vec<Tile>, Vec<i8>) {
+) -> Result<(Vec<Tile>, Vec<i8>), DoesNotFit> {
     let (co, ci_g, kh, kw) = conv.weight.dim();
     let co_g = co / conv.groups;
     let mut tiles = Vec::new();
     let mut contents: Vec<i8> = Vec::new();
     let flat: Vec<i8> = conv.weight.iter().copied().collect();
     let mut last: Option<u32> = None;
-    for ky in 0..kh {
-        for kx in 0..kw {
-            if !is_met(ky as u32, kx as u32) {
+    // Positions and blocks, as numbers of the hardware and as indices.
+    for (tile_ky, ky) in (0u32..).zip(0..kh) {
+        for (tile_kx, kx) in (0u32..).zip(0..kw) {
+            if !is_met(tile_ky, tile_kx) {
                 continue;
             }
-            for cob in 0..co.div_ceil(block) {
+            for (tile_co, cob) in (0u32..).zip(0..co.div_ceil(block)) {
                 let outs = cob * block..(cob * block + block).min(co);
                 // Input channels that the groups of these outputs read.
                 let lo = outs.start / co_g * ci_g;
                 let hi = ((outs.end - 1) / co_g + 1) * ci_g;
-                let ins = (lo / block) as u32..(hi.div_ceil(block) as u32).min(blocks_in);
-                for cib in ins {
-                    let c0 = cib as usize * block;
+                let ins = lo / block..hi.div_ceil(block);
+                let tile_ci = (0..blocks_in).skip(lo / block);
+                for (tile_ci, cib) in tile_ci.zip(ins) {
+                    let c0 = cib * block;
                     let mut kept = None;
                     let mut bytes = vec![0i8; block * block];
                     for o in outs.clone() {
@@ -121,35 +128,64 @@ fn tiles(
                         let at = n as usize * block * block;
                         conv.weight_name.is_empty() && contents[at..at + block * block] == bytes
                     });
-                    let content = same.unwrap_or_else(|| {
-                        contents.extend_from_slice(&bytes);
-                        (contents.len() / (block * block) - 1) as u32
-                    });
+                    let content = match same {
+                        Some(content) => content,
+                        None => {
+                            let n = contents.len() / (block * block);
+                            contents.extend_from_slice(&bytes);
+                            fit::count("weight elements of a layer", n)?
+                        }
+                    };
                     last = Some(content);
                     tiles.push(Tile {
-                        co: cob as u32,
-                        ci: cib,
-                        ky: ky as u32,
-                        kx: kx as u32,
+                        co: tile_co,
+                        ci: tile_ci,
+                        ky: tile_ky,
+                        kx: tile_kx,
                         content,
-                        mask_block,
+                        mask_block: fit::count("blocks of a mask", mask_block)?,
                     });
                 }
             }
         }
     }
-    (tiles, contents)
+    Ok((tiles, contents))
 }
 
+/// Largest shift of an accumulator.
+const MAX_SHIFT: u8 = 31;
+
 /// Lowers a convolution.
-pub(super) fn conv(
-    layer: u32,
+///
+/// # Errors
+/// Sizes that are too large to compute with, a shift that is no shift of the device.
+pub(crate) fn conv(
+    layer: usize,
     conv: &QConv,
     mask: &LayerMask,
     (input, output, residual): (FMap, FMap, Option<FMap>),
     block: u32,
-) -> ConvJob {
-    let w = &conv.window;
+) -> Result<LoweredConv, DoesNotFit> {
+    let bits = |field, value: u8, max: u8| match value <= max {
+        true => Ok(()),
+        false => Err(FieldRange {
+            field,
+            value: value.into(),
+            min: 0,
+            max: max.into(),
+        }),
+    };
+    bits("post_shift", conv.post_shift, MAX_SHIFT)?;
+    // The identity that adds the second operand has int8 elements.
+    bits("residual_shift", conv.residual_shift, 6)?;
+    match &conv.shift {
+        Shift::Layer(s) => bits("shift", *s, MAX_SHIFT)?,
+        Shift::Channel(all) => all.iter().try_for_each(|s| bits("shift", *s, MAX_SHIFT))?,
+    }
+    let slopes = conv.leaky.iter().flatten();
+    slopes
+        .copied()
+        .try_for_each(|s| bits("slope", s, MAX_SHIFT))?;
     let lanes = (output.blocks * block) as usize;
     let half = |s: u8| if s == 0 { 0 } else { 1i32 << (s - 1) };
     let co = conv.weight.dim().0;
@@ -167,15 +203,13 @@ pub(super) fn conv(
             Some(all)
         }
     };
-    let mut job = ConvJob {
+    let mut lowered = LoweredConv {
         layer,
         input,
         output,
         pool: None,
         residual: residual.map(|r| (r, conv.residual_shift)),
-        stride: w.stride.map(|x| x as u32),
-        dilation: w.dilation.map(|x| x as u32),
-        pads: [w.pads[0] as u32, w.pads[1] as u32],
+        window: KernelWindow::new(&conv.window, &output)?,
         tiles: Vec::new(),
         contents: Vec::new(),
         bias,
@@ -188,8 +222,8 @@ pub(super) fn conv(
         post_shift: conv.post_shift,
         clamp: conv.clamp,
     };
-    let met = |ky, kx| !job.rows_of(ky).is_empty() && !job.cols_of(kx).is_empty();
-    let (tiles, contents) = tiles(conv, input.blocks, mask, block as usize, met);
-    (job.tiles, job.contents) = (tiles, contents);
-    job
+    let met = |ky, kx| !lowered.rows_of(ky).is_empty() && !lowered.cols_of(kx).is_empty();
+    let (tiles, contents) = tiles(conv, input.blocks, mask, block as usize, met)?;
+    (lowered.tiles, lowered.contents) = (tiles, contents);
+    Ok(lowered)
 }

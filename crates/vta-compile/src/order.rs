@@ -1,16 +1,16 @@
 //! The order of nodes: as few launches as the host's nodes allow.
 
-use super::lower;
-use super::place::map_dims;
-use super::work::{Work, pool_fits};
-use super::{Options, Sparsity};
+use crate::lower;
+use crate::map::map_dims;
+use crate::options::{Options, Sparsity};
+use crate::placement::{Placement, pool_fits};
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QType};
 use vta_tensor::host::HostOp;
 
 /// Nodes that run together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     /// One node of the host.
     Host(usize),
     /// A launch.
@@ -19,7 +19,7 @@ pub(super) enum Group {
 
 /// Groups of nodes: whatever is ready on the host, then whatever is ready on
 /// the device, until all is done. Nodes without a step are done with their operands.
-pub(super) fn groups(net: &QNet, works: &[Work], without_step: &[bool]) -> Vec<Group> {
+pub(crate) fn groups(net: &QNet, placements: &[Placement], without_step: &[bool]) -> Vec<Group> {
     let mut there = vec![false; net.tensors.len()];
     net.inputs.iter().for_each(|t| there[t.0] = true);
     let mut done = vec![false; net.nodes.len()];
@@ -30,7 +30,7 @@ pub(super) fn groups(net: &QNet, works: &[Work], without_step: &[bool]) -> Vec<G
         let mut launch = Vec::new();
         idle += 1;
         for (n, node) in net.nodes.iter().enumerate() {
-            let fits = without_step[n] || works[n].on_device() == device;
+            let fits = without_step[n] || placements[n].on_device() == device;
             if done[n] || !fits || !node.inputs.iter().all(|t| there[t.0]) {
                 continue;
             }
@@ -57,7 +57,7 @@ pub(super) fn groups(net: &QNet, works: &[Work], without_step: &[bool]) -> Vec<G
 /// The network as this hardware runs it: few-channel first convolutions are
 /// packed (the host lays out what each kernel position meets as channels, the
 /// device does 1x1), pools whose rows do not fit go to the host.
-pub(super) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
+pub(crate) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
     let mut out = net.clone();
     let block = options.config.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
@@ -138,7 +138,7 @@ fn pack(
         pads: w.pads,
     };
     let mut conv = conv.clone();
-    conv.weight = lower::packed(&conv.weight);
+    conv.weight = lower::packed(&conv.weight)?;
     conv.window = Window {
         kernel: [1, 1],
         stride: [1, 1],

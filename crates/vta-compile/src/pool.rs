@@ -4,26 +4,28 @@
 //! position is one register MAX. In the tile of a convolution the sums are
 //! there already.
 
-use super::device::{Device, DoesNotFit, Pads, len};
-use super::job::{FMap, PoolJob, PoolWindow, valid};
-use super::loops::{line, map_loops, uop};
-use super::pads::Deps;
-use super::rows::{self, Loaded, RowTile, gemm, reset};
-use super::stream::{Kind, Loops};
+use crate::deps::{Deps, OpId};
+use crate::device::{Device, Scratchpads};
+use crate::fit::DoesNotFit;
+use crate::loops::{line, map_loops};
+use crate::lowered::LoweredPool;
+use crate::map::{FMap, KernelWindow, len};
+use crate::op::{Loops, OpKind, uop};
+use crate::rows::{self, Loaded, RowTile, gemm, reset};
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, C_AIDX_BITS, Unit, Uop};
 
 /// Output rows and blocks of a tile: as many as leave room for two tiles.
-pub(super) fn tile(job: &PoolJob, pads: &Pads) -> Option<(u32, u32)> {
-    let (o, i) = (&job.output, &job.input);
-    let w = &job.window;
-    let reach = (w.kernel[0] - 1) * w.dilation[0] + 1;
+pub(crate) fn tile(lowered: &LoweredPool, scratchpads: &Scratchpads) -> Option<(u32, u32)> {
+    let (o, i) = (&lowered.output, &lowered.input);
+    let w = &lowered.window;
+    let reach = w.reach(0) + 1;
     let in_h = |th: u32| ((th - 1) * w.stride[0] + reach).min(i.h);
     let fits = |th: u32, blocks: u32, share: u32| {
         let inputs = u64::from(in_h(th)) * u64::from(i.w) * u64::from(blocks);
         let outputs = u64::from(th) * u64::from(o.w) * u64::from(blocks);
-        inputs * u64::from(share) <= u64::from(pads.inp.size())
-            && (inputs + outputs) * u64::from(share) <= u64::from(pads.acc.size())
+        inputs * u64::from(share) <= u64::from(scratchpads.inp.size())
+            && (inputs + outputs) * u64::from(share) <= u64::from(scratchpads.acc.size())
     };
     // What a loop can add to an index.
     if u64::from(w.stride[0]) * u64::from(i.w) >= 1 << C_AIDX_BITS {
@@ -42,46 +44,53 @@ pub(super) fn tile(job: &PoolJob, pads: &Pads) -> Option<(u32, u32)> {
 }
 
 /// Schedules a pool; its only weight element is the identity.
-pub(super) fn pool(job: &PoolJob, d: &mut Device<'_>) -> Result<(), DoesNotFit> {
-    let (th, tb) = tile(job, d.pads).ok_or(DoesNotFit)?;
-    let (o, i) = (job.output, job.input);
+///
+/// # Errors
+/// No tile of it fits.
+pub(crate) fn pool(lowered: &LoweredPool, d: &mut Device<'_>) -> Result<(), DoesNotFit> {
+    let (th, tb) = tile(lowered, d.scratchpads).ok_or(DoesNotFit::NoRoom)?;
+    let (o, i) = (lowered.output, lowered.input);
+    let last_row = lowered.window.kernel[0] - 1;
     let mut tiles = Vec::new();
     for y0 in (0..o.h).step_by(th as usize) {
         for b0 in (0..o.blocks).step_by(tb as usize) {
             let rows = y0..(y0 + th).min(o.h);
             tiles.push(RowTile {
-                in_rows: job.window.needed(&rows, 0, i.h),
+                in_rows: lowered.window.needed(0, &rows, 0..=last_row, i.h),
                 rows,
                 blocks: b0..(b0 + tb).min(o.blocks),
             });
         }
     }
-    let each_tile = |d: &mut Device<'_>, l: Loaded| compute(job, d, &l);
+    let each_tile = |d: &mut Device<'_>, l: Loaded| compute(lowered, d, &l);
     rows::each(d, &i, tiles, each_tile)
 }
 
-fn compute(job: &PoolJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
-    let (o, i) = (job.output, job.input);
+fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
+    let (o, i) = (lowered.output, lowered.input);
     let t = &l.tile;
     let blocks = len(&t.blocks);
     let (in_size, out_size) = (len(&t.in_rows) * i.w, len(&t.rows) * o.w);
-    let slot = d.pads.acc.alloc((in_size + out_size) * blocks, &[])?;
-    let out = d.pads.acc.start(slot).unwrap_or(0);
+    let buffer = d
+        .scratchpads
+        .acc
+        .alloc((in_size + out_size) * blocks, &[])?;
+    let out = d.scratchpads.acc.start(buffer)?;
     let staged = out + out_size * blocks;
     let n = in_size * blocks;
-    reset(d, slot, staged, n);
-    let copy = Kind::Gemm {
+    reset(d, buffer, staged, n)?;
+    let copy = OpKind::Gemm {
         uops: vec![uop(
             staged,
-            d.pads.inp.start(l.inp).unwrap_or(0),
-            d.pads.wgt.start(l.identity).unwrap_or(0),
-        )],
+            d.scratchpads.inp.start(l.inp)?,
+            d.scratchpads.wgt.start(l.identity)?,
+        )?],
         loops: line(n),
         reset: false,
     };
-    let mut last = gemm(d, l, copy);
+    let mut last = gemm(d, l, copy)?;
     let maxima = Maxima {
-        window: &job.window,
+        window: &lowered.window,
         maps: (&i, &o),
         from: (&t.in_rows, &(0..i.w)),
         to: (&t.rows, &(0..o.w)),
@@ -91,8 +100,8 @@ fn compute(job: &PoolJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotF
     };
     if !maxima.starts_somewhere() {
         // int8 values are not less than -128.
-        let kind = Kind::Alu {
-            uops: vec![uop(out, staged, 0)],
+        let kind = OpKind::Alu {
+            uops: vec![uop(out, staged, 0)?],
             loops: Loops {
                 iter: [1, out_size * blocks],
                 dst: [0, 1],
@@ -102,18 +111,17 @@ fn compute(job: &PoolJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotF
             opcode: AluOpcode::Min,
             imm: Some(-128),
         };
-        last = d.push(kind, &Deps::default());
+        last = d.push(kind, &Deps::default())?;
     }
-    last = maxima.push(d).unwrap_or(last);
-    d.pads.acc.write(slot, Unit::Compute as usize, last);
-    d.store(&o, &t.area(&o), slot, out);
-    Ok(())
+    last = maxima.push(d)?.unwrap_or(last);
+    d.scratchpads.acc.write(buffer, Unit::Compute, last)?;
+    d.store(&o, &t.area(&o), buffer, out)
 }
 
 /// Largest values of windows, from accumulators to accumulators.
-pub(super) struct Maxima<'a> {
+pub(crate) struct Maxima<'a> {
     /// The window.
-    pub window: &'a PoolWindow,
+    pub window: &'a KernelWindow,
     /// The maps that are read and written, of which these are parts.
     pub maps: (&'a FMap, &'a FMap),
     /// Rows and columns that are there.
@@ -136,7 +144,7 @@ impl Maxima<'_> {
             0 => (o.h, i.h, self.to.0),
             _ => (o.w, i.w, self.to.1),
         };
-        let all = valid(n, len, w.stride[axis], w.dilation[axis], w.pads[axis], k);
+        let all = w.valid(axis, n, len, k);
         all.start.max(part.start)..all.end.min(part.end)
     }
 
@@ -150,12 +158,15 @@ impl Maxima<'_> {
     }
 
     /// Whether a position meets inputs everywhere: the maximum starts with it.
-    pub(super) fn starts_somewhere(&self) -> bool {
+    pub(crate) fn starts_somewhere(&self) -> bool {
         self.positions().any(|(ky, kx)| self.everywhere(ky, kx))
     }
 
-    /// Puts the steps into the stream, and gives the last one.
-    pub(super) fn push(&self, d: &mut Device<'_>) -> Option<u32> {
+    /// Puts the steps into the schedule, and gives the last one.
+    ///
+    /// # Errors
+    /// A number that does not fit its field.
+    pub(crate) fn push(&self, d: &mut Device<'_>) -> Result<Option<OpId>, DoesNotFit> {
         let first = self.positions().find(|&(ky, kx)| self.everywhere(ky, kx));
         if let Some((ky0, kx0)) = first
             && self
@@ -163,7 +174,7 @@ impl Maxima<'_> {
                 .by_axes(kx0)
                 .is_some_and(|by_axes| by_axes < self.window.at_once())
         {
-            self.push_columns(d, kx0);
+            self.push_columns(d, kx0)?;
             let rows = (0..self.window.kernel[0]).filter(|ky| *ky != ky0);
             let order = [ky0].into_iter().chain(rows);
             return self.push_positions(d, order.map(|ky| (ky, kx0)), first);
@@ -173,7 +184,7 @@ impl Maxima<'_> {
     }
 
     /// Largest values of columns, in the column that kernel column `kx0` meets.
-    fn push_columns(&self, d: &mut Device<'_>, kx0: u32) {
+    fn push_columns(&self, d: &mut Device<'_>, kx0: u32) -> Result<(), DoesNotFit> {
         let w = self.window;
         let (in_h, in_w) = (len(self.from.0), len(self.from.1));
         for kx in (0..w.kernel[1]).filter(|kx| *kx != kx0) {
@@ -181,17 +192,16 @@ impl Maxima<'_> {
             if xs.is_empty() {
                 continue;
             }
-            let at =
-                |k: u32| xs.start * w.stride[1] + k * w.dilation[1] - w.pads[1] - self.from.1.start;
-            let uops: Vec<_> = (0..self.blocks)
-                .map(|b| {
-                    let block = self.staged + b * in_h * in_w;
-                    uop(block + at(kx0), block + at(kx), 0)
-                })
-                .collect();
+            let at = |k: u32| w.met(1, xs.start, k) - self.from.1.start;
+            let uops = (0..self.blocks).map(|b| {
+                let block = self.staged + b * in_h * in_w;
+                uop(block + at(kx0), block + at(kx), 0)
+            });
+            let uops = uops.collect::<Result<Vec<_>, _>>()?;
             let step = [in_w, w.stride[1]];
-            self.push_steps(d, &uops, map_loops(in_h, len(&xs), step, step), false);
+            self.push_steps(d, &uops, map_loops(in_h, len(&xs), step, step), false)?;
         }
+        Ok(())
     }
 
     /// The first position of all is copied, the others are compared.
@@ -200,17 +210,17 @@ impl Maxima<'_> {
         d: &mut Device<'_>,
         positions: impl Iterator<Item = (u32, u32)>,
         first: Option<(u32, u32)>,
-    ) -> Option<u32> {
+    ) -> Result<Option<OpId>, DoesNotFit> {
         let mut last = None;
         for (ky, kx) in positions {
             let (ys, xs) = (self.met(0, ky), self.met(1, kx));
             if ys.is_empty() || xs.is_empty() {
                 continue;
             }
-            let (uops, loops) = self.steps(ky, kx, &ys, &xs);
-            last = self.push_steps(d, &uops, loops, first == Some((ky, kx)));
+            let (uops, loops) = self.steps(ky, kx, &ys, &xs)?;
+            last = self.push_steps(d, &uops, loops, first == Some((ky, kx)))?;
         }
-        last
+        Ok(last)
     }
 
     fn push_steps(
@@ -219,7 +229,7 @@ impl Maxima<'_> {
         uops: &[Uop],
         loops: Loops,
         copy: bool,
-    ) -> Option<u32> {
+    ) -> Result<Option<OpId>, DoesNotFit> {
         let (opcode, imm) = if copy {
             (AluOpcode::Add, Some(0))
         } else {
@@ -227,24 +237,28 @@ impl Maxima<'_> {
         };
         let mut last = None;
         for part in uops.chunks(d.uop_depth as usize) {
-            let kind = Kind::Alu {
+            let kind = OpKind::Alu {
                 uops: part.to_vec(),
                 loops,
                 opcode,
                 imm,
             };
-            last = Some(d.push(kind, &Deps::default()));
+            last = Some(d.push(kind, &Deps::default())?);
         }
-        last
+        Ok(last)
     }
 
-    fn steps(&self, ky: u32, kx: u32, ys: &Range<u32>, xs: &Range<u32>) -> (Vec<Uop>, Loops) {
+    fn steps(
+        &self,
+        ky: u32,
+        kx: u32,
+        ys: &Range<u32>,
+        xs: &Range<u32>,
+    ) -> Result<(Vec<Uop>, Loops), DoesNotFit> {
         let w = self.window;
         let (in_w, out_w) = (len(self.from.1), len(self.to.1));
-        let at = |axis: usize, start: u32, k: u32, from: &Range<u32>| {
-            start * w.stride[axis] + k * w.dilation[axis] - w.pads[axis] - from.start
-        };
-        let src = at(0, ys.start, ky, self.from.0) * in_w + at(1, xs.start, kx, self.from.1);
+        let row = w.met(0, ys.start, ky) - self.from.0.start;
+        let src = row * in_w + w.met(1, xs.start, kx) - self.from.1.start;
         let dst = (ys.start - self.to.0.start) * out_w + (xs.start - self.to.1.start);
         let in_size = len(self.from.0) * in_w;
         let out_size = len(self.to.0) * out_w;
@@ -258,6 +272,6 @@ impl Maxima<'_> {
             [out_w, 1],
             [w.stride[0] * in_w, w.stride[1]],
         );
-        (uops.collect(), loops)
+        Ok((uops.collect::<Result<_, _>>()?, loops))
     }
 }

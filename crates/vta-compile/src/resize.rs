@@ -1,17 +1,19 @@
 //! Schedules nearest-neighbour upsampling: an identity GEMM whose loops step
 //! over the outputs, for each place in the enlarged element.
 
-use super::device::{Device, DoesNotFit, Pads, len};
-use super::job::ResizeJob;
-use super::loops::{map_loops, uop};
-use super::rows::{self, Loaded, RowTile, gemm, reset};
-use super::stream::Kind;
+use crate::device::{Device, Scratchpads};
+use crate::fit::DoesNotFit;
+use crate::loops::map_loops;
+use crate::lowered::LoweredResize;
+use crate::map::len;
+use crate::op::{OpKind, uop};
+use crate::rows::{self, Loaded, RowTile, gemm, reset};
 use vta_program::isa::{C_AIDX_BITS, Unit};
 
 /// Input rows and blocks of a tile: as many as leave room for two tiles.
-pub(super) fn tile(job: &ResizeJob, pads: &Pads) -> Option<(u32, u32)> {
-    let (o, i) = (&job.output, &job.input);
-    let [fy, fx] = job.factor;
+pub(crate) fn tile(lowered: &LoweredResize, scratchpads: &Scratchpads) -> Option<(u32, u32)> {
+    let (o, i) = (&lowered.output, &lowered.input);
+    let [fy, fx] = lowered.factor;
     // What a loop can add to an index.
     let steps = u64::from(fy) * u64::from(o.w) < 1 << C_AIDX_BITS && fx < 1 << C_AIDX_BITS;
     if !steps {
@@ -19,9 +21,9 @@ pub(super) fn tile(job: &ResizeJob, pads: &Pads) -> Option<(u32, u32)> {
     }
     let fits = |th: u32, blocks: u32, share: u32| {
         let inputs = u64::from(th) * u64::from(i.w) * u64::from(blocks);
-        let outputs = u64::from(th * fy) * u64::from(o.w) * u64::from(blocks);
-        inputs * u64::from(share) <= u64::from(pads.inp.size())
-            && outputs * u64::from(share) <= u64::from(pads.acc.size())
+        let outputs = u64::from(th) * u64::from(fy) * u64::from(o.w) * u64::from(blocks);
+        inputs * u64::from(share) <= u64::from(scratchpads.inp.size())
+            && outputs * u64::from(share) <= u64::from(scratchpads.acc.size())
     };
     [2, 1].into_iter().find_map(|share| {
         (1..=o.blocks).rev().find_map(|blocks| {
@@ -32,10 +34,13 @@ pub(super) fn tile(job: &ResizeJob, pads: &Pads) -> Option<(u32, u32)> {
 }
 
 /// Schedules upsampling; its only weight element is the identity.
-pub(super) fn resize(job: &ResizeJob, d: &mut Device<'_>) -> Result<(), DoesNotFit> {
-    let (th, tb) = tile(job, d.pads).ok_or(DoesNotFit)?;
-    let (o, i) = (job.output, job.input);
-    let fy = job.factor[0];
+///
+/// # Errors
+/// No tile of it fits.
+pub(crate) fn resize(lowered: &LoweredResize, d: &mut Device<'_>) -> Result<(), DoesNotFit> {
+    let (th, tb) = tile(lowered, d.scratchpads).ok_or(DoesNotFit::NoRoom)?;
+    let (o, i) = (lowered.output, lowered.input);
+    let fy = lowered.factor[0];
     let mut tiles = Vec::new();
     for y0 in (0..i.h).step_by(th as usize) {
         for b0 in (0..o.blocks).step_by(tb as usize) {
@@ -47,41 +52,40 @@ pub(super) fn resize(job: &ResizeJob, d: &mut Device<'_>) -> Result<(), DoesNotF
             });
         }
     }
-    let each_tile = |d: &mut Device<'_>, l: Loaded| compute(job, d, &l);
+    let each_tile = |d: &mut Device<'_>, l: Loaded| compute(lowered, d, &l);
     rows::each(d, &i, tiles, each_tile)
 }
 
-fn compute(job: &ResizeJob, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
-    let (o, i) = (job.output, job.input);
-    let [fy, fx] = job.factor;
+fn compute(lowered: &LoweredResize, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
+    let (o, i) = (lowered.output, lowered.input);
+    let [fy, fx] = lowered.factor;
     let t = &l.tile;
     let nb = len(&t.blocks);
     let (in_size, out_size) = (len(&t.in_rows) * i.w, len(&t.rows) * o.w);
-    let slot = d.pads.acc.alloc(out_size * nb, &[])?;
-    let out = d.pads.acc.start(slot).unwrap_or(0);
-    reset(d, slot, out, out_size * nb);
-    let src = d.pads.inp.start(l.inp).unwrap_or(0);
-    let wgt = d.pads.wgt.start(l.identity).unwrap_or(0);
+    let buffer = d.scratchpads.acc.alloc(out_size * nb, &[])?;
+    let out = d.scratchpads.acc.start(buffer)?;
+    reset(d, buffer, out, out_size * nb)?;
+    let src = d.scratchpads.inp.start(l.inp)?;
+    let wgt = d.scratchpads.wgt.start(l.identity)?;
     let mut uops = Vec::new();
     for b in 0..nb {
         for dy in 0..fy {
             for dx in 0..fx {
                 let dst = out + b * out_size + dy * o.w + dx;
-                uops.push(uop(dst, src + b * in_size, wgt));
+                uops.push(uop(dst, src + b * in_size, wgt)?);
             }
         }
     }
     let loops = map_loops(len(&t.in_rows), i.w, [fy * o.w, fx], [i.w, 1]);
     // No more micro-ops in an instruction than the scratchpad has.
     for part in uops.chunks(d.uop_depth as usize) {
-        let kind = Kind::Gemm {
+        let kind = OpKind::Gemm {
             uops: part.to_vec(),
             loops,
             reset: false,
         };
-        let op = gemm(d, l, kind);
-        d.pads.acc.write(slot, Unit::Compute as usize, op);
+        let op = gemm(d, l, kind)?;
+        d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
     }
-    d.store(&o, &t.area(&o), slot, out);
-    Ok(())
+    d.store(&o, &t.area(&o), buffer, out)
 }

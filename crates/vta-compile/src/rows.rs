@@ -1,17 +1,19 @@
 //! Layers that work on whole rows: inputs reach the accumulators through an
 //! identity GEMM, because ALU does not read inputs.
 
-use super::device::{Area, Device, DoesNotFit, len};
-use super::job::FMap;
-use super::loops::{line, uop};
-use super::pads::{SlotId, join};
-use super::stream::Kind;
+use crate::allocator::BufferId;
+use crate::deps::{OpId, join};
+use crate::device::Device;
+use crate::fit::DoesNotFit;
+use crate::loops::line;
+use crate::map::{Area, FMap, len};
+use crate::op::{OpKind, uop};
 use std::ops::Range;
 use vta_program::isa::Unit;
 
 /// A tile of whole rows: what it reads and what it writes.
 #[derive(Debug, Clone)]
-pub(super) struct RowTile {
+pub(crate) struct RowTile {
     /// Input rows.
     pub in_rows: Range<u32>,
     /// Output rows.
@@ -22,7 +24,7 @@ pub(super) struct RowTile {
 
 impl RowTile {
     /// What it writes of a map.
-    pub(super) fn area(&self, out: &FMap) -> Area {
+    pub(crate) fn area(&self, out: &FMap) -> Area {
         Area {
             blocks: self.blocks.clone(),
             rows: self.rows.clone(),
@@ -32,16 +34,19 @@ impl RowTile {
 }
 
 /// A tile whose inputs are loaded.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub tile: RowTile,
-    /// Slot of the inputs, `[blocks][in_rows][w]`.
-    pub inp: SlotId,
-    /// Slot of the identity.
-    pub identity: SlotId,
+    /// Buffer of the inputs, `[blocks][in_rows][w]`.
+    pub inp: BufferId,
+    /// Buffer of the identity.
+    pub identity: BufferId,
 }
 
 /// Loads the identity, then the inputs of each tile ahead of its `compute`.
-pub(super) fn each(
+///
+/// # Errors
+/// A tile that does not fit.
+pub(crate) fn each(
     d: &mut Device<'_>,
     input: &FMap,
     tiles: impl IntoIterator<Item = RowTile>,
@@ -51,19 +56,19 @@ pub(super) fn each(
     let mut pending: Option<Loaded> = None;
     for tile in tiles {
         let size = len(&tile.in_rows) * input.w * len(&tile.blocks);
-        let pins: Vec<SlotId> = pending.iter().map(|p| p.inp).collect();
-        let inp = match d.pads.inp.alloc(size, &pins) {
-            Ok(slot) => slot,
+        let pins: Vec<BufferId> = pending.iter().map(|p| p.inp).collect();
+        let inp = match d.scratchpads.inp.alloc(size, &pins) {
+            Ok(buffer) => buffer,
             Err(_) => {
                 // No room for loads to run ahead.
                 if let Some(p) = pending.take() {
                     compute(d, p)?;
                 }
-                d.pads.inp.alloc(size, &[])?
+                d.scratchpads.inp.alloc(size, &[])?
             }
         };
         let blocks: Vec<u32> = tile.blocks.clone().collect();
-        d.load_map(input, &blocks, (&tile.in_rows, &(0..input.w)), inp);
+        d.load_map(input, &blocks, (&tile.in_rows, &(0..input.w)), inp)?;
         let loaded = Loaded {
             tile,
             inp,
@@ -79,24 +84,35 @@ pub(super) fn each(
     }
 }
 
-/// Zeroes `n` accumulators from `acc` of a slot: GEMM adds to what is there.
-pub(super) fn reset(d: &mut Device<'_>, slot: SlotId, acc: u32, n: u32) {
-    let kind = Kind::Gemm {
-        uops: vec![uop(acc, 0, 0)],
+/// Zeroes `n` accumulators from `acc` of a buffer: GEMM adds to what is there.
+///
+/// # Errors
+/// A number that does not fit its field, or no such buffer.
+pub(crate) fn reset(
+    d: &mut Device<'_>,
+    buffer: BufferId,
+    acc: u32,
+    n: u32,
+) -> Result<(), DoesNotFit> {
+    let kind = OpKind::Gemm {
+        uops: vec![uop(acc, 0, 0)?],
         loops: line(n),
         reset: true,
     };
-    let deps = d.pads.acc.before_write(slot);
-    let op = d.push(kind, &deps);
-    d.pads.acc.write(slot, Unit::Compute as usize, op);
+    let deps = d.scratchpads.acc.before_write(buffer)?;
+    let op = d.push(kind, &deps)?;
+    d.scratchpads.acc.write(buffer, Unit::Compute, op)
 }
 
-/// Puts a GEMM that reads a tile's inputs and the identity into the stream.
-pub(super) fn gemm(d: &mut Device<'_>, l: &Loaded, kind: Kind) -> u32 {
-    let mut deps = d.pads.inp.before_read(l.inp);
-    join(&mut deps, &d.pads.wgt.before_read(l.identity));
-    let op = d.push(kind, &deps);
-    d.pads.inp.read(l.inp, Unit::Compute as usize, op);
-    d.pads.wgt.read(l.identity, Unit::Compute as usize, op);
-    op
+/// Puts a GEMM that reads a tile's inputs and the identity into the schedule.
+///
+/// # Errors
+/// A number that does not fit its field, or no such buffer.
+pub(crate) fn gemm(d: &mut Device<'_>, l: &Loaded, kind: OpKind) -> Result<OpId, DoesNotFit> {
+    let mut deps = d.scratchpads.inp.before_read(l.inp)?;
+    join(&mut deps, &d.scratchpads.wgt.before_read(l.identity)?);
+    let op = d.push(kind, &deps)?;
+    d.scratchpads.inp.read(l.inp, Unit::Compute, op)?;
+    d.scratchpads.wgt.read(l.identity, Unit::Compute, op)?;
+    Ok(op)
 }

@@ -1,18 +1,19 @@
 //! Chooses how a convolution is cut.
 //!
 //! All tilings that fit are ranked by a formula; the best of them are put into
-//! the stream one after the other, and the one after which compute is free
+//! the schedule one after the other, and the one after which compute is free
 //! earliest stays.
 
-use super::cost::Cost;
-use super::device::{Device, DoesNotFit, Pads};
-use super::job::{ConvJob, Tile};
-use super::schedule::{self, Placed, Tiling};
-use super::stream::Stream;
+use crate::conv::{self, Tiling};
+use crate::cost::Cost;
+use crate::device::{Device, Scratchpads};
+use crate::fit::DoesNotFit;
+use crate::lowered::{LoweredConv, Tile};
+use crate::schedule::Schedule;
 use vta_program::config::HwConfig;
 use vta_program::isa::Unit;
 
-/// Tilings that are tried in the stream.
+/// Tilings that are tried in the schedule.
 const TRIED: usize = 48;
 
 /// Operations above which fewer are tried.
@@ -34,7 +35,7 @@ struct Ranked {
 
 /// What the formula knows of a layer.
 struct Formula<'a> {
-    job: &'a ConvJob,
+    lowered: &'a LoweredConv,
     c: &'a HwConfig,
     acc: u64,
     /// Kernel rows and columns from the first element to the last.
@@ -48,22 +49,22 @@ struct Formula<'a> {
 }
 
 impl<'a> Formula<'a> {
-    fn new(job: &'a ConvJob, c: &'a HwConfig, acc: u32) -> Self {
-        let max_k = |f: fn(&Tile) -> u32| job.tiles.iter().map(f).max().unwrap_or(0);
-        let mut positions: Vec<_> = job.tiles.iter().map(|t| (t.ky, t.kx)).collect();
+    fn new(lowered: &'a LoweredConv, c: &'a HwConfig, acc: u32) -> Self {
+        let max_k = |f: fn(&Tile) -> u32| lowered.tiles.iter().map(f).max().unwrap_or(0);
+        let mut positions: Vec<_> = lowered.tiles.iter().map(|t| (t.ky, t.kx)).collect();
         positions.dedup();
         let beats = |bytes: u32| f64::from(bytes) / f64::from(c.beat_bytes());
-        let store = Cost::new(c).store(&job.stored().rows(), c.out_bytes());
-        let alu = job.alu_cycles(job.output.vectors(), job.stored().vectors());
+        let store = Cost::new(c).store(&lowered.stored().rows(), c.out_bytes());
+        let alu = lowered.alu_cycles(lowered.output.vectors(), lowered.stored().vectors());
         Self {
-            job,
+            lowered,
             c,
             acc: acc.into(),
             reach: [
-                max_k(|t| t.ky) * job.dilation[0],
-                max_k(|t| t.kx) * job.dilation[1],
+                max_k(|t| t.ky) * lowered.window.dilation[0],
+                max_k(|t| t.kx) * lowered.window.dilation[1],
             ],
-            steps: job.gemm_steps() as f64,
+            steps: lowered.gemm_steps() as f64,
             alu: alu as f64,
             store: store as f64,
             vec_beats: beats(c.inp_bytes()),
@@ -74,12 +75,12 @@ impl<'a> Formula<'a> {
 
     /// Sums that `n` stored rows (axis 0) or columns (axis 1) need.
     fn sums(&self, n: u32, axis: usize) -> u32 {
-        let (o, s) = (&self.job.output, self.job.stored());
+        let (o, s) = (&self.lowered.output, self.lowered.stored());
         let (len, all) = if axis == 0 { (o.h, s.h) } else { (o.w, s.w) };
-        match &self.job.pool {
+        match &self.lowered.pool {
             Some(p) if n < all => {
                 let w = &p.window;
-                let reach = (w.kernel[axis] - 1) * w.dilation[axis] + 1;
+                let reach = w.reach(axis) + 1;
                 ((n - 1) * w.stride[axis] + reach).min(len)
             }
             _ if n >= all => len,
@@ -89,20 +90,20 @@ impl<'a> Formula<'a> {
 
     /// Vectors of one input block that a tile needs.
     fn area(&self, h: u32, w: u32) -> u64 {
-        let (job, i) = (self.job, &self.job.input);
-        let rows = ((h - 1) * job.stride[0] + self.reach[0] + 1).min(i.h);
-        let cols = if w >= job.output.w {
+        let (lowered, i) = (self.lowered, &self.lowered.input);
+        let rows = ((h - 1) * lowered.window.stride[0] + self.reach[0] + 1).min(i.h);
+        let cols = if w >= lowered.output.w {
             i.w
         } else {
-            ((w - 1) * job.stride[1] + self.reach[1] + 1).min(i.w)
+            ((w - 1) * lowered.window.stride[1] + self.reach[1] + 1).min(i.w)
         };
         u64::from(rows) * u64::from(cols)
     }
 
     /// Accumulators of a tile.
     fn tile(&self, t: &Tiling) -> u64 {
-        let stored = u64::from(t.th) * u64::from(t.tw) * u64::from(self.job.acc_per_vector());
-        let sums = match &self.job.pool {
+        let stored = u64::from(t.th) * u64::from(t.tw) * u64::from(self.lowered.acc_per_vector());
+        let sums = match &self.lowered.pool {
             None => 0,
             Some(_) => u64::from(self.sums(t.th, 0)) * u64::from(self.sums(t.tw, 1)),
         };
@@ -112,7 +113,7 @@ impl<'a> Formula<'a> {
     /// Whether a tile and a chunk of its inputs fit.
     fn fits(&self, t: &Tiling) -> bool {
         let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1));
-        let residual = match self.job.residual {
+        let residual = match self.lowered.residual {
             Some(_) => u64::from(t.th) * u64::from(t.tw) * u64::from(t.tco),
             None => 0,
         };
@@ -122,45 +123,46 @@ impl<'a> Formula<'a> {
 
     /// Estimated cycles, and operations.
     fn rank(&self, t: Tiling) -> Option<Ranked> {
-        let (job, c) = (self.job, self.c);
-        let (o, i) = (job.stored(), &job.input);
+        let (lowered, c) = (self.lowered, self.c);
+        let (o, i) = (lowered.stored(), &lowered.input);
         let (h, w) = (self.sums(t.th, 0), self.sums(t.tw, 1));
         let area = self.area(h, w) as f64;
-        let n_spots = f64::from(o.h.div_ceil(t.th) * o.w.div_ceil(t.tw));
-        let n_coc = f64::from(o.blocks.div_ceil(t.tco));
-        let n_cic = f64::from(i.blocks.div_ceil(t.tci));
-        if t.co_outer && (n_coc < 1.5 || n_spots < 1.5) {
+        let n_spatial_tiles = f64::from(o.h.div_ceil(t.th) * o.w.div_ceil(t.tw));
+        let n_co_tiles = f64::from(o.blocks.div_ceil(t.tco));
+        let n_ci_tiles = f64::from(i.blocks.div_ceil(t.tci));
+        if t.co_outer && (n_co_tiles < 1.5 || n_spatial_tiles < 1.5) {
             return None;
         }
         let depth = f64::from(c.wgt_depth);
-        let weights = job.tiles.len() as f64;
-        let per_chunk = weights / (n_coc * n_cic);
+        let weights = lowered.tiles.len() as f64;
+        let per_chunk = weights / (n_co_tiles * n_ci_tiles);
         let groups = (per_chunk / f64::from(t.cap)).ceil().max(1.0);
         if groups > 1.5 && t.cap < c.wgt_depth / 2 && per_chunk < depth / 2.0 {
             // One load of all is as good.
             return None;
         }
-        let stays = weights <= depth || (t.co_outer && weights / n_coc <= depth * 0.75);
-        let weight_reads = if stays { 1.0 } else { n_spots };
+        let stays = weights <= depth || (t.co_outer && weights / n_co_tiles <= depth * 0.75);
+        let weight_reads = if stays { 1.0 } else { n_spatial_tiles };
         let all_in = area * f64::from(i.blocks) <= f64::from(c.inp_depth);
-        let input_stays = all_in && (!t.co_outer || n_spots < 1.5);
-        let input_reads = if input_stays { 1.0 } else { n_coc };
+        let input_stays = all_in && (!t.co_outer || n_spatial_tiles < 1.5);
+        let input_reads = if input_stays { 1.0 } else { n_co_tiles };
         // Rows that pools of two tiles need are summed twice.
-        let again = n_spots * f64::from(h) * f64::from(w) / f64::from(job.output.plane());
-        let again = if job.pool.is_some() {
+        let again =
+            n_spatial_tiles * f64::from(h) * f64::from(w) / f64::from(lowered.output.plane());
+        let again = if lowered.pool.is_some() {
             again.max(1.0)
         } else {
             1.0
         };
-        let residual = match job.residual {
-            Some(_) => job.output.vectors() as f64 * self.vec_beats,
+        let residual = match lowered.residual {
+            Some(_) => lowered.output.vectors() as f64 * self.vec_beats,
             None => 0.0,
         };
         let read = weights * self.wgt_beats * weight_reads
-            + n_spots * area * f64::from(i.blocks) * self.vec_beats * input_reads
+            + n_spatial_tiles * area * f64::from(i.blocks) * self.vec_beats * input_reads
             + residual;
-        let n_tiles = n_spots * n_coc;
-        let chunks = n_tiles * n_cic * groups;
+        let n_tiles = n_spatial_tiles * n_co_tiles;
+        let chunks = n_tiles * n_ci_tiles * groups;
         let loads = chunks * 2.0;
         let gemms = chunks * (self.positions / groups).max(1.0);
         let compute = self.steps * again + self.alu + 7.0 * (gemms + 5.0 * n_tiles);
@@ -190,9 +192,9 @@ impl<'a> Formula<'a> {
 }
 
 /// Tilings that fit, best first.
-fn candidates(job: &ConvJob, c: &HwConfig, pads: &Pads) -> Vec<Ranked> {
-    let f = Formula::new(job, c, pads.acc.size());
-    let o = job.stored();
+fn candidates(lowered: &LoweredConv, c: &HwConfig, scratchpads: &Scratchpads) -> Vec<Ranked> {
+    let f = Formula::new(lowered, c, scratchpads.acc.size());
+    let o = lowered.stored();
     let caps: Vec<u32> = [2, 4, 8]
         .iter()
         .map(|d| (c.wgt_depth / d).min(c.uop_depth / 2).max(1))
@@ -201,7 +203,7 @@ fn candidates(job: &ConvJob, c: &HwConfig, pads: &Pads) -> Vec<Ranked> {
     for tw in sizes(o.w).into_iter().take(8) {
         for th in sizes(o.h) {
             for tco in sizes(o.blocks) {
-                for tci in sizes(job.input.blocks) {
+                for tci in sizes(lowered.input.blocks) {
                     let t = Tiling {
                         th,
                         tw,
@@ -228,7 +230,7 @@ fn candidates(job: &ConvJob, c: &HwConfig, pads: &Pads) -> Vec<Ranked> {
 
 /// Where the layer's weights and biases start in their segments.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At {
+pub(crate) struct SegmentStarts {
     /// In weight elements.
     pub weights: u32,
     /// In accumulators.
@@ -237,57 +239,63 @@ pub(super) struct At {
 
 /// When a layer is over: compute is free, and half of what the store takes
 /// longer, which the next layer hides in part.
-pub(super) fn end(stream: &Stream) -> u64 {
-    let (compute, store) = (stream.free(Unit::Compute), stream.free(Unit::Store));
+pub(crate) fn end(schedule: &Schedule) -> u64 {
+    let (compute, store) = (schedule.free(Unit::Compute), schedule.free(Unit::Store));
     compute + store.saturating_sub(compute) / 2
 }
 
-/// Puts a layer into the stream.
-pub(super) fn apply(
-    job: &ConvJob,
+/// Puts a layer into the schedule, and gives the order of its weight elements in DRAM.
+pub(crate) fn apply(
+    lowered: &LoweredConv,
     t: Tiling,
     c: &HwConfig,
-    (pads, stream): (&mut Pads, &mut Stream),
-    at: At,
-) -> Result<Placed, DoesNotFit> {
+    (scratchpads, schedule): (&mut Scratchpads, &mut Schedule),
+    at: SegmentStarts,
+) -> Result<Vec<Option<usize>>, DoesNotFit> {
     let mut device = Device {
-        pads,
-        stream,
-        layer: job.layer,
+        scratchpads,
+        schedule,
+        layer: lowered.layer,
         weights_at: at.weights,
         biases_at: at.biases,
         uop_depth: c.uop_depth,
     };
-    schedule::conv(job, t, &mut device)
+    conv::schedule(lowered, t, &mut device)
 }
 
-/// The best way that is found to cut a layer; the stream stays as it is.
-pub(super) fn choose(
-    job: &ConvJob,
+/// The best way that is found to cut a layer; the schedule stays as it is.
+pub(crate) fn choose(
+    lowered: &LoweredConv,
     c: &HwConfig,
-    pads: &Pads,
-    stream: &mut Stream,
-    at: At,
+    scratchpads: &Scratchpads,
+    schedule: &mut Schedule,
+    at: SegmentStarts,
 ) -> Result<Tiling, DoesNotFit> {
-    let ranked = candidates(job, c, pads);
-    let mark = stream.mark();
+    let ranked = candidates(lowered, c, scratchpads);
+    let mark = schedule.mark();
     let mut best: Option<(u64, Tiling)> = None;
     let mut ops = 0.0;
     let mut tried = 0;
+    let mut why = DoesNotFit::NoRoom;
     for r in &ranked {
         if tried >= TRIED || (tried >= 3 && ops > MANY * TRIED as f64) {
             break;
         }
-        let mut trial = pads.clone();
-        if apply(job, r.tiling, c, (&mut trial, stream), at).is_ok() {
-            let end = end(stream);
-            if best.is_none_or(|b| end < b.0) {
-                best = Some((end, r.tiling));
+        let mut trial = scratchpads.clone();
+        match apply(lowered, r.tiling, c, (&mut trial, schedule), at) {
+            Ok(_) => {
+                let end = end(schedule);
+                if best.is_none_or(|b| end < b.0) {
+                    best = Some((end, r.tiling));
+                }
+                tried += 1;
+                ops += r.ops;
             }
-            tried += 1;
-            ops += r.ops;
+            // A field that is too narrow says more than that there is no room.
+            Err(e) if matches!(why, DoesNotFit::NoRoom) => why = e,
+            Err(_) => {}
         }
-        stream.rollback(&mark);
+        schedule.rollback(&mark);
     }
-    best.map(|b| b.1).ok_or(DoesNotFit)
+    best.map(|b| b.1).ok_or(why)
 }

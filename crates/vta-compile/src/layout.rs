@@ -1,56 +1,68 @@
-//! Where tensors lie in DRAM, and in which order and form.
+//! The memory layout: where tensors lie in DRAM, and in which order and form.
 //!
 //! A tensor that the device touches is `Blocked`. A concatenation of whole
 //! blocks, a slice of whole blocks and a change of dimensions that moves nothing
-//! are no steps at all: their tensors share memory.
+//! are no steps at all: their tensors are aliases, views of the same memory.
 
-use super::CompileError;
-use super::job::FMap;
-use super::work::Work;
-use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
-use vta_program::program::{Layout, Region};
+use crate::error::CompileError;
+use crate::fit::DoesNotFit;
+use crate::map::{FMap, map_dims};
+use crate::placement::Placement;
+use vta_net::quant::{QNet, QNode, QOp, QTensor, QTensorId, QType};
+use vta_program::program::{Layout, MAX_DRAM_BYTES, Region};
 use vta_tensor::host::{DType, HostOp};
 
-/// Distance of the starts of buffers: a page.
-pub(super) const ALIGN: u32 = 4096;
+/// Distance of the starts of tensors: a page.
+pub(crate) const ALIGN: u32 = 4096;
 
-/// Places of all tensors.
+/// Where all tensors are.
 #[derive(Debug)]
-pub(super) struct Places {
-    /// For each tensor the buffer that it is in, and its first block there.
-    root: Vec<(usize, u32)>,
-    blocked: Vec<bool>,
-    addr: Vec<u32>,
-    /// Nodes that need no step.
-    pub virtual_nodes: Vec<bool>,
+pub(crate) struct MemoryLayout {
+    /// Each tensor's place.
+    views: Vec<View>,
+    /// Nodes that need no step: their tensors share memory.
+    pub aliases: Vec<bool>,
     /// First free address.
     pub end: u32,
     block: u32,
 }
 
-/// Channels, rows and columns of a tensor on the device.
-pub(super) fn map_dims(dims: &[usize]) -> Option<(usize, usize, usize)> {
-    match *dims {
-        [1, c, h, w] => Some((c, h, w)),
-        [1, c] => Some((c, 1, 1)),
-        _ => None,
-    }
+/// A tensor's place: in the memory of another, or in its own.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// The tensor whose memory it is in.
+    root: usize,
+    /// Its first block there.
+    block: u32,
+    blocked: bool,
+    addr: u32,
+    bytes: u32,
 }
 
 /// The nodes of the device.
-fn on_device<'a>(net: &'a QNet, works: &'a [Work]) -> impl Iterator<Item = (&'a QNode, &'a Work)> {
-    net.nodes.iter().zip(works).filter(|(_, w)| w.on_device())
+fn on_device<'a>(
+    net: &'a QNet,
+    placements: &'a [Placement],
+) -> impl Iterator<Item = (&'a QNode, &'a Placement)> {
+    net.nodes
+        .iter()
+        .zip(placements)
+        .filter(|(_, w)| w.on_device())
 }
 
-impl Places {
-    /// Places every tensor of a network.
+impl MemoryLayout {
+    /// Lays out every tensor of a network.
     ///
     /// # Errors
     /// An operand of the device that is no map, tensors that fill more than DRAM.
-    pub(super) fn new(net: &QNet, works: &[Work], block: u32) -> Result<Self, CompileError> {
+    pub(crate) fn new(
+        net: &QNet,
+        placements: &[Placement],
+        block: u32,
+    ) -> Result<Self, CompileError> {
         let n = net.tensors.len();
         let mut touched = vec![false; n];
-        for (node, _) in on_device(net, works) {
+        for (node, _) in on_device(net, placements) {
             for t in node.inputs.iter().chain([&node.output]) {
                 touched[t.0] = true;
                 let tensor = net.tensor(*t);
@@ -68,9 +80,9 @@ impl Places {
         }
         // Parent and first block in it.
         let mut parent: Vec<Option<(usize, u32)>> = vec![None; n];
-        let mut virtual_nodes = vec![false; net.nodes.len()];
+        let mut aliases = vec![false; net.nodes.len()];
         for (at, node) in net.nodes.iter().enumerate().rev() {
-            if works[at].on_device() {
+            if placements[at].on_device() {
                 continue;
             }
             let Some(children) = shared(net, node, block) else {
@@ -90,7 +102,7 @@ impl Places {
                 for (child, root, offset) in children {
                     parent[child.0] = Some((root.0, offset));
                 }
-                virtual_nodes[at] = true;
+                aliases[at] = true;
             }
         }
         let root: Vec<(usize, u32)> = (0..n)
@@ -106,83 +118,102 @@ impl Places {
         for t in 0..n {
             blocked[root[t].0] |= touched[t] || parent[t].is_some();
         }
-        let mut places = Self {
-            addr: vec![0; n],
-            blocked: (0..n).map(|t| blocked[root[t].0]).collect(),
-            root,
-            virtual_nodes,
+        let mut layout = Self {
+            views: Vec::with_capacity(n),
+            aliases,
             end: ALIGN,
             block,
         };
-        for t in 0..n {
-            if places.root[t].0 == t {
-                let tensor = &net.tensors[t];
-                let bytes = places.bytes(&tensor.dims, tensor.ty, places.blocked[t]);
-                places.addr[t] = places.take(bytes, &tensor.name)?;
+        let mut addr = vec![0; n];
+        for (t, tensor) in net.tensors.iter().enumerate() {
+            if root[t].0 == t {
+                addr[t] = layout.take(layout.bytes(tensor, blocked[t]), &tensor.name)?;
             }
         }
-        Ok(places)
+        for (t, tensor) in net.tensors.iter().enumerate() {
+            let (root, first) = root[t];
+            let blocked = blocked[root];
+            let too_large = || out_of_dram(&tensor.name, u64::MAX);
+            let bytes = u32::try_from(layout.bytes(tensor, blocked)).map_err(|_| too_large())?;
+            let plane = map_dims(&tensor.dims).map_or(0, |(_, h, w)| h.saturating_mul(w));
+            let offset = u64::from(first)
+                .saturating_mul(plane as u64)
+                .saturating_mul(block.into());
+            let at = u64::from(addr[root]).saturating_add(offset);
+            layout.views.push(View {
+                root,
+                block: first,
+                blocked,
+                addr: u32::try_from(at).map_err(|_| too_large())?,
+                bytes,
+            });
+        }
+        Ok(layout)
     }
 
     /// Takes memory.
     ///
     /// # Errors
     /// DRAM is full.
-    pub(super) fn take(&mut self, bytes: u64, what: &str) -> Result<u32, CompileError> {
+    pub(crate) fn take(&mut self, bytes: u64, what: &str) -> Result<u32, CompileError> {
         let addr = self.end;
-        let end = u64::from(addr) + bytes.next_multiple_of(ALIGN.into());
-        if end > u64::from(vta_program::program::MAX_DRAM_BYTES) {
-            return Err(CompileError::Unsupported {
-                layer: what.into(),
-                what: format!("the program needs {end} bytes of DRAM"),
-            });
+        let pages = bytes.div_ceil(ALIGN.into());
+        let end = u64::from(addr).saturating_add(pages.saturating_mul(ALIGN.into()));
+        match u32::try_from(end) {
+            Ok(end) if end <= MAX_DRAM_BYTES => self.end = end,
+            _ => return Err(out_of_dram(what, end)),
         }
-        self.end = end as u32;
         Ok(addr)
     }
 
-    fn bytes(&self, dims: &[usize], ty: QType, blocked: bool) -> u64 {
-        match (map_dims(dims), ty) {
-            (Some((c, h, w)), _) if blocked => {
-                (c.div_ceil(self.block as usize) * h * w) as u64 * u64::from(self.block)
+    /// Bytes of a tensor; the largest number where they are more.
+    fn bytes(&self, tensor: &QTensor, blocked: bool) -> u64 {
+        let product = |dims: &[usize]| {
+            let dims = dims.iter().map(|d| *d as u64);
+            dims.fold(1, u64::saturating_mul)
+        };
+        match map_dims(&tensor.dims) {
+            Some((c, h, w)) if blocked => {
+                let block = self.block as usize;
+                product(&[c.div_ceil(block), h, w, block])
             }
-            (_, ty) => {
-                let size = if ty == QType::Float { 4 } else { 1 };
-                dims.iter().map(|d| *d as u64).product::<u64>() * size
+            _ => {
+                let size = if tensor.ty == QType::Float { 4 } else { 1 };
+                product(&tensor.dims).saturating_mul(size)
             }
         }
     }
 
     /// The tensor's map, for the device.
-    pub(super) fn map(&self, net: &QNet, t: QTensorId) -> FMap {
-        let (c, h, w) = map_dims(&net.tensor(t).dims).unwrap_or((0, 0, 0));
-        let (root, offset) = self.root[t.0];
-        let plane = (h * w) as u32;
-        FMap {
-            buffer: root,
-            block: offset,
-            base: self.addr[root] / self.block + offset * plane,
-            blocks: c.div_ceil(self.block as usize) as u32,
-            h: h as u32,
-            w: w as u32,
-        }
+    ///
+    /// # Errors
+    /// It is no map, or too large to compute with.
+    pub(crate) fn map(&self, net: &QNet, t: QTensorId) -> Result<FMap, DoesNotFit> {
+        let dims = map_dims(&net.tensor(t).dims);
+        let dims = dims.ok_or(DoesNotFit::TooLarge("dimensions of a map"))?;
+        let view = &self.views[t.0];
+        Ok(FMap {
+            root: view.root,
+            block: view.block,
+            base: view.addr / self.block,
+            ..FMap::new(dims, self.block)?
+        })
     }
 
     /// The tensor's region.
-    pub(super) fn region(&self, net: &QNet, t: QTensorId) -> Region {
+    pub(crate) fn region(&self, net: &QNet, t: QTensorId) -> Region {
         let tensor = net.tensor(t);
-        let (root, offset) = self.root[t.0];
-        let plane = map_dims(&tensor.dims).map_or(0, |(_, h, w)| h * w) as u32;
+        let view = &self.views[t.0];
         let (dtype, exponent) = match tensor.ty {
             QType::Int8 { exponent } => (DType::I8, Some(exponent)),
             QType::Float => (DType::F32, None),
         };
         Region {
             tensor: tensor.name.clone(),
-            addr: self.addr[root] + offset * plane * self.block,
+            addr: view.addr,
             dims: tensor.dims.clone(),
             dtype,
-            layout: if self.blocked[t.0] {
+            layout: if view.blocked {
                 Layout::Blocked
             } else {
                 Layout::Plain
@@ -192,16 +223,23 @@ impl Places {
     }
 
     /// Whether a node is no step: its tensors share memory.
-    pub(super) fn is_virtual(&self, net: &QNet, node: &QNode) -> bool {
+    pub(crate) fn is_alias(&self, net: &QNet, node: &QNode) -> bool {
         let at = net.nodes.iter().position(|n| n.output == node.output);
-        at.is_some_and(|n| self.virtual_nodes[n])
+        at.is_some_and(|n| self.aliases[n])
     }
 
     /// Address and bytes of a tensor.
-    pub(super) fn span(&self, net: &QNet, t: QTensorId) -> (u32, u32) {
-        let tensor = net.tensor(t);
-        let bytes = self.bytes(&tensor.dims, tensor.ty, self.blocked[t.0]);
-        (self.region(net, t).addr, bytes as u32)
+    pub(crate) fn span(&self, t: QTensorId) -> (u32, u32) {
+        let view = &self.views[t.0];
+        (view.addr, view.bytes)
+    }
+}
+
+/// The error of a tensor or a segment with which DRAM would end at `end`.
+fn out_of_dram(what: &str, end: u64) -> CompileError {
+    CompileError::Unsupported {
+        layer: what.into(),
+        what: format!("the program needs {end} bytes of DRAM"),
     }
 }
 
@@ -236,7 +274,7 @@ fn shared(net: &QNet, node: &QNode, block: u32) -> Option<Vec<(QTensorId, QTenso
                 if !at.is_multiple_of(block) {
                     return None;
                 }
-                children.push((t, node.output, (at / block) as u32));
+                children.push((t, node.output, u32::try_from(at / block).ok()?));
                 at += c;
             }
             Some(children)
@@ -250,8 +288,8 @@ fn shared(net: &QNet, node: &QNode, block: u32) -> Option<Vec<(QTensorId, QTenso
             let source = *node.inputs.first()?;
             let (c, ..) = dims(source)?;
             let whole = len.is_multiple_of(block) || start + len == c;
-            (start.is_multiple_of(block) && whole)
-                .then(|| vec![(node.output, source, (start / block) as u32)])
+            let first = u32::try_from(start / block).ok()?;
+            (start.is_multiple_of(block) && whole).then(|| vec![(node.output, source, first)])
         }
         HostOp::Reshape { .. } | HostOp::Copy => {
             let source = *node.inputs.first()?;

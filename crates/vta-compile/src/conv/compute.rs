@@ -1,0 +1,275 @@
+//! The arithmetic of a convolution's tile: start of the sum, GEMM for each
+//! chunk, what follows the sum, and the store.
+
+use super::{Loaded, Scheduler, SpatialTile};
+use crate::allocator::BufferId;
+use crate::cost::Rows;
+use crate::deps::{Deps, OpId, join};
+use crate::fit::DoesNotFit;
+use crate::loops::{alu, by_block, compress, line, map_loops};
+use crate::lowered::Pooled;
+use crate::map::{Area, len};
+use crate::op::{Base, OpKind, uop};
+use crate::pool::Maxima;
+use std::ops::Range;
+use vta_program::isa::{AluOpcode, MemoryType, Unit, Uop};
+
+impl Scheduler<'_, '_> {
+    /// Buffer of the biases (and shifts) of a range of output blocks, and where they start.
+    fn biases(&mut self, blocks: &Range<u32>) -> Result<(BufferId, u32, u32), DoesNotFit> {
+        let per = if self.lowered.shifts.is_some() { 2 } else { 1 };
+        let all = self.lowered.output.blocks;
+        let whole = all * per <= self.d.scratchpads.bias.size() / 2;
+        let (key, range) = if whole {
+            (0, 0..all)
+        } else {
+            (blocks.start, blocks.clone())
+        };
+        let n = len(&range);
+        let buffer = match self.bias_buffers.get(&key) {
+            Some(&buffer) if self.d.scratchpads.bias.holds(buffer) => buffer,
+            _ => {
+                let buffer = self.d.scratchpads.bias.alloc(n * per, &[])?;
+                let start = self.d.scratchpads.bias.start(buffer)?;
+                let loads = if whole { 1 } else { per };
+                for part in 0..loads {
+                    let x = n * per / loads;
+                    let op = self.d.push(
+                        OpKind::Load {
+                            memory_type: MemoryType::Acc,
+                            sram: start + part * n,
+                            base: Base::Biases,
+                            rows: Rows {
+                                dram: self.d.biases_at + part * all + range.start,
+                                y: 1,
+                                x,
+                                stride: x,
+                            },
+                        },
+                        &Deps::default(),
+                    )?;
+                    self.d.scratchpads.bias.write(buffer, Unit::Compute, op)?;
+                }
+                self.bias_buffers.insert(key, buffer);
+                buffer
+            }
+        };
+        let start = self.d.scratchpads.bias.start(buffer)?;
+        let bias = start + (blocks.start - range.start);
+        Ok((buffer, bias, bias + n))
+    }
+
+    /// Puts the arithmetic of a step, and its store, into the schedule.
+    pub(crate) fn compute(&mut self, l: Loaded) -> Result<(), DoesNotFit> {
+        let spatial = self.spatial_tiles[l.step.spatial].clone();
+        let blocks = self.blocks(l.step.co_tile);
+        let n = len(&blocks);
+        if l.step.first {
+            let stored = spatial.stored() * self.lowered.acc_per_vector();
+            let size = match self.lowered.pool {
+                None => stored,
+                Some(_) => spatial.sums() + stored,
+            };
+            let buffer = self.d.scratchpads.acc.alloc(n * size, &[])?;
+            self.acc_buffer = Some(buffer);
+            let (_, bias, _) = self.biases(&blocks)?;
+            let acc = self.d.scratchpads.acc.start(buffer)?;
+            let deps = self.d.scratchpads.acc.before_write(buffer)?;
+            let start = alu(
+                AluOpcode::Add,
+                Some(0),
+                acc,
+                bias,
+                by_block(n, spatial.sums()),
+            )?;
+            let op = self.d.push(start, &deps)?;
+            self.d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
+        }
+        let Some(buffer) = self.acc_buffer else {
+            return Err(DoesNotFit::Evicted);
+        };
+        let acc = self.d.scratchpads.acc.start(buffer)?;
+        if let (Some(group), Some(weights)) = (l.step.group, l.weights) {
+            self.gemm(&l, &spatial, group, weights, (acc, blocks.start))?;
+        }
+        if l.step.last {
+            let acc = match self.lowered.pool {
+                None => acc,
+                Some(p) => self.pool(&p, &spatial, n, acc)?,
+            };
+            self.finish(&l, buffer, acc, &blocks, spatial.stored())?;
+            let area = Area {
+                blocks,
+                rows: spatial.out_rows,
+                cols: spatial.out_cols,
+            };
+            self.d.store(self.lowered.stored(), &area, buffer, acc)?;
+        }
+        Ok(())
+    }
+
+    /// Pools the sums at `acc`, and gives where the results are: behind them.
+    fn pool(
+        &mut self,
+        p: &Pooled,
+        spatial: &SpatialTile,
+        blocks: u32,
+        acc: u32,
+    ) -> Result<u32, DoesNotFit> {
+        let out = acc + blocks * spatial.sums();
+        let maxima = Maxima {
+            window: &p.window,
+            maps: (&self.lowered.output, &p.map),
+            from: (&spatial.rows, &spatial.cols),
+            to: (&spatial.out_rows, &spatial.out_cols),
+            blocks,
+            staged: acc,
+            out,
+        };
+        // Sums have no least value to start from.
+        if !maxima.starts_somewhere() {
+            return Err(DoesNotFit::NoRoom);
+        }
+        maxima.push(self.d)?;
+        Ok(out)
+    }
+
+    /// GEMM of a group of weights; `acc` is where the sums of block `first` are.
+    fn gemm(
+        &mut self,
+        l: &Loaded,
+        spatial: &SpatialTile,
+        (bucket, group): (usize, usize),
+        weights: BufferId,
+        (acc, first): (u32, u32),
+    ) -> Result<(), DoesNotFit> {
+        let lowered = self.lowered;
+        let wgt = self.d.scratchpads.wgt.start(weights)?;
+        let (w, in_w) = (len(&spatial.cols), len(&spatial.in_cols));
+        // Kernel positions with the same rows and columns go together.
+        let mut parts: Vec<(Range<u32>, Range<u32>, Vec<Uop>)> = Vec::new();
+        let g = &self.groups[bucket][group];
+        let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
+        for (&t, &element) in g.tiles.iter().zip(&g.element) {
+            let tile = &lowered.tiles[t];
+            let ys = clip(lowered.rows_of(tile.ky), &spatial.rows);
+            let xs = clip(lowered.cols_of(tile.kx), &spatial.cols);
+            if ys.start >= ys.end || xs.start >= xs.end {
+                continue;
+            }
+            let Some(&(_, _, src)) = l.inputs.iter().find(|i| i.0 == tile.ci) else {
+                continue;
+            };
+            let window = &lowered.window;
+            let iy = window.met(0, ys.start, tile.ky) - spatial.in_rows.start;
+            let ix = window.met(1, xs.start, tile.kx) - spatial.in_cols.start;
+            let at = (tile.co - first) * spatial.sums()
+                + (ys.start - spatial.rows.start) * w
+                + (xs.start - spatial.cols.start);
+            let u = uop(acc + at, src + iy * in_w + ix, wgt + element)?;
+            match parts.iter_mut().find(|p| p.0 == ys && p.1 == xs) {
+                Some(p) => p.2.push(u),
+                None => parts.push((ys, xs, vec![u])),
+            }
+        }
+        let mut deps = self.d.scratchpads.wgt.before_read(weights)?;
+        for i in &l.inputs {
+            join(&mut deps, &self.d.scratchpads.inp.before_read(i.1)?);
+        }
+        for (ys, xs, uops) in parts {
+            let (ny, nx) = (len(&ys), len(&xs));
+            let stride = lowered.window.stride;
+            let loops = map_loops(ny, nx, [w, 1], [stride[0] * in_w, stride[1]]);
+            let (uops, loops) = compress(uops, loops)?;
+            let op = self.d.push(
+                OpKind::Gemm {
+                    uops,
+                    loops,
+                    reset: false,
+                },
+                &deps,
+            )?;
+            let compute = Unit::Compute;
+            self.d.scratchpads.wgt.read(weights, compute, op)?;
+            for i in &l.inputs {
+                self.d.scratchpads.inp.read(i.1, compute, op)?;
+            }
+            if let Some(buffer) = self.acc_buffer {
+                self.d.scratchpads.acc.write(buffer, compute, op)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an operation on what the operations before it made.
+    fn follow(&mut self, kind: OpKind) -> Result<OpId, DoesNotFit> {
+        self.d.push(kind, &Deps::default())
+    }
+
+    /// Slope, shifts, residual and limits of a whole tile.
+    fn finish(
+        &mut self,
+        l: &Loaded,
+        buffer: BufferId,
+        acc: u32,
+        blocks: &Range<u32>,
+        pix: u32,
+    ) -> Result<(), DoesNotFit> {
+        let lowered = self.lowered;
+        let n = len(blocks) * pix;
+        // ALU on the whole tile, in place.
+        let shr = |k: u8| alu(AluOpcode::Shr, Some(k.into()), acc, acc, line(n));
+        let limit = |opcode, to: i8| alu(opcode, Some(to.into()), acc, acc, line(n));
+        if let Some(terms) = &lowered.leaky {
+            if terms.is_empty() {
+                self.follow(limit(AluOpcode::Max, 0)?)?;
+            } else {
+                self.slope(terms, acc, n)?;
+            }
+        }
+        if lowered.shifts.is_some() {
+            let (_, _, shifts) = self.biases(blocks)?;
+            let loops = by_block(len(blocks), pix);
+            self.follow(alu(AluOpcode::Shr, None, acc, shifts, loops)?)?;
+        } else if lowered.shift > 0 {
+            self.follow(shr(lowered.shift)?)?;
+        }
+        if let Some(r) = l.residual {
+            let (inp, wgt) = (r.inp, r.identity);
+            let mut deps = self.d.scratchpads.inp.before_read(inp)?;
+            join(&mut deps, &self.d.scratchpads.wgt.before_read(wgt)?);
+            let src = self.d.scratchpads.inp.start(inp)?;
+            let at = self.d.scratchpads.wgt.start(wgt)?;
+            let kind = OpKind::Gemm {
+                uops: vec![uop(acc, src, at)?],
+                loops: line(n),
+                reset: false,
+            };
+            let op = self.d.push(kind, &deps)?;
+            self.d.scratchpads.inp.read(inp, Unit::Compute, op)?;
+            self.d.scratchpads.wgt.read(wgt, Unit::Compute, op)?;
+        }
+        if lowered.post_shift > 0 {
+            self.follow(shr(lowered.post_shift)?)?;
+        }
+        let (lo, hi) = lowered.clamp;
+        self.follow(limit(AluOpcode::Max, lo)?)?;
+        let op = self.follow(limit(AluOpcode::Min, hi)?)?;
+        self.d.scratchpads.acc.write(buffer, Unit::Compute, op)
+    }
+
+    /// Leaky ReLU of `n` vectors at `acc`: the larger of each value and the sum
+    /// of its shifts, which is made behind them.
+    fn slope(&mut self, shifts: &[u8], acc: u32, n: u32) -> Result<(), DoesNotFit> {
+        let (sum, term) = (acc + n, acc + 2 * n);
+        for (i, &k) in shifts.iter().enumerate() {
+            let to = if i == 0 { sum } else { term };
+            self.follow(alu(AluOpcode::Shr, Some(k.into()), to, acc, line(n))?)?;
+            if i > 0 {
+                self.follow(alu(AluOpcode::Add, None, sum, term, line(n))?)?;
+            }
+        }
+        self.follow(alu(AluOpcode::Max, None, acc, sum, line(n))?)?;
+        Ok(())
+    }
+}

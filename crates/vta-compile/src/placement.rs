@@ -1,0 +1,91 @@
+//! Who does what: the device what it can, the host the rest.
+
+use crate::device::Scratchpads;
+use crate::lowered::{LoweredPool, LoweredResize};
+use crate::map::{FMap, map_dims};
+use crate::pool;
+use crate::resize;
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
+use vta_program::config::HwConfig;
+use vta_tensor::host::HostOp;
+
+/// Where a node runs, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// A convolution on the device.
+    Conv,
+    /// A largest-value pool on the device.
+    Pool(Window),
+    /// Upsampling on the device.
+    Resize([usize; 2]),
+    /// The host's.
+    Host,
+}
+
+impl Placement {
+    /// Whether the device does it.
+    pub(crate) fn on_device(self) -> bool {
+        self != Self::Host
+    }
+}
+
+/// Maps of a node's operand and result, somewhere; none where there are none.
+fn maps(net: &QNet, node: &QNode, block: u32) -> Option<(FMap, FMap)> {
+    let map = |t: QTensorId| FMap::new(map_dims(&net.tensor(t).dims)?, block).ok();
+    Some((map(*node.inputs.first()?)?, map(node.output)?))
+}
+
+/// Whether the device can do a pool.
+pub(crate) fn pool_fits(net: &QNet, node: &QNode, w: &Window, c: &HwConfig) -> bool {
+    let lowered = maps(net, node, c.block).and_then(|m| LoweredPool::new(w, m).ok());
+    lowered.is_some_and(|l| pool::tile(&l, &Scratchpads::new(c)).is_some())
+}
+
+/// Whether the device can do an upsampling.
+fn resize_fits(net: &QNet, node: &QNode, factor: [usize; 2], c: &HwConfig) -> bool {
+    let lowered = maps(net, node, c.block).and_then(|m| LoweredResize::new(factor, m).ok());
+    lowered.is_some_and(|l| resize::tile(&l, &Scratchpads::new(c)).is_some())
+}
+
+/// Where each node runs.
+pub(crate) fn placements(net: &QNet, c: &HwConfig) -> Vec<Placement> {
+    let int8 = |t: QTensorId| matches!(net.tensor(t).ty, QType::Int8 { .. });
+    let computed = |t: QTensorId| {
+        let by = net.nodes.iter().find(|n| n.output == t);
+        by.is_some_and(|n| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_)))
+    };
+    let placement = |node: &QNode| match &node.op {
+        QOp::Conv(_) => Placement::Conv,
+        QOp::MaxPool(w) => Placement::Pool(*w),
+        // What the device has at hand is not sent through the host.
+        QOp::Host(HostOp::Resize { factor }) => {
+            let fits = resize_fits(net, node, *factor, c);
+            let near = node.inputs.iter().all(|&t| int8(t) && computed(t));
+            if fits && near {
+                Placement::Resize(*factor)
+            } else {
+                Placement::Host
+            }
+        }
+        QOp::Host(_) => Placement::Host,
+    };
+    net.nodes.iter().map(placement).collect()
+}
+
+/// For each convolution whose only reader is a pool: the pool.
+pub(crate) fn pooled(net: &QNet, placements: &[Placement]) -> Vec<Option<usize>> {
+    let pool_of = |node: &QNode| {
+        let QOp::Conv(_) = node.op else { return None };
+        let mut readers = net.nodes.iter().enumerate();
+        let mut readers = readers
+            .by_ref()
+            .filter(|(_, n)| n.inputs.contains(&node.output));
+        let (at, _) = readers.next()?;
+        let only = readers.next().is_none() && !net.outputs.contains(&node.output);
+        // A residual is added to each value before the pool.
+        let alone = node.inputs.len() == 1;
+        (only && alone && matches!(placements[at], Placement::Pool(_))).then_some(at)
+    };
+    net.nodes.iter().map(pool_of).collect()
+}
