@@ -3,6 +3,7 @@
 use super::cost::{Cost, Rows};
 use std::ops::Range;
 use vta_program::config::HwConfig;
+use vta_tensor::Axis;
 
 /// A map of vectors in DRAM: `[blocks][h][w]` elements of `block` int8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +125,15 @@ pub(super) struct ConvJob {
 /// Positions `lo..hi` of an output axis of `n` for which kernel position `k`
 /// meets one of the input's `len` elements.
 pub(super) fn valid(n: u32, len: u32, stride: u32, dilation: u32, pad: u32, k: u32) -> Range<u32> {
-    let at = k * dilation;
-    let lo = pad.saturating_sub(at).div_ceil(stride);
-    // y * stride + at - pad < len
-    let hi = (len + pad).saturating_sub(at).div_ceil(stride).min(n);
-    lo.min(hi)..hi
+    let axis = Axis {
+        kernel: 1,
+        stride: stride as usize,
+        dilation: dilation as usize,
+        before: pad as usize,
+        after: 0,
+    };
+    let met = axis.outputs_met(k as usize, len as usize, n as usize);
+    met.start as u32..met.end as u32
 }
 
 impl ConvJob {

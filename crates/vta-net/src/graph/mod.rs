@@ -10,6 +10,7 @@ pub mod shape;
 pub mod zoo;
 
 pub use builder::{Builder, ConvSpec};
+pub use vta_tensor::Window;
 
 use ndarray::{Array1, Array2, Array4, ArrayD};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -25,19 +26,6 @@ pub struct TensorInfo {
     pub name: String,
     /// Dimensions, batch first where there is one.
     pub dims: Vec<usize>,
-}
-
-/// A two-dimensional window: kernel, stride, dilation and padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Rows, columns.
-    pub kernel: [usize; 2],
-    /// Down, right.
-    pub stride: [usize; 2],
-    /// Down, right.
-    pub dilation: [usize; 2],
-    /// Top, left, bottom, right; bottom and right hold what `ceil_mode` adds.
-    pub pads: [usize; 4],
 }
 
 /// A convolution.

@@ -5,7 +5,7 @@ use super::{Form, Kind, Linear, Plan, PlanTensor, Step, Weights, leaky};
 use crate::graph::{Graph, Node, Op, TensorId, Window};
 use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
-use crate::quant::shape::{Map, POINT};
+use crate::quant::shape::Map;
 
 /// Plans a graph.
 ///
@@ -134,12 +134,12 @@ impl<'g> Builder<'g> {
                 if device && self.dims(x).len() == 4 && both(axes) =>
             {
                 let kernel = [map.h, map.w];
-                self.mean(i, x, map.c, Window { kernel, ..POINT });
+                self.mean(i, x, map.c, Window::whole(kernel));
             }
             (Op::Add, Some(map))
                 if every && node.inputs.len() == 2 && self.dims(node.inputs[1]) == self.dims(x) =>
             {
-                let mut linear = self.channels(i, map.c, POINT, (1., 0.));
+                let mut linear = self.channels(i, map.c, Window::POINT, (1., 0.));
                 linear.before = x;
                 let mut chain = Chain::new(linear, node, i, 1);
                 chain.residual = Some(node.inputs[1]);
@@ -147,7 +147,7 @@ impl<'g> Builder<'g> {
             }
             (op, Some(map)) if every && self.elementwise(op, x) => {
                 // The operator follows an identity.
-                let mut linear = self.channels(i, map.c, POINT, (1., 0.));
+                let mut linear = self.channels(i, map.c, Window::POINT, (1., 0.));
                 linear.before = x;
                 let mut chain = Chain::new(linear, node, i, 1);
                 chain.end = x;
