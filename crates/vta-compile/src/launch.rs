@@ -5,7 +5,7 @@ use super::emit::{self, Bases, Emitted};
 use super::job::{ConvJob, PoolJob, Pooled};
 use super::layers::{self, Lowered};
 use super::lower::{self, LayerMask};
-use super::place::{ALIGN, Places, map_dims};
+use super::place::{ALIGN, Places};
 use super::schedule::Tiling;
 use super::stream::{Geometry, Stream};
 use super::tiling::{self, At};
@@ -402,14 +402,4 @@ impl<'a> Build<'a> {
 /// Whether a mask left blocks out of a layer.
 pub(super) fn masked(m: &LayerMask) -> bool {
     m.sparse
-}
-
-/// Multiply-accumulates of a convolution.
-pub(super) fn macs(net: &QNet, node: &QNode) -> u64 {
-    let QOp::Conv(c) = &node.op else { return 0 };
-    if c.weight_name.is_empty() {
-        return 0;
-    }
-    let (_, h, w) = map_dims(&net.tensor(node.output).dims).unwrap_or((0, 0, 0));
-    c.weight.len() as u64 * (h * w) as u64
 }

@@ -2,7 +2,7 @@
 
 use super::cost::Cost;
 use super::job::{ConvJob, FMap, PoolJob, ResizeJob};
-use super::launch::{macs, masked};
+use super::launch::masked;
 use super::lower::LayerMask;
 use super::place::Places;
 use vta_net::quant::{QNet, QNode, QOp};
@@ -125,7 +125,7 @@ pub(super) fn layer(
         why,
         blocks,
         kept,
-        macs: macs(net, node),
+        macs: net.macs(node),
         compute_floor: lowered.map_or(0, |l| l.compute_floor),
         memory_floor: lowered.map_or(0, |l| l.memory_floor),
         output: places.region(net, pool.unwrap_or(node).output),

@@ -5,6 +5,8 @@
 //! is computed at run time and has fixed dimensions, batch (1) included.
 
 mod builder;
+pub(crate) mod canonical;
+pub(crate) mod macs;
 pub mod onnx;
 pub mod shape;
 pub mod zoo;
@@ -41,6 +43,13 @@ pub struct Conv {
     pub window: Window,
     /// Groups; `ci` groups are a depthwise convolution.
     pub groups: usize,
+}
+
+impl Conv {
+    /// Whether each output channel reads one input channel, and there are several.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.weight.dim().1 == 1
+    }
 }
 
 /// A dense layer: `y = W x + b` for each row of `x`.

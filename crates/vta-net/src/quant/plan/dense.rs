@@ -29,7 +29,7 @@ impl Builder<'_> {
             clip: (f32::NEG_INFINITY, f32::INFINITY),
             before: node.output,
             weight_name: d.weight_name.clone(),
-            keep_dense: self.edge(i),
+            keep_dense: self.keep_dense(i),
         };
         let dims = self.dims(x);
         if *dims == [1, inputs] {
