@@ -1,6 +1,6 @@
 //! Networks built in code.
 
-use vta::graph::{Graph, Op, zoo};
+use vta_net::graph::{Graph, Op, zoo};
 
 fn build(name: &str) -> Graph {
     zoo::build(name, 1).expect("a network of the zoo")
