@@ -6,7 +6,7 @@ use crate::fit;
 use crate::layout::MemoryLayout;
 use crate::lower::LayerMask;
 use crate::lowered::{LoweredConv, LoweredPool, LoweredResize};
-use crate::map::{FMap, map_dims};
+use crate::map::FMap;
 use vta_net::quant::{QNet, QNode, QOp};
 use vta_program::config::HwConfig;
 use vta_program::program::{Layer, On, WeightMap};
@@ -134,20 +134,10 @@ pub(crate) fn layer(
         why,
         blocks,
         kept,
-        macs: macs(net, node),
+        macs: net.macs(node),
         compute_floor: facts.map_or(0, |l| l.compute_floor),
         memory_floor: facts.map_or(0, |l| l.memory_floor),
         output: layout.region(net, pool.unwrap_or(node).output),
         weights: map,
     })
-}
-
-/// Multiply-accumulates of a convolution.
-fn macs(net: &QNet, node: &QNode) -> u64 {
-    let QOp::Conv(c) = &node.op else { return 0 };
-    if c.weight_name.is_empty() {
-        return 0;
-    }
-    let (_, h, w) = map_dims(&net.tensor(node.output).dims).unwrap_or((0, 0, 0));
-    c.weight.len() as u64 * (h * w) as u64
 }

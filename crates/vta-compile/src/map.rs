@@ -4,6 +4,7 @@ use crate::cost::Rows;
 use crate::fit::DoesNotFit;
 use std::ops::{Range, RangeInclusive};
 use vta_net::graph::Window;
+use vta_tensor::Axis;
 
 /// Largest extent of a map, a window or its padding that is computed with, and
 /// the most vectors of a map. DRAM holds no more; sums of several of them, and
@@ -168,12 +169,21 @@ impl KernelWindow {
     /// Positions of an output axis of `n` for which kernel position `k` meets
     /// one of the input's `len` elements.
     pub(crate) fn valid(&self, axis: usize, n: u32, len: u32, k: u32) -> Range<u32> {
-        let (stride, pad) = (self.stride[axis], self.pads[axis]);
-        let at = k * self.dilation[axis];
-        let lo = pad.saturating_sub(at).div_ceil(stride);
-        // y * stride + at - pad < len
-        let hi = (len + pad).saturating_sub(at).div_ceil(stride).min(n);
-        lo.min(hi)..hi
+        let met = self
+            .axis(axis)
+            .outputs_met(k as usize, len as usize, n as usize);
+        // Positions of an axis of `n`, which has 32 bits.
+        met.start as u32..met.end as u32
+    }
+
+    const fn axis(&self, axis: usize) -> Axis {
+        Axis {
+            kernel: self.kernel[axis] as usize,
+            stride: self.stride[axis] as usize,
+            dilation: self.dilation[axis] as usize,
+            before: self.pads[axis] as usize,
+            after: 0,
+        }
     }
 
     /// The input position that kernel position `k` meets at output position

@@ -66,12 +66,7 @@ pub(crate) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
             && !pool_fits(net, &node, &w, &options.config)
         {
             node.why = "a row of it does not fit the scratchpads".into();
-            node.op = QOp::Host(HostOp::MaxPool {
-                kernel: w.kernel,
-                stride: w.stride,
-                dilation: w.dilation,
-                pads: w.pads,
-            });
+            node.op = QOp::Host(HostOp::MaxPool(w));
         }
         let masked = match (&node.op, options.sparsity) {
             (QOp::Conv(c), Sparsity::Sparse(masks)) => masks.contains_key(&c.weight_name),
@@ -130,20 +125,9 @@ fn pack(
     if from_device || conv.groups != 1 || !int8 || !dims_4 || kh * kw == 1 || !few {
         return None;
     }
-    let w = conv.window;
-    let op = HostOp::Im2col {
-        kernel: w.kernel,
-        stride: w.stride,
-        dilation: w.dilation,
-        pads: w.pads,
-    };
+    let op = HostOp::Im2col(conv.window);
     let mut conv = conv.clone();
     conv.weight = lower::packed(&conv.weight)?;
-    conv.window = Window {
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-    };
+    conv.window = Window::POINT;
     Some((op, vec![1, ci * kh * kw, ho, wo], conv))
 }

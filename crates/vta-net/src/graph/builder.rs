@@ -100,18 +100,6 @@ impl ConvSpec {
     }
 }
 
-impl Window {
-    /// A square window without dilation.
-    pub const fn square(kernel: usize, stride: usize, pad: usize) -> Self {
-        Self {
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            dilation: [1; 2],
-            pads: [pad; 4],
-        }
-    }
-}
-
 impl Builder {
     /// An empty network, and the seed of its weights.
     pub fn new(name: &str, seed: u64) -> Self {

@@ -5,11 +5,14 @@
 //! is computed at run time and has fixed dimensions, batch (1) included.
 
 mod builder;
+pub(crate) mod canonical;
+pub(crate) mod macs;
 pub mod onnx;
 pub mod shape;
 pub mod zoo;
 
 pub use builder::{Builder, ConvSpec};
+pub use vta_tensor::Window;
 
 use ndarray::{Array1, Array2, Array4, ArrayD};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -27,19 +30,6 @@ pub struct TensorInfo {
     pub dims: Vec<usize>,
 }
 
-/// A two-dimensional window: kernel, stride, dilation and padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Rows, columns.
-    pub kernel: [usize; 2],
-    /// Down, right.
-    pub stride: [usize; 2],
-    /// Down, right.
-    pub dilation: [usize; 2],
-    /// Top, left, bottom, right; bottom and right hold what `ceil_mode` adds.
-    pub pads: [usize; 4],
-}
-
 /// A convolution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
@@ -53,6 +43,13 @@ pub struct Conv {
     pub window: Window,
     /// Groups; `ci` groups are a depthwise convolution.
     pub groups: usize,
+}
+
+impl Conv {
+    /// Whether each output channel reads one input channel, and there are several.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.weight.dim().1 == 1
+    }
 }
 
 /// A dense layer: `y = W x + b` for each row of `x`.

@@ -112,24 +112,6 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, ShapeError> {
         .collect()
 }
 
-impl Window {
-    /// Rows and columns of the result for an input of this size; none when no window fits.
-    pub fn output(&self, height: usize, width: usize) -> Option<[usize; 2]> {
-        let axis = |i: usize, size: usize| {
-            let (kernel, stride, dilation) = (self.kernel[i], self.stride[i], self.dilation[i]);
-            if kernel == 0 || stride == 0 || dilation == 0 {
-                return None;
-            }
-            let reach = (kernel - 1).checked_mul(dilation)?.checked_add(1)?;
-            let padded = size
-                .checked_add(self.pads[i])?
-                .checked_add(self.pads[i + 2])?;
-            Some(padded.checked_sub(reach)? / stride + 1)
-        };
-        Some([axis(0, height)?, axis(1, width)?])
-    }
-}
-
 /// Dimensions of an operator's result, by those of its operands.
 ///
 /// Where they do not follow (`Reshape`, `Slice`, `ReduceMean`), `given` says

@@ -1,7 +1,7 @@
 //! Proofs about an integer network: shapes fit, and no sum leaves int32.
 
 use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType};
-use super::shape::{Map, window_output};
+use super::shape::Map;
 
 /// A node of an integer network that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +90,8 @@ fn check_node(net: &QNet, node: &QNode) -> Result<(), String> {
         }
         QOp::Host(_) => return Ok(()),
     };
-    let [h, w] = window_output(input.h, input.w, &window)
+    let [h, w] = window
+        .output(input.h, input.w)
         .ok_or_else(|| format!("window {window:?} does not fit {}x{}", input.h, input.w))?;
     let expected = Map { c: channels, h, w };
     if output != expected {

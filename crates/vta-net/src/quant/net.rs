@@ -5,6 +5,7 @@
 //! convolutions too. The rest is for the host.
 
 use crate::graph::Window;
+use crate::graph::macs::pixels;
 use ndarray::Array4;
 use vta_tensor::host::HostOp;
 
@@ -143,6 +144,17 @@ impl QNet {
     /// A tensor.
     pub fn tensor(&self, t: QTensorId) -> &QTensor {
         &self.tensors[t.0]
+    }
+
+    /// Multiply-accumulates of a node with weights of the network, zeros and
+    /// padding included; 0 for all others, pools and sums as convolutions too.
+    pub fn macs(&self, node: &QNode) -> u64 {
+        match &node.op {
+            QOp::Conv(c) if !c.weight_name.is_empty() => {
+                c.weight.len() as u64 * pixels(&self.tensor(node.output).dims)
+            }
+            _ => 0,
+        }
     }
 
     /// Adds a tensor.

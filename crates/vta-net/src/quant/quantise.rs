@@ -10,6 +10,7 @@ use super::net::QNet;
 use super::plan::{Kind, Plan, plan};
 use super::weights::{PerChannel, needed};
 use crate::graph::Graph;
+use crate::graph::macs::pixels;
 use ndarray::{Array4, ArrayD};
 use vta_tensor::host::Tensor;
 
@@ -242,8 +243,7 @@ impl Search<'_, '_> {
         let plan = self.emit.plan;
         let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
             let (weight, _): &(Array4<f32>, Vec<f32>) = weights.as_ref()?;
-            let pixels: usize = plan.tensor(step.output).dims.iter().skip(2).product();
-            Some((weight.len() * pixels) as u64)
+            Some(weight.len() as u64 * pixels(&plan.tensor(step.output).dims))
         };
         plan.steps
             .iter()

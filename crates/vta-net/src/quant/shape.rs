@@ -1,6 +1,4 @@
-//! Dimensions of maps and windows.
-
-use crate::graph::Window;
+//! Dimensions of maps.
 
 /// A device tensor's dimensions: `[1, c, h, w]`, or `[1, c]` as a map of one pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +23,3 @@ impl Map {
         self.h * self.w
     }
 }
-
-/// Rows and columns that a window makes of a map; none where it does not fit or is malformed.
-pub(crate) fn window_output(h: usize, w: usize, window: &Window) -> Option<[usize; 2]> {
-    let [top, left, bottom, right] = window.pads;
-    let one = |n: usize, before: usize, after: usize, i: usize| {
-        let (k, s, d) = (window.kernel[i], window.stride[i], window.dilation[i]);
-        let span = k.checked_sub(1)?.checked_mul(d)?.checked_add(1)?;
-        let room = n.checked_add(before)?.checked_add(after)?;
-        (s > 0 && d > 0).then_some(())?;
-        Some(room.checked_sub(span)? / s + 1)
-    };
-    Some([one(h, top, bottom, 0)?, one(w, left, right, 1)?])
-}
-
-/// The window of a 1x1 convolution.
-pub(crate) const POINT: Window = Window {
-    kernel: [1, 1],
-    stride: [1, 1],
-    dilation: [1, 1],
-    pads: [0; 4],
-};

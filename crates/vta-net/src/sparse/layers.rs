@@ -1,7 +1,7 @@
 //! Which layers of a network can have masks.
 
 use super::{BlockMask, MaskError, Masks};
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Node, Op};
 use vta_tensor::spelling::nearest;
 
 /// A layer whose weights come in 32x32 blocks.
@@ -28,41 +28,54 @@ impl MaskLayer {
     }
 }
 
+/// For each node of a network, in order, why it stays dense unless a mask file
+/// names it; empty if it does not, or has no weight.
+///
+/// The one rule: depthwise convolutions, the first convolution and the last dense layer.
+pub fn keep_dense(graph: &Graph) -> Vec<&'static str> {
+    let ops: Vec<&Op> = graph.nodes().map(|n| &n.op).collect();
+    let mut why = vec![""; ops.len()];
+    for (why, op) in why.iter_mut().zip(&ops) {
+        if matches!(op, Op::Conv(c) if c.is_depthwise()) {
+            *why = "depthwise";
+        }
+    }
+    if let Some(first) = ops.iter().position(|op| matches!(op, Op::Conv(_))) {
+        why[first] = "first convolution";
+    }
+    if let Some(last) = ops.iter().rposition(|op| matches!(op, Op::Dense(_))) {
+        why[last] = "last dense layer";
+    }
+    why
+}
+
 /// The layers of a network that can have masks, in order.
 ///
-/// Depthwise convolutions, the first convolution and the last dense layer are
-/// among them, and say that they stay dense.
+/// Those that stay dense ([`keep_dense`]) are among them, and say so.
 pub fn layers(graph: &Graph) -> Vec<MaskLayer> {
-    let mut layers: Vec<MaskLayer> = Vec::new();
-    for node in graph.nodes() {
+    let layer = |(node, keep_dense): (&Node, &'static str)| {
         let (weight_name, weight, dense_layer, depthwise) = match &node.op {
             Op::Conv(c) => {
                 let (co, ci, kh, kw) = c.weight.dim();
-                let depthwise = c.groups > 1 && ci == 1;
-                (&c.weight_name, [co, ci, kh, kw], false, depthwise)
+                (&c.weight_name, [co, ci, kh, kw], false, c.is_depthwise())
             }
             Op::Dense(d) => {
                 let (out, inputs) = d.weight.dim();
                 (&d.weight_name, [out, inputs, 1, 1], true, false)
             }
-            _ => continue,
+            _ => return None,
         };
-        layers.push(MaskLayer {
+        Some(MaskLayer {
             node: node.name.clone(),
             weight_name: weight_name.clone(),
             weight,
             dense_layer,
             depthwise,
-            keep_dense: if depthwise { "depthwise" } else { "" },
-        });
-    }
-    if let Some(first) = layers.iter_mut().find(|l| !l.dense_layer) {
-        first.keep_dense = "first convolution";
-    }
-    if let Some(last) = layers.iter_mut().rfind(|l| l.dense_layer) {
-        last.keep_dense = "last dense layer";
-    }
-    layers
+            keep_dense,
+        })
+    };
+    let all = graph.nodes().zip(keep_dense(graph));
+    all.filter_map(layer).collect()
 }
 
 /// Checks that masks belong to layers: names and dimensions.

@@ -11,7 +11,7 @@ mod zero;
 
 pub use error::MaskError;
 pub use file::{MAX_FILE_BYTES, MAX_HEADER_BYTES, read, write};
-pub use layers::{MaskLayer, check, layers};
+pub use layers::{MaskLayer, check, keep_dense, layers};
 pub use random::{kept_at, random};
 pub use zero::{apply, nonzero_blocks, zero_dropped};
 

@@ -2,7 +2,7 @@
 
 use super::{Blocks, PruneError, Ranking};
 use serde::{Deserialize, Serialize};
-use vta_net::graph::{Graph, Node, Op};
+use vta_net::graph::{Graph, Op};
 use vta_net::sparse;
 
 /// Which layers stay dense.
@@ -71,7 +71,7 @@ pub fn layers(
                 if names.iter().any(named) { "named" } else { "" }
             }
         };
-        let uses = uses(graph, node);
+        let uses = graph.weight_uses(node);
         if let Some(shared) = all.iter_mut().find(|l| l.weight_name == layer.weight_name) {
             shared.uses += uses;
             if !keep.is_empty() {
@@ -98,16 +98,6 @@ pub fn layers(
         }
     }
     Ok(all)
-}
-
-/// How often a node multiplies each of its weights.
-fn uses(graph: &Graph, node: &Node) -> u64 {
-    let dims = &graph.tensor(node.output).dims;
-    let counted = match node.op {
-        Op::Conv(_) => dims.get(2..),
-        _ => dims.split_last().map(|(_, lead)| lead),
-    };
-    counted.unwrap_or_default().iter().product::<usize>() as u64
 }
 
 /// A weight's values, row by row; none if the network has no such weight.

@@ -2,8 +2,9 @@
 
 use super::dims::broadcast;
 use super::moving::from_vec;
-use super::window::{self, Window};
+use super::window;
 use super::{HostOp, Tensor};
+use crate::Window;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Zip};
 
 /// The nearest int8, halves away from zero; what is not a number is 0.
@@ -42,12 +43,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
             pads,
             count_include_pad,
         } => {
-            let window = Window {
-                kernel: *kernel,
-                stride: *stride,
-                dilation: [1, 1],
-                pads: *pads,
-            };
+            let window = Window::undilated(*kernel, *stride, *pads);
             window::mean(x, &window, dims, *count_include_pad)
         }
         HostOp::ReduceMean { axes } => reduce_mean(x, axes, dims),

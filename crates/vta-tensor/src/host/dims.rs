@@ -1,6 +1,7 @@
 //! Dimensions and types of results: what an operator accepts.
 
 use super::{DType, HostError, HostOp};
+use crate::Window;
 
 /// Most elements of a tensor.
 pub const MAX_ELEMENTS: usize = 1 << 30;
@@ -17,25 +18,6 @@ pub fn elements(dims: &[usize]) -> Option<usize> {
     sized
         .filter(|&n| n <= MAX_ELEMENTS)
         .map(|n| if dims.contains(&0) { 0 } else { n })
-}
-
-/// Positions of a window along one axis; none if it has none.
-pub(super) fn positions(
-    extent: usize,
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
-    pads: (usize, usize),
-) -> Option<usize> {
-    let span = kernel
-        .checked_sub(1)?
-        .checked_mul(dilation)?
-        .checked_add(1)?;
-    let padded = extent.checked_add(pads.0)?.checked_add(pads.1)?;
-    padded
-        .checked_sub(span)?
-        .checked_div(stride)?
-        .checked_add(1)
 }
 
 /// Dimensions of two operands stretched over each other, as ONNX does.
@@ -59,14 +41,14 @@ impl HostOp {
             Self::Quantize { .. } => "Quantize",
             Self::Dequantize { .. } => "Dequantize",
             Self::Copy => "Copy",
-            Self::Im2col { .. } => "Im2col",
+            Self::Im2col(_) => "Im2col",
             Self::Reshape { .. } => "Reshape",
             Self::Transpose { .. } => "Transpose",
             Self::Slice { .. } => "Slice",
             Self::Concat { .. } => "Concat",
             Self::Resize { .. } => "Resize",
             Self::Pad { .. } => "Pad",
-            Self::MaxPool { .. } => "MaxPool",
+            Self::MaxPool(_) => "MaxPool",
             Self::AveragePool { .. } => "AveragePool",
             Self::ReduceMean { .. } => "ReduceMean",
             Self::Add => "Add",
@@ -109,14 +91,14 @@ impl HostOp {
             Self::Quantize { .. } => only(DType::F32, DType::I8),
             Self::Dequantize { .. } => only(DType::I8, DType::F32),
             Self::Copy
-            | Self::Im2col { .. }
+            | Self::Im2col(_)
             | Self::Reshape { .. }
             | Self::Transpose { .. }
             | Self::Slice { .. }
             | Self::Concat { .. }
             | Self::Resize { .. }
             | Self::Pad { .. }
-            | Self::MaxPool { .. } => match inputs.iter().position(|&t| t != inputs[0]) {
+            | Self::MaxPool(_) => match inputs.iter().position(|&t| t != inputs[0]) {
                 None => Ok(inputs[0]),
                 Some(operand) => Err(HostError::TypesDiffer {
                     op,
@@ -191,26 +173,16 @@ impl HostOp {
             Self::Copy | Self::Clip { .. } | Self::LeakyRelu { .. } | Self::Sigmoid => {
                 Ok(x.to_vec())
             }
-            Self::Im2col {
-                kernel,
-                stride,
-                dilation,
-                pads,
-            } => {
-                let [c, h, w] = self.windows(x, *kernel, *stride, *dilation, *pads)?;
-                let taps = kernel[0].checked_mul(kernel[1]);
-                match taps.and_then(|t| t.checked_mul(c)) {
+            Self::Im2col(window) => {
+                let [c, h, w] = self.windows(x, window)?;
+                let [kh, kw] = window.kernel;
+                match kh.checked_mul(kw).and_then(|t| t.checked_mul(c)) {
                     Some(channels) => Ok(vec![1, channels, h, w]),
-                    None => Err(self.wrong(format!("a kernel of {kernel:?}"))),
+                    None => Err(self.wrong(format!("a kernel of {:?}", window.kernel))),
                 }
             }
-            Self::MaxPool {
-                kernel,
-                stride,
-                dilation,
-                pads,
-            } => {
-                let [c, h, w] = self.windows(x, *kernel, *stride, *dilation, *pads)?;
+            Self::MaxPool(window) => {
+                let [c, h, w] = self.windows(x, window)?;
                 Ok(vec![1, c, h, w])
             }
             Self::AveragePool {
@@ -219,7 +191,7 @@ impl HostOp {
                 pads,
                 ..
             } => {
-                let [c, h, w] = self.windows(x, *kernel, *stride, [1, 1], *pads)?;
+                let [c, h, w] = self.windows(x, &Window::undilated(*kernel, *stride, *pads))?;
                 Ok(vec![1, c, h, w])
             }
             Self::Reshape { dims } => match (elements(dims), elements(x)) {
@@ -339,22 +311,17 @@ impl HostOp {
     }
 
     /// Channels, and positions of a window down and right.
-    fn windows(
-        &self,
-        x: &[usize],
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        dilation: [usize; 2],
-        pads: [usize; 4],
-    ) -> Result<[usize; 3], HostError> {
+    fn windows(&self, x: &[usize], window: &Window) -> Result<[usize; 3], HostError> {
         let [c, h, w] = self.image(x)?;
-        let [top, left, bottom, right] = pads;
-        let some = !dilation.contains(&0);
-        let ho = positions(h, kernel[0], stride[0], dilation[0], (top, bottom));
-        let wo = positions(w, kernel[1], stride[1], dilation[1], (left, right));
-        match (ho, wo) {
-            (Some(ho), Some(wo)) if some => Ok([c, ho, wo]),
-            _ => Err(self.wrong(format!(
+        let Window {
+            kernel,
+            stride,
+            dilation,
+            pads,
+        } = window;
+        match window.output(h, w) {
+            Some([ho, wo]) => Ok([c, ho, wo]),
+            None => Err(self.wrong(format!(
                 "no window of {kernel:?}, stride {stride:?}, dilation {dilation:?}, pads {pads:?} in {x:?}"
             ))),
         }

@@ -15,6 +15,7 @@ mod window;
 pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, elements};
 pub use error::HostError;
 
+use crate::Window;
 use ndarray::ArrayD;
 
 /// A value: dimensions and elements, row by row.
@@ -55,16 +56,7 @@ pub enum HostOp {
     Copy,
     /// `[1, c, h, w]` to `[1, c * kh * kw, ho, wo]`: channel `(c * kh + ky) * kw + kx`
     /// holds what kernel position (ky, kx) meets, zero on padding.
-    Im2col {
-        /// Rows, columns.
-        kernel: [usize; 2],
-        /// Down, right.
-        stride: [usize; 2],
-        /// Down, right.
-        dilation: [usize; 2],
-        /// Top, left, bottom, right.
-        pads: [usize; 4],
-    },
+    Im2col(Window),
     /// The same elements in other dimensions.
     Reshape {
         /// The dimensions.
@@ -106,16 +98,7 @@ pub enum HostOp {
     },
     /// Largest value in a window of `[1, c, h, w]`; padding does not count. Either
     /// type. A window that meets nothing but padding gives the smallest value.
-    MaxPool {
-        /// Rows, columns.
-        kernel: [usize; 2],
-        /// Down, right.
-        stride: [usize; 2],
-        /// Down, right.
-        dilation: [usize; 2],
-        /// Top, left, bottom, right.
-        pads: [usize; 4],
-    },
+    MaxPool(Window),
     /// Mean of a window of `[1, c, h, w]`; 0 where it meets nothing but padding.
     AveragePool {
         /// Rows, columns.
@@ -242,6 +225,20 @@ macro_rules! either {
 }
 
 impl HostOp {
+    /// The window of an operator that has one.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::Im2col(window) | Self::MaxPool(window) => Some(*window),
+            Self::AveragePool {
+                kernel,
+                stride,
+                pads,
+                ..
+            } => Some(Window::undilated(*kernel, *stride, *pads)),
+            _ => None,
+        }
+    }
+
     /// The result for these operands. Sums are in f32, in the order of the
     /// elements, so that values are the same on every machine.
     ///
@@ -266,40 +263,16 @@ impl HostOp {
                 Tensor::I8(a) => Tensor::I8(moving::pad(a, pads, arithmetic::to_i8(*value), &dims)),
                 Tensor::F32(a) => Tensor::F32(moving::pad(a, pads, *value, &dims)),
             },
-            Self::Im2col {
-                kernel,
-                stride,
-                dilation,
-                pads,
-            } => {
-                let window = window::Window {
-                    kernel: *kernel,
-                    stride: *stride,
-                    dilation: *dilation,
-                    pads: *pads,
-                };
-                either!(x, a => window::im2col(a, &window, &dims))
+            Self::Im2col(window) => {
+                either!(x, a => window::im2col(a, window, &dims))
             }
-            Self::MaxPool {
-                kernel,
-                stride,
-                dilation,
-                pads,
-            } => {
-                let window = window::Window {
-                    kernel: *kernel,
-                    stride: *stride,
-                    dilation: *dilation,
-                    pads: *pads,
-                };
-                match x {
-                    Tensor::I8(a) => Tensor::I8(window::max(a, &window, &dims, i8::MIN, i8::max)),
-                    Tensor::F32(a) => {
-                        let least = f32::NEG_INFINITY;
-                        Tensor::F32(window::max(a, &window, &dims, least, f32::max))
-                    }
+            Self::MaxPool(window) => match x {
+                Tensor::I8(a) => Tensor::I8(window::max(a, window, &dims, i8::MIN, i8::max)),
+                Tensor::F32(a) => {
+                    let least = f32::NEG_INFINITY;
+                    Tensor::F32(window::max(a, window, &dims, least, f32::max))
                 }
-            }
+            },
             _ => return Ok(arithmetic::run(self, inputs, &dims)),
         })
     }

@@ -1,38 +1,23 @@
 //! Windows over `[1, c, h, w]`. Dimensions were checked before.
 
 use super::moving::from_vec;
+use crate::Window;
 use ndarray::ArrayD;
 use std::ops::Range;
 
-/// A window of two dimensions, as in the operators.
-pub(super) struct Window {
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub dilation: [usize; 2],
-    pub pads: [usize; 4],
-}
-
-impl Window {
-    /// The output positions along an axis at which kernel position `k` meets
-    /// an element, and the element that the first of them meets.
-    fn inside(
-        &self,
-        axis: usize,
-        k: usize,
-        extent: usize,
-        outputs: usize,
-    ) -> (Range<usize>, usize) {
-        let (stride, before) = (self.stride[axis], self.pads[axis]);
-        let offset = k * self.dilation[axis];
-        // Output `o` meets element `o * stride + offset - before`.
-        let first = before.saturating_sub(offset).div_ceil(stride);
-        let end = (extent + before).saturating_sub(offset).div_ceil(stride);
-        let end = end.min(outputs);
-        match first < end {
-            true => (first..end, first * stride + offset - before),
-            false => (0..0, 0),
-        }
-    }
+/// The outputs along an axis at which kernel position `k` meets an input, and
+/// the input that the first of them meets.
+fn met(
+    win: &Window,
+    axis: usize,
+    k: usize,
+    inputs: usize,
+    outputs: usize,
+) -> (Range<usize>, usize) {
+    let axis = win.axis(axis);
+    let met = axis.outputs_met(k, inputs, outputs);
+    let first = axis.input(met.start, k).filter(|_| !met.is_empty());
+    (met, first.unwrap_or_default())
 }
 
 /// The map of one channel.
@@ -51,8 +36,8 @@ pub(super) fn im2col<T: Copy + Default>(a: &ArrayD<T>, win: &Window, dims: &[usi
         .zip(out.chunks_exact_mut(kh * kw * ho * wo))
     {
         for (k, plane) in planes.chunks_exact_mut(ho * wo).enumerate() {
-            let (rows, y0) = win.inside(0, k / kw, h, ho);
-            let (columns, x0) = win.inside(1, k % kw, w, wo);
+            let (rows, y0) = met(win, 0, k / kw, h, ho);
+            let (columns, x0) = met(win, 1, k % kw, w, wo);
             for (i, oy) in rows.enumerate() {
                 let from = &map[(y0 + i * win.stride[0]) * w..][x0..w];
                 let to = &mut plane[oy * wo..][columns.clone()];
@@ -83,9 +68,9 @@ fn fold<T: Copy, A: Copy>(
     let mut out = vec![start; dims.iter().product()];
     for (map, plane) in x.chunks_exact(h * w).zip(out.chunks_exact_mut(ho * wo)) {
         for ky in 0..win.kernel[0] {
-            let (rows, y0) = win.inside(0, ky, h, ho);
+            let (rows, y0) = met(win, 0, ky, h, ho);
             for kx in 0..win.kernel[1] {
-                let (columns, x0) = win.inside(1, kx, w, wo);
+                let (columns, x0) = met(win, 1, kx, w, wo);
                 for (i, oy) in rows.clone().enumerate() {
                     let from = &map[(y0 + i * win.stride[0]) * w..][x0..w];
                     let to = &mut plane[oy * wo..][columns.clone()];

@@ -4,8 +4,8 @@
 use super::draft::Draft;
 use super::error::{Fault, Problem, Res};
 use super::import::finite;
+use crate::graph::canonical::{Affine, Readers, map_padding};
 use crate::graph::{Conv, Dense, Graph, Node, Op, TensorId, Window};
-use ndarray::{Array1, ArrayD, Axis, IxDyn};
 
 /// Name and operator of a node, for messages.
 type Place = Option<(String, String)>;
@@ -17,8 +17,8 @@ struct Pass {
     stands_for: Vec<TensorId>,
     /// For each tensor the node that computes it.
     producer: Vec<Option<usize>>,
-    /// How often each tensor is read, as an output of the network included.
-    uses: Vec<usize>,
+    /// Who reads each tensor, as far as nodes are not gone.
+    readers: Readers,
     gone: Vec<bool>,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn finish(draft: Draft, name: &str, place: &mut Place) -> Res<Graph> 
     let mut pass = Pass {
         stands_for: (0..n).map(TensorId).collect(),
         producer: vec![None; n],
-        uses: vec![0; n],
+        readers: Readers::of(n, std::iter::empty(), &[]),
         gone: vec![false; draft.nodes.len()],
         draft,
     };
@@ -112,24 +112,21 @@ impl Pass {
         node.inputs[0] = from;
     }
 
-    /// Counts readers, and drops nodes without any.
+    /// Drops nodes that nobody reads, and looks who reads what is left.
     fn drop_unread(&mut self) {
-        self.uses.fill(0);
+        let mut read = vec![false; self.draft.tensors.len()];
         for t in &self.draft.outputs {
-            self.uses[t.0] += 1;
+            read[t.0] = true;
         }
-        for (i, node) in self.draft.nodes.iter().enumerate().rev() {
-            if self.gone[i] {
-                continue;
-            }
-            if self.uses[node.output.0] == 0 {
-                self.gone[i] = true;
-                continue;
-            }
-            for t in &node.inputs {
-                self.uses[t.0] += 1;
+        for (node, gone) in self.draft.nodes.iter().zip(&mut self.gone).rev() {
+            *gone |= !read[node.output.0];
+            if !*gone {
+                node.inputs.iter().for_each(|t| read[t.0] = true);
             }
         }
+        let nodes = self.draft.nodes.iter().enumerate();
+        let left = nodes.filter(|(i, _)| !self.gone[*i]);
+        self.readers = Readers::of(read.len(), left, &self.draft.outputs);
     }
 
     /// Factors and sums for each channel go into the weights before them.
@@ -139,21 +136,17 @@ impl Pass {
                 continue;
             }
             let node = &self.draft.nodes[i];
-            let affine = matches!(
-                node.op,
-                Op::Scale { .. } | Op::MulConst(_) | Op::AddConst(_)
-            );
             let (Some(input), output) = (node.inputs.first().copied(), node.output) else {
                 continue;
             };
-            if !affine || self.uses[input.0] != 1 || self.dims(input) != self.dims(output) {
+            if self.readers.only(input) != Some(i) || self.dims(input) != self.dims(output) {
                 continue;
             }
             let Some(p) = self.producer[input.0] else {
                 continue;
             };
             let (before, rest) = self.draft.nodes.split_at_mut(i);
-            if apply(
+            if fold(
                 &mut before[p].op,
                 &rest[0].op,
                 &self.draft.tensors[output.0].dims,
@@ -178,16 +171,15 @@ impl Pass {
                 continue;
             }
             let input = node.inputs[0];
-            let Some(p) = self.producer[input.0].filter(|_| self.uses[input.0] == 1) else {
+            let Some(p) = self.producer[input.0].filter(|_| self.readers.only(input) == Some(i))
+            else {
                 continue;
             };
-            let Op::Pad { pads, value } = &self.draft.nodes[p].op else {
+            let Some((pads, value)) = map_padding(&self.draft.nodes[p].op) else {
                 continue;
             };
-            let [(0, 0), (0, 0), (top, bottom), (left, right)] = pads[..] else {
-                continue;
-            };
-            let (value, from) = (*value, self.draft.nodes[p].inputs[0]);
+            let [top, left, bottom, right] = pads;
+            let from = self.draft.nodes[p].inputs[0];
             let positive = self.never_negative(from);
             let small = |w: &Window| top.max(bottom) < w.kernel[0] && left.max(right) < w.kernel[1];
             let window = match &mut self.draft.nodes[i].op {
@@ -214,9 +206,7 @@ impl Pass {
                 }
                 _ => continue,
             };
-            for (sum, more) in window.pads.iter_mut().zip([top, left, bottom, right]) {
-                *sum += more;
-            }
+            *window = window.padded(pads);
             self.draft.nodes[i].inputs[0] = from;
             self.gone[p] = true;
         }
@@ -301,66 +291,15 @@ impl Pass {
 }
 
 /// Merges an affine operator into the layer before it; whether that is possible.
-fn apply(layer: &mut Op, affine: &Op, dims: &[usize]) -> bool {
-    let (at, channels) = match layer {
-        Op::Conv(c) => (1, c.bias.len()),
-        Op::Dense(d) => (dims.len() - 1, d.bias.len()),
-        _ => return false,
+fn fold(layer: &mut Op, op: &Op, dims: &[usize]) -> bool {
+    let axis = match layer {
+        Op::Conv(_) => 1,
+        _ => dims.len().saturating_sub(1),
     };
-    let (scale, shift) = match affine {
-        Op::Scale { scale, shift } if at == 1 => (Some(scale.clone()), Some(shift.clone())),
-        Op::MulConst(c) => (per_channel(&c.values, dims.len(), at, channels), None),
-        Op::AddConst(c) => (None, per_channel(&c.values, dims.len(), at, channels)),
-        _ => return false,
-    };
-    if scale.is_none() && shift.is_none() {
-        return false;
-    }
-    match layer {
-        Op::Conv(Conv { weight, bias, .. }) => {
-            if let Some(s) = &scale {
-                for (mut w, s) in weight.axis_iter_mut(Axis(0)).zip(s) {
-                    w.mapv_inplace(|w| w * s);
-                }
-            }
-            affine_bias(bias, scale.as_ref(), shift.as_ref());
-        }
-        Op::Dense(Dense { weight, bias, .. }) => {
-            if let Some(s) = &scale {
-                for (mut w, s) in weight.axis_iter_mut(Axis(0)).zip(s) {
-                    w.mapv_inplace(|w| w * s);
-                }
-            }
-            affine_bias(bias, scale.as_ref(), shift.as_ref());
-        }
+    match (layer, Affine::of(op, dims, axis)) {
+        (Op::Conv(Conv { weight, bias, .. }), Some(affine)) => affine.fold(weight, bias),
+        (Op::Dense(Dense { weight, bias, .. }), Some(affine)) => affine.fold(weight, bias),
         _ => return false,
     }
     true
-}
-
-fn affine_bias(bias: &mut Array1<f32>, scale: Option<&Array1<f32>>, shift: Option<&Array1<f32>>) {
-    if let Some(s) = scale {
-        *bias *= s;
-    }
-    if let Some(s) = shift {
-        *bias += s;
-    }
-}
-
-/// The values of a constant for each channel, if it depends on nothing else.
-fn per_channel(c: &ArrayD<f32>, rank: usize, at: usize, channels: usize) -> Option<Array1<f32>> {
-    let missing = rank.checked_sub(c.ndim())?;
-    let other = (0..c.ndim()).any(|i| i + missing != at && c.shape()[i] != 1);
-    if other {
-        return None;
-    }
-    let flat: Vec<f32> = c.iter().copied().collect();
-    match flat.len() {
-        1 => Some(Array1::from_elem(channels, flat[0])),
-        n if n == channels => ArrayD::from_shape_vec(IxDyn(&[n]), flat)
-            .ok()?
-            .into_dimensionality()
-            .ok(),
-        _ => None,
-    }
 }

@@ -1,6 +1,6 @@
 //! A convolution in single precision.
 
-use crate::quant::shape::{Map, window_output};
+use crate::quant::shape::Map;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayView4, ArrayViewMut2};
 
@@ -19,7 +19,7 @@ pub(super) struct ConvArgs<'a> {
 /// Computes `[c][h][w]` from `[c][h][w]`; none where the parts do not fit.
 pub(super) fn conv(args: &ConvArgs<'_>, x: &[f32], input: Map) -> Option<(Map, Vec<f32>)> {
     let (co, ci, kh, kw) = args.weight.dim();
-    let [h, w] = window_output(input.h, input.w, args.window)?;
+    let [h, w] = args.window.output(input.h, input.w)?;
     let output = Map { c: co, h, w };
     let fits = args.groups > 0
         && ci * args.groups == input.c

@@ -3,7 +3,7 @@
 use super::conv::{ConvArgs, conv as run_conv};
 use super::shaped;
 use crate::graph::{Conv, Dense, Op, Window};
-use crate::quant::shape::{Map, window_output};
+use crate::quant::shape::Map;
 use ndarray::{Array1, ArrayD, ArrayView2};
 use vta_tensor::host::HostOp;
 
@@ -60,23 +60,16 @@ pub(super) fn scale(
 
 pub(super) fn average(window: &Window, include: bool, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
     let input = Map::of(x.shape())?;
-    let [ho, wo] = window_output(input.h, input.w, window)?;
+    let [ho, wo] = window.output(input.h, input.w)?;
     let x = slice(x);
     let mut y = Vec::with_capacity(input.c * ho * wo);
-    // Positions of the map that meet the window at an output index.
-    let met = |o: usize, i: usize, n: usize| {
-        (0..window.kernel[i])
-            .filter_map(move |k| {
-                (o * window.stride[i] + k * window.dilation[i]).checked_sub(window.pads[i])
-            })
-            .filter(move |at| *at < n)
-    };
+    let [rows, columns] = [0, 1].map(|i| window.axis(i));
     for plane in x.chunks_exact(input.plane()) {
         for oy in 0..ho {
             for ox in 0..wo {
                 let (mut sum, mut count) = (0., 0);
-                for iy in met(oy, 0, input.h) {
-                    for ix in met(ox, 1, input.w) {
+                for iy in rows.inputs_read(oy, input.h) {
+                    for ix in columns.inputs_read(ox, input.w) {
                         sum += plane[iy * input.w + ix];
                         count += 1;
                     }
@@ -130,12 +123,7 @@ pub(crate) fn host_ops(op: &Op, input: &[usize], output: &[usize]) -> Option<Vec
         Op::LeakyRelu { alpha } => HostOp::LeakyRelu { alpha: *alpha },
         Op::Sigmoid => HostOp::Sigmoid,
         Op::Softmax { axis } => HostOp::Softmax { axis: *axis },
-        Op::MaxPool(w) => HostOp::MaxPool {
-            kernel: w.kernel,
-            stride: w.stride,
-            dilation: w.dilation,
-            pads: w.pads,
-        },
+        Op::MaxPool(w) => HostOp::MaxPool(*w),
         Op::AveragePool {
             window: w,
             count_include_pad,

@@ -1,11 +1,13 @@
 //! Walks over a graph and plans a step for each node that no other took in.
 
-use super::fuse::{Chain, Readers, channelwise, same_on_device};
+use super::fuse::{Chain, same_on_device};
 use super::{Form, Kind, Linear, Plan, PlanTensor, Step, Weights, leaky};
+use crate::graph::canonical::{Affine, Readers, map_padding};
 use crate::graph::{Graph, Node, Op, TensorId, Window};
 use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
-use crate::quant::shape::{Map, POINT};
+use crate::quant::shape::Map;
+use crate::sparse::keep_dense;
 
 /// Plans a graph.
 ///
@@ -21,16 +23,16 @@ pub(crate) fn plan(graph: &Graph) -> Result<Plan<'_>, QuantError> {
         form: Form::Float,
     });
     let mut builder = Builder {
-        readers: Readers::of(graph),
+        readers: Readers::of(
+            graph.tensors().len(),
+            nodes.iter().copied().enumerate(),
+            &graph.outputs,
+        ),
         wanted: wanted(graph, &nodes),
         taken: vec![false; nodes.len()],
         hoisted: vec![false; nodes.len()],
         steps: Vec::new(),
-        first_conv: nodes.iter().position(|n| matches!(n.op, Op::Conv(_))),
-        last_dense: nodes
-            .iter()
-            .rposition(|n| matches!(n.op, Op::Dense(_)))
-            .or_else(|| nodes.iter().rposition(|n| matches!(n.op, Op::Conv(_)))),
+        keep_dense: keep_dense(graph),
         plan: Plan {
             graph,
             nodes,
@@ -80,8 +82,8 @@ pub(super) struct Builder<'g> {
     hoisted: Vec<bool>,
     /// Steps, with the index of their last node.
     pub steps: Vec<(usize, Step)>,
-    first_conv: Option<usize>,
-    last_dense: Option<usize>,
+    /// Why each node stays dense; empty if it does not.
+    keep_dense: Vec<&'static str>,
 }
 
 impl<'g> Builder<'g> {
@@ -113,7 +115,7 @@ impl<'g> Builder<'g> {
                     clip: (f32::NEG_INFINITY, f32::INFINITY),
                     before: node.output,
                     weight_name: c.weight_name.clone(),
-                    keep_dense: c.groups > 1 || self.edge(i),
+                    keep_dense: self.keep_dense(i),
                 };
                 self.linear(i, x, linear);
             }
@@ -134,12 +136,12 @@ impl<'g> Builder<'g> {
                 if device && self.dims(x).len() == 4 && both(axes) =>
             {
                 let kernel = [map.h, map.w];
-                self.mean(i, x, map.c, Window { kernel, ..POINT });
+                self.mean(i, x, map.c, Window::whole(kernel));
             }
             (Op::Add, Some(map))
                 if every && node.inputs.len() == 2 && self.dims(node.inputs[1]) == self.dims(x) =>
             {
-                let mut linear = self.channels(i, map.c, POINT, (1., 0.));
+                let mut linear = self.channels(i, map.c, Window::POINT, (1., 0.));
                 linear.before = x;
                 let mut chain = Chain::new(linear, node, i, 1);
                 chain.residual = Some(node.inputs[1]);
@@ -147,7 +149,7 @@ impl<'g> Builder<'g> {
             }
             (op, Some(map)) if every && self.elementwise(op, x) => {
                 // The operator follows an identity.
-                let mut linear = self.channels(i, map.c, POINT, (1., 0.));
+                let mut linear = self.channels(i, map.c, Window::POINT, (1., 0.));
                 linear.before = x;
                 let mut chain = Chain::new(linear, node, i, 1);
                 chain.end = x;
@@ -161,8 +163,9 @@ impl<'g> Builder<'g> {
         Ok(())
     }
 
-    pub fn edge(&self, i: usize) -> bool {
-        self.first_conv == Some(i) || self.last_dense == Some(i)
+    /// Whether blocks of zeros in the weight of a node are computed like all others.
+    pub fn keep_dense(&self, i: usize) -> bool {
+        !self.keep_dense[i].is_empty()
     }
 
     pub fn unsupported(&self, node: &Node, what: &str) -> QuantError {
@@ -176,23 +179,19 @@ impl<'g> Builder<'g> {
     /// Whether an operator on one map can be a depthwise convolution.
     fn elementwise(&self, op: &Op, x: TensorId) -> bool {
         match op {
-            Op::Relu | Op::Clip { .. } | Op::Scale { .. } => true,
+            Op::Relu | Op::Clip { .. } => true,
             Op::LeakyRelu { alpha } => leaky::powers(*alpha).is_some(),
-            Op::MulConst(c) | Op::AddConst(c) => channelwise(c, self.dims(x), 1).is_some(),
-            _ => false,
+            op => Affine::of(op, self.dims(x), 1).is_some(),
         }
     }
 
     /// A tensor before zeros were padded to it, and a window that has them instead.
     fn padding(&self, mut x: TensorId, mut window: Window) -> (TensorId, Window) {
         while let Some(node) = self.plan.graph.producer(x)
-            && let Op::Pad { pads, value } = &node.op
-            && *value == 0.
-            && let [(0, 0), (0, 0), (top, bottom), (left, right)] = pads[..]
+            && let Some((pads, value)) = map_padding(&node.op)
+            && value == 0.
         {
-            for (pad, more) in window.pads.iter_mut().zip([top, left, bottom, right]) {
-                *pad += more;
-            }
+            window = window.padded(pads);
             x = node.inputs[0];
         }
         (x, window)

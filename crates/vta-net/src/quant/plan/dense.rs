@@ -5,7 +5,6 @@ use super::fuse::Chain;
 use super::{Form, Kind, Layout, Linear, PlanTensor, Step, Weights};
 use crate::graph::{Dense, Node, Op, TensorId, Window};
 use crate::quant::error::QuantError;
-use crate::quant::shape::POINT;
 use crate::sparse;
 use ndarray::Axis;
 use vta_tensor::host::HostOp;
@@ -24,13 +23,13 @@ impl Builder<'_> {
         let linear = Linear {
             weights: Weights::Dense(i, layout),
             fold: Vec::new(),
-            window: Window { kernel, ..POINT },
+            window: Window::whole(kernel),
             groups: 1,
             leaky: None,
             clip: (f32::NEG_INFINITY, f32::INFINITY),
             before: node.output,
             weight_name: d.weight_name.clone(),
-            keep_dense: self.edge(i),
+            keep_dense: self.keep_dense(i),
         };
         let dims = self.dims(x);
         if *dims == [1, inputs] {

@@ -2,39 +2,9 @@
 
 use super::Linear;
 use super::leaky;
-use crate::graph::{Constant, Graph, Node, Op, TensorId};
+use crate::graph::canonical::{Affine, Readers};
+use crate::graph::{Graph, Node, Op, TensorId};
 use crate::quant::shape::Map;
-
-/// Who reads each tensor.
-pub(super) struct Readers {
-    /// Indices of nodes; a node that reads twice is there twice.
-    nodes: Vec<Vec<usize>>,
-    outputs: Vec<bool>,
-}
-
-impl Readers {
-    pub fn of(graph: &Graph) -> Self {
-        let mut nodes = vec![Vec::new(); graph.tensors().len()];
-        for (i, node) in graph.nodes().enumerate() {
-            for t in &node.inputs {
-                nodes[t.0].push(i);
-            }
-        }
-        let mut outputs = vec![false; nodes.len()];
-        for t in &graph.outputs {
-            outputs[t.0] = true;
-        }
-        Self { nodes, outputs }
-    }
-
-    /// The only reader of a tensor that is not an output.
-    pub fn only(&self, t: TensorId) -> Option<usize> {
-        match self.nodes[t.0][..] {
-            [one] if !self.outputs[t.0] => Some(one),
-            _ => None,
-        }
-    }
-}
 
 /// A convolution with what was put into it so far.
 pub(super) struct Chain {
@@ -114,15 +84,9 @@ impl Chain {
         if self.axis >= dims.len() {
             return false;
         }
-        let channels = dims[self.axis];
         // Only sums so far: a channel's factor and summand are part of its weights.
         let linear = self.residual.is_none() && self.linear.leaky.is_none() && !self.clipped;
-        let fold = match &node.op {
-            Op::Scale { scale, shift } if self.axis == 1 => Some((scale.to_vec(), shift.to_vec())),
-            Op::MulConst(c) => channelwise(c, dims, self.axis).map(|s| (s, vec![0.; channels])),
-            Op::AddConst(c) => channelwise(c, dims, self.axis).map(|s| (vec![1.; channels], s)),
-            _ => None,
-        };
+        let fold = Affine::of(&node.op, dims, self.axis);
         match &node.op {
             _ if fold.is_some() && linear => {
                 self.linear.fold.extend(fold);
@@ -185,24 +149,4 @@ fn ends_weights(graph: &Graph, nodes: &[&Node], readers: &Readers, t: TensorId) 
         && readers
             .only(t)
             .is_some_and(|n| matches!(nodes[n].op, Op::Add))
-}
-
-/// A constant's value for each index of one dimension, if it depends on no other.
-pub(super) fn channelwise(constant: &Constant, dims: &[usize], axis: usize) -> Option<Vec<f32>> {
-    let channels = *dims.get(axis)?;
-    let shape = constant.values.shape();
-    if shape.len() > dims.len() {
-        return None;
-    }
-    let from = dims.len() - shape.len();
-    let others = shape.iter().enumerate();
-    if others.clone().any(|(i, n)| *n != 1 && i + from != axis) {
-        return None;
-    }
-    let values: Vec<f32> = constant.values.iter().copied().collect();
-    match values.len() {
-        1 => Some(vec![values[0]; channels]),
-        n if n == channels => Some(values),
-        _ => None,
-    }
 }

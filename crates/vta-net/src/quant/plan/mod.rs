@@ -8,6 +8,7 @@ mod fuse;
 mod leaky;
 mod weights;
 
+use crate::graph::canonical::Affine;
 use crate::graph::{Graph, Node, TensorId, Window};
 use vta_tensor::host::HostOp;
 
@@ -63,8 +64,8 @@ pub(crate) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     pub weights: Weights,
-    /// Per output channel, after the sum: `x * scale + shift`.
-    pub fold: Vec<(Vec<f32>, Vec<f32>)>,
+    /// Per output channel, after the sum.
+    pub fold: Vec<Affine>,
     pub window: Window,
     pub groups: usize,
     /// The slope below zero as powers of two.

@@ -2,7 +2,7 @@
 
 use super::{Linear, Plan};
 use crate::graph::Op;
-use ndarray::Array4;
+use ndarray::{Array1, Array4};
 
 /// How a dense layer's inputs lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) enum Weights {
 impl Plan<'_> {
     /// Weights `[co, ci / groups, kh, kw]` and bias `[co]` with the fold in them.
     pub fn weights(&self, linear: &Linear) -> Option<(Array4<f32>, Vec<f32>)> {
-        let (mut weight, mut bias) = match &linear.weights {
+        let (mut weight, bias) = match &linear.weights {
             Weights::Conv(i) => match &self.nodes[*i].op {
                 Op::Conv(c) => (c.weight.clone(), c.bias.to_vec()),
                 _ => return None,
@@ -71,12 +71,10 @@ impl Plan<'_> {
                 (weight, bias.clone())
             }
         };
-        for (scale, shift) in &linear.fold {
-            for (c, mut weight) in weight.outer_iter_mut().enumerate() {
-                weight.mapv_inplace(|w| w * scale[c]);
-                bias[c] = bias[c] * scale[c] + shift[c];
-            }
+        let mut bias = Array1::from(bias);
+        for affine in &linear.fold {
+            affine.fold(&mut weight, &mut bias);
         }
-        Some((weight, bias))
+        Some((weight, bias.to_vec()))
     }
 }

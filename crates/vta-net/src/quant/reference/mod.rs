@@ -3,6 +3,10 @@
 //! Plain int32 arithmetic as [`QConv`](super::QConv) says it, with the
 //! host operators of [`host`](vta_tensor::host). `tests/quant` compares it with
 //! loops that are plainer still.
+//!
+//! What a window meets is written out here once more, on purpose: the reference
+//! shares [`Window`](vta_tensor::Window) as data, not its arithmetic, so that
+//! host, compiler and training are held against something of its own.
 
 mod conv;
 mod pool;

@@ -37,21 +37,14 @@ impl Geometry {
         let fits = groups > 0
             && per_group * groups == ci
             && co.is_multiple_of(groups)
-            && window.kernel == [kh, kw]
-            && window.stride.iter().all(|s| *s > 0)
-            && window.dilation.iter().all(|d| *d > 0);
-        let out = |axis: usize, n: usize| {
-            let padded = n + window.pads[axis] + window.pads[axis + 2];
-            let reach = window.dilation[axis] * window.kernel[axis].checked_sub(1)? + 1;
-            Some(padded.checked_sub(reach)? / window.stride[axis] + 1)
-        };
+            && window.kernel == [kh, kw];
         fits.then_some(())?;
         Some(Self {
             n,
             ci,
             input: [h, w],
             co,
-            output: [out(0, h)?, out(1, w)?],
+            output: window.output(h, w)?,
             window,
             groups,
         })

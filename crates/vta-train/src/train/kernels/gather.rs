@@ -19,21 +19,6 @@ impl Tile {
     }
 }
 
-/// Output indices of an axis whose input is inside, for a kernel position.
-fn inside(g: &Geometry, axis: usize, position: usize) -> Range<usize> {
-    let w = &g.window;
-    let (stride, out) = (w.stride[axis], g.output[axis]);
-    // Input index = o * stride + shift - before.
-    let shift = position * w.dilation[axis];
-    let before = w.pads[axis];
-    let first = before.saturating_sub(shift).div_ceil(stride);
-    let end = (g.input[axis] + before)
-        .saturating_sub(shift)
-        .div_ceil(stride);
-    let end = end.min(out);
-    first.min(end)..end
-}
-
 /// For each kernel position, the valid range of rows and columns.
 #[derive(Debug)]
 pub(super) struct Reach {
@@ -43,7 +28,10 @@ pub(super) struct Reach {
 
 impl Reach {
     pub fn new(g: &Geometry) -> Self {
-        let of = |axis: usize| (0..g.window.kernel[axis]).map(move |p| inside(g, axis, p));
+        let of = |i: usize| {
+            let axis = g.window.axis(i);
+            (0..axis.kernel).map(move |k| axis.outputs_met(k, g.input[i], g.output[i]))
+        };
         Self {
             rows: of(0).collect(),
             columns: of(1).collect(),

@@ -41,22 +41,14 @@ pub(super) fn window(n: &OnnxNode<'_>, kernel: Option<[usize; 2]>) -> Res<(Windo
 }
 
 /// The window with its padding for an input of this size.
-pub(super) fn padded(mut window: Window, padding: &Padding, size: [usize; 2]) -> Window {
+pub(super) fn padded(window: Window, padding: &Padding, size: [usize; 2]) -> Window {
     match padding {
-        Padding::Explicit(pads) => window.pads = *pads,
-        Padding::Same { upper } => {
-            for (i, size) in size.into_iter().enumerate() {
-                let reach = (window.kernel[i] - 1) * window.dilation[i] + 1;
-                let last = (size.div_ceil(window.stride[i]).max(1) - 1) * window.stride[i];
-                let total = (last + reach).saturating_sub(size);
-                let (less, more) = (total / 2, total - total / 2);
-                let (before, after) = if *upper { (less, more) } else { (more, less) };
-                window.pads[i] = before;
-                window.pads[i + 2] = after;
-            }
-        }
+        Padding::Explicit(pads) => Window {
+            pads: *pads,
+            ..window
+        },
+        Padding::Same { upper } => window.same(size, *upper),
     }
-    window
 }
 
 /// Rows and columns of a tensor that must be `[1, c, h, w]`.

@@ -16,26 +16,12 @@ struct Pool {
 fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
     let size = image_size(im, n)?;
     let (open, padding) = window(n, None)?;
-    let mut window = padded(open, &padding, size);
-    let mut added = [0; 2];
+    let stated = padded(open, &padding, size);
+    let mut window = stated;
     if n.int("ceil_mode", 0)? != 0 && matches!(padding, Padding::Explicit(_)) {
-        for (i, size) in size.into_iter().enumerate() {
-            let (stride, before) = (window.stride[i], window.pads[i]);
-            let reach = (window.kernel[i] - 1) * window.dilation[i] + 1;
-            let padded = size + before + window.pads[i + 2];
-            if padded < reach {
-                continue; // shape inference says so
-            }
-            let mut count = (padded - reach).div_ceil(stride) + 1;
-            // A window must start inside of the input or the padding before it.
-            if (count - 1) * stride >= size + before {
-                count -= 1;
-            }
-            let need = ((count - 1) * stride + reach).saturating_sub(size + before);
-            added[i] = need.saturating_sub(window.pads[i + 2]);
-            window.pads[i + 2] += added[i];
-        }
+        window = stated.ceil_mode(size);
     }
+    let added = [2, 3].map(|i| window.pads[i] - stated.pads[i]);
     for (i, size) in size.into_iter().enumerate() {
         check(n, &window, i, size)?;
     }
@@ -44,32 +30,22 @@ fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
 
 /// Every window must meet the input.
 fn check(n: &OnnxNode<'_>, window: &Window, i: usize, size: usize) -> Res<()> {
-    let (kernel, dilation) = (window.kernel[i], window.dilation[i]);
-    let (before, after) = (window.pads[i], window.pads[i + 2]);
-    let reach = (kernel - 1) * dilation + 1;
-    if before == 0 && after == 0 {
+    let axis = window.axis(i);
+    if (axis.before, axis.after) == (0, 0) {
         return Ok(());
     }
-    if before >= reach || after >= reach {
+    // Where no window fits, shape inference says so.
+    let Some(span) = axis.span() else {
+        return Ok(());
+    };
+    if axis.before >= span || axis.after >= span {
         let text = format!("padding {:?} is not smaller than the window", window.pads);
         return Err(Fault::form(format!("{text} ({})", n.op())));
     }
-    let padded = size + before + after;
-    if padded < reach {
-        return Ok(()); // shape inference says so
-    }
-    let count = (padded - reach) / window.stride[i] + 1;
-    let meets = |o: usize| {
-        let start = o * window.stride[i];
-        // The first kernel position at or behind the padding.
-        let k = before.saturating_sub(start).div_ceil(dilation);
-        k < kernel && start + k * dilation < before + size
+    let Some(count) = axis.outputs(size) else {
+        return Ok(());
     };
-    // Only windows at the ends can miss it; those between reach over it or lie in it.
-    match (0..count).find(|o| {
-        let start = o * window.stride[i];
-        (start < before || start + reach > before + size) && !meets(*o)
-    }) {
+    match axis.output_on_padding(size, count) {
         None => Ok(()),
         Some(o) => Err(Fault::form(format!("window {o} lies in the padding alone"))),
     }
@@ -111,10 +87,7 @@ pub(super) fn global(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     if mean && rank != 4 {
         return means(im, n, x, (2..rank).collect(), true);
     }
-    let window = Window {
-        kernel: image_size(im, n)?,
-        ..Window::square(1, 1, 0)
-    };
+    let window = Window::whole(image_size(im, n)?);
     let op = if mean {
         Op::AveragePool {
             window,
@@ -157,10 +130,7 @@ fn means(
         .collect();
     if let ([1, _, h, w], [2, 3]) = (dims.as_slice(), axes.as_slice()) {
         let op = Op::AveragePool {
-            window: Window {
-                kernel: [*h, *w],
-                ..Window::square(1, 1, 0)
-            },
+            window: Window::whole([*h, *w]),
             count_include_pad: false,
         };
         if keep {

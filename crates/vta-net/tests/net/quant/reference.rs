@@ -1,11 +1,11 @@
 //! The integer reference against plain loops, and what it refuses.
 
-use crate::naive::{self, Map};
+use super::naive::{self, Map};
 use ndarray::{Array4, ArrayD, IxDyn};
 use proptest::prelude::*;
-use vta::graph::Window;
-use vta::host::Tensor;
-use vta::quant::{QConv, QNet, QNode, QOp, QType, Shift, check, reference};
+use vta_net::graph::Window;
+use vta_net::quant::{QConv, QNet, QNode, QOp, QType, Shift, check, reference};
+use vta_tensor::host::Tensor;
 
 const INT8: QType = QType::Int8 { exponent: -4 };
 

@@ -10,11 +10,11 @@ mod pooling;
 mod quantised;
 mod resizing;
 
-use crate::model::{
+use crate::graph::model::{
     Attr, Dim, INT8, INT32, Message, Model, UINT8, floats, ints, ramp, raw, scalar,
 };
 use Attr::{Float, Floats, Int, Ints, Tensor, Text};
-use vta::graph::{Conv, Dense, Graph, Node, Op, Window};
+use vta_net::graph::{Conv, Dense, Graph, Node, Op, Window};
 
 /// One line for each node: name, operands' dimensions, result's dimensions.
 fn lines(g: &Graph) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! Small graphs of every kind: what becomes of them, and how near int8 stays to float.
 
-use crate::zoo::distance;
+use super::zoo::distance;
 use ndarray::{ArrayD, IxDyn};
-use vta::graph::{Builder, ConvSpec, Graph, Op, TensorId, Window};
-use vta::host::{HostOp, Tensor};
-use vta::quant::{
+use vta_net::graph::{Builder, ConvSpec, Graph, Op, TensorId, Window};
+use vta_net::quant::{
     Calibration, PerChannel, QNet, QOp, QType, QuantOptions, Shift, check, float, quantise,
     reference,
 };
+use vta_tensor::host::{HostOp, Tensor};
 
 /// A convolution of `kernel`, with the padding that keeps sizes.
 fn spec(co: usize, kernel: usize) -> ConvSpec {
@@ -63,7 +63,7 @@ fn device(net: &QNet) -> Vec<&str> {
     sources.filter(|s| !converts.contains(s)).collect()
 }
 
-fn convs(net: &QNet) -> Vec<&vta::quant::QConv> {
+fn convs(net: &QNet) -> Vec<&vta_net::quant::QConv> {
     let ops = net.nodes.iter().map(|n| &n.op);
     ops.filter_map(|op| match op {
         QOp::Conv(c) => Some(c),

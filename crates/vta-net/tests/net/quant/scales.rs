@@ -1,7 +1,7 @@
 //! Exponents that are given.
 
-use vta::graph::{Graph, zoo};
-use vta::quant::{
+use vta_net::graph::{Graph, zoo};
+use vta_net::quant::{
     Calibration, Exponents, ExponentsError, PerChannel, QNet, QOp, QuantError, QuantOptions,
     quantise, quantise_with,
 };

@@ -206,12 +206,12 @@ impl Model {
             .0
     }
 
-    pub fn import(&self) -> Result<vta::graph::Graph, vta::graph::onnx::OnnxError> {
-        vta::graph::onnx::import(&self.bytes(), "m.onnx")
+    pub fn import(&self) -> Result<vta_net::graph::Graph, vta_net::graph::onnx::OnnxError> {
+        vta_net::graph::onnx::import(&self.bytes(), "m.onnx")
     }
 
     /// The graph, when the model is right.
-    pub fn graph(&self) -> vta::graph::Graph {
+    pub fn graph(&self) -> vta_net::graph::Graph {
         self.import().unwrap_or_else(|e| panic!("{e}"))
     }
 

@@ -1,8 +1,8 @@
 //! What cannot be quantised is refused, with the place.
 
-use vta::graph::{Builder, Conv, Graph, Node, Op, Window};
-use vta::host::Tensor;
-use vta::quant::{Calibration, QOp, QuantOptions, check, quantise};
+use vta_net::graph::{Builder, Conv, Graph, Node, Op, Window};
+use vta_net::quant::{Calibration, QOp, QuantOptions, check, quantise};
+use vta_tensor::host::Tensor;
 
 fn conv(weight: f32, bias: f32) -> Graph {
     let mut b = Builder::new("one", 1);

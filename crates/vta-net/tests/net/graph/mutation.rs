@@ -1,9 +1,9 @@
 //! Damaged models end in an error or in a graph, never in a panic.
 
-use crate::model::{Attr, Model, floats, ints, ramp, scalar};
+use crate::graph::model::{Attr, Model, floats, ints, ramp, scalar};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use vta::graph::{Builder, ConvSpec, Window, onnx};
+use vta_net::graph::{Builder, ConvSpec, Window, onnx};
 
 /// One node of many kinds, with as few weights as possible: bytes that matter are hit often.
 fn exported() -> Vec<u8> {

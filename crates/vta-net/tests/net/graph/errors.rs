@@ -1,8 +1,8 @@
 //! Models that are wrong: messages name file, node and tensor.
 
-use crate::model::{Attr, Dim, FLOAT, Message, Model, floats, ints, ramp, raw, scalar};
+use crate::graph::model::{Attr, Dim, FLOAT, Message, Model, floats, ints, ramp, raw, scalar};
 use Attr::{Float, Int, Ints, Tensor, Text};
-use vta::graph::onnx;
+use vta_net::graph::onnx;
 
 fn relu(name: &str, from: &str, to: &str, m: Model) -> Model {
     m.named(name, "Relu", &[from], &[to], &[])

@@ -1,6 +1,6 @@
 //! A convolution in integers, as plain as loops can be.
 
-use vta::quant::QConv;
+use vta_net::quant::QConv;
 
 /// A map `[c][h][w]`.
 pub struct Map {

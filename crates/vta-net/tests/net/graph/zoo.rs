@@ -1,23 +1,14 @@
 //! Networks built in code.
 
-use vta::graph::{Graph, Op, zoo};
+use vta_net::graph::{Graph, Op, zoo};
 
 fn build(name: &str) -> Graph {
     zoo::build(name, 1).expect("a network of the zoo")
 }
 
 /// Multiply-accumulates of a network.
-fn macs(g: &Graph) -> usize {
-    g.nodes()
-        .map(|n| match &n.op {
-            Op::Conv(c) => {
-                let out = &g.tensor(n.output).dims;
-                c.weight.len() * out[2] * out[3]
-            }
-            Op::Dense(d) => d.weight.len(),
-            _ => 0,
-        })
-        .sum()
+fn macs(g: &Graph) -> u64 {
+    g.nodes().map(|n| g.macs(n)).sum()
 }
 
 fn parameters(g: &Graph) -> usize {

@@ -1,8 +1,8 @@
 //! Networks of the zoo: int8 stays near float.
 
-use vta::graph::zoo;
-use vta::host::Tensor;
-use vta::quant::{Calibration, QuantOptions, check, float, quantise, reference};
+use vta_net::graph::zoo;
+use vta_net::quant::{Calibration, QuantOptions, check, float, quantise, reference};
+use vta_tensor::host::Tensor;
 
 /// Squared distance as part of the squares.
 pub fn distance(want: &Tensor, got: &Tensor) -> f64 {

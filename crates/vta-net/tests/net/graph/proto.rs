@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/vta-net/src/graph/onnx");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/graph/onnx");
     fs::read_to_string(path.join(name)).expect("the file can be read")
 }
 

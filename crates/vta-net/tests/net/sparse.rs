@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, Array4};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
-use vta::graph::{Conv, Dense, Graph, Node, Op, Window};
-use vta::sparse::{self, BLOCK, BlockMask, MaskError, Masks};
+use vta_net::graph::{Conv, Dense, Graph, Node, Op, Window};
+use vta_net::sparse::{self, BLOCK, BlockMask, MaskError, Masks};
 
 /// Adds a convolution to the end of a chain of nodes.
 fn conv(graph: &mut Graph, name: &str, weight: [usize; 4], groups: usize) {

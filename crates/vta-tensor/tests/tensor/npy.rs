@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyExt};
 use proptest::prelude::*;
-use vta::npy::{Element, Npy, NpyError};
+use vta_tensor::npy::{Element, Npy, NpyError};
 
 /// A file of another writer, in one order of elements or the other.
 fn file<T: WritableElement + Clone>(dims: &[usize], fortran: bool, values: Vec<T>) -> Vec<u8> {

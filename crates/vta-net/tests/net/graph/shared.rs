@@ -1,6 +1,6 @@
 //! Real models, where they are at hand.
 
-use vta::graph::{Graph, Op};
+use vta_net::graph::{Graph, Op};
 use vta_test_support::models::model;
 
 /// How many nodes of each kind there are, most important ones only.
@@ -49,7 +49,7 @@ fn keyword_spotting() {
     ];
     // The leading Transpose moves only a one.
     assert_eq!(counts(&g, kinds), [9, 9, 1, 1, 1, 0]);
-    let depthwise = |n: &&vta::graph::Node| matches!(&n.op, Op::Conv(c) if c.groups == 64);
+    let depthwise = |n: &&vta_net::graph::Node| matches!(&n.op, Op::Conv(c) if c.groups == 64);
     assert_eq!(g.nodes().filter(depthwise).count(), 4);
 }
 

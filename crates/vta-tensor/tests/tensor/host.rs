@@ -2,7 +2,8 @@
 
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
-use vta::host::{DType, HostError, HostOp, Tensor};
+use vta_tensor::Window;
+use vta_tensor::host::{DType, HostError, HostOp, Tensor};
 
 fn f32s(dims: &[usize], values: &[f32]) -> Tensor {
     Tensor::F32(ArrayD::from_shape_vec(dims, values.to_vec()).expect("as many values"))
@@ -223,14 +224,6 @@ fn met(x: &ArrayD<f32>, c: usize, o: [usize; 2], k: [usize; 2], w: &Window) -> O
     Some(x[[0, c, at(0)?, at(1)?]])
 }
 
-#[derive(Debug, Clone)]
-struct Window {
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    dilation: [usize; 2],
-    pads: [usize; 4],
-}
-
 fn windows() -> impl Strategy<Value = (Vec<usize>, Window)> {
     let pair = |r: std::ops::Range<usize>| [r.clone(), r];
     let pads = [0..4usize, 0..4, 0..4, 0..4];
@@ -265,10 +258,10 @@ proptest! {
     fn windows_meet_what_their_definition_says((dims, w) in windows()) {
         let x = counted(&dims);
         let Tensor::F32(a) = &x else { unreachable!() };
-        let Window { kernel, stride, dilation, pads } = w.clone();
+        let Window { kernel, stride, dilation, pads } = w;
         let [kh, kw] = kernel;
-        let columns = run(&HostOp::Im2col { kernel, stride, dilation, pads }, &[&x]);
-        let max = run(&HostOp::MaxPool { kernel, stride, dilation, pads }, &[&x]);
+        let columns = run(&HostOp::Im2col(w), &[&x]);
+        let max = run(&HostOp::MaxPool(w), &[&x]);
         let (Tensor::F32(columns), Tensor::F32(max)) = (columns, max) else { unreachable!() };
         let out = |axis: usize| {
             let span = (kernel[axis] - 1) * dilation[axis] + 1;
@@ -299,7 +292,7 @@ proptest! {
         }
         // The same on int8.
         let small = Tensor::I8(a.mapv(|v| v as i8));
-        let Tensor::I8(m) = run(&HostOp::MaxPool { kernel, stride, dilation, pads }, &[&small]) else { unreachable!() };
+        let Tensor::I8(m) = run(&HostOp::MaxPool(w), &[&small]) else { unreachable!() };
         // Minus infinity becomes -128.
         let same = m.iter().zip(&max).all(|(i, f)| *i == *f as i8);
         prop_assert!(same);
@@ -340,11 +333,13 @@ fn what_does_not_fit_is_an_error() {
     let x = counted(&[1, 2, 3, 3]);
     let matrix = counted(&[2, 3]);
     let q = i8s(&[2], &[1, 2]);
-    let window = |kernel, stride, dilation, pads| HostOp::MaxPool {
-        kernel,
-        stride,
-        dilation,
-        pads,
+    let window = |kernel, stride, dilation, pads| {
+        HostOp::MaxPool(Window {
+            kernel,
+            stride,
+            dilation,
+            pads,
+        })
     };
     let huge = usize::MAX;
     let wrong: Vec<(HostOp, Vec<&Tensor>)> = vec![
@@ -485,12 +480,7 @@ fn what_does_not_fit_is_an_error() {
         (window([2, 2], [1, 1], [1, 1], [huge; 4]), vec![&x]),
         (window([1, 1], [1, 1], [1, 1], [0; 4]), vec![&q]),
         (
-            HostOp::Im2col {
-                kernel: [huge, huge],
-                stride: [1, 1],
-                dilation: [1, 1],
-                pads: [0; 4],
-            },
+            HostOp::Im2col(Window::undilated([huge; 2], [1, 1], [0; 4])),
             vec![&x],
         ),
     ];

@@ -1,9 +1,9 @@
 //! Masks: what they drop is zero, also where a dense layer became a convolution.
 
 use ndarray::indices;
-use vta::graph::{Builder, ConvSpec, Graph, Window};
-use vta::quant::{Calibration, QConv, QOp, QuantOptions, conv_masks, quantise};
-use vta::sparse::{self, BLOCK, BlockMask, Masks, nonzero_blocks};
+use vta_net::graph::{Builder, ConvSpec, Graph, Window};
+use vta_net::quant::{Calibration, QConv, QOp, QuantOptions, conv_masks, quantise};
+use vta_net::sparse::{self, BLOCK, BlockMask, Masks, nonzero_blocks};
 
 fn graph(hwc: bool) -> Graph {
     let mut b = Builder::new("masked", 2);
@@ -23,7 +23,7 @@ fn graph(hwc: bool) -> Graph {
     b.finish()
 }
 
-fn conv<'a>(net: &'a vta::quant::QNet, name: &str) -> &'a QConv {
+fn conv<'a>(net: &'a vta_net::quant::QNet, name: &str) -> &'a QConv {
     let node = net.nodes.iter().find(|n| n.name == name);
     match &node.expect("a node").op {
         QOp::Conv(c) => c,
@@ -31,7 +31,7 @@ fn conv<'a>(net: &'a vta::quant::QNet, name: &str) -> &'a QConv {
     }
 }
 
-fn masked(hwc: bool, masks: &Masks) -> (vta::quant::QNet, Masks) {
+fn masked(hwc: bool, masks: &Masks) -> (vta_net::quant::QNet, Masks) {
     let mut graph = graph(hwc);
     sparse::apply(&mut graph, masks).expect("the masks fit");
     let calibration = Calibration::noise(&graph, 1, 1).expect("it can be observed");

@@ -1,11 +1,11 @@
 //! Trained networks, where `../shared` has them.
 
-use crate::zoo::distance;
+use super::zoo::distance;
 use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
 use std::io::Read;
-use vta::host::Tensor;
-use vta::quant::{Calibration, QuantOptions, float, quantise, reference::Reference};
+use vta_net::quant::{Calibration, QuantOptions, float, quantise, reference::Reference};
+use vta_tensor::host::Tensor;
 use vta_test_support::models::{MODELS, bytes, model};
 
 /// The first `n` images of CIFAR-10, rows of pixels of three values, and their labels.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array1, Array2, Array4, ArrayD};
 use std::fs;
-use vta::graph::{Builder, ConvSpec, Dense, Graph, Op, Window, onnx, zoo};
+use vta_net::graph::{Builder, ConvSpec, Dense, Graph, Op, Window, onnx, zoo};
 
 /// Says where two graphs differ.
 fn assert_same(a: &Graph, b: &Graph) {
@@ -146,7 +146,7 @@ fn equal_weights_are_written_once_and_different_ones_apart() {
     };
     let names = |g: &Graph| -> Vec<String> {
         let again = onnx::import(&onnx::export(g), "g.onnx").unwrap_or_else(|e| panic!("{e}"));
-        let name = |n: &vta::graph::Node| match &n.op {
+        let name = |n: &vta_net::graph::Node| match &n.op {
             Op::Conv(c) => c.weight_name.clone(),
             other => panic!("{}", other.name()),
         };

@@ -1,0 +1,10 @@
+//! The graph: zoo, ONNX in and out.
+
+mod errors;
+mod model;
+mod mutation;
+mod operators;
+mod proto;
+mod roundtrip;
+mod shared;
+mod zoo;

@@ -1,0 +1,5 @@
+//! Networks: the graph and ONNX, masks, quantisation.
+
+mod graph;
+mod quant;
+mod sparse;

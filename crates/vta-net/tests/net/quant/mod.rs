@@ -1,0 +1,10 @@
+//! Quantisation: the integer reference, and networks from float to int8.
+
+mod errors;
+mod layers;
+mod masks;
+mod naive;
+mod reference;
+mod scales;
+mod shared;
+mod zoo;

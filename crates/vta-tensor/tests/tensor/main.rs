@@ -1,0 +1,5 @@
+//! Host operators, windows and NumPy files.
+
+mod host;
+mod npy;
+mod window;
