@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "train/checkpoint.rs"]
+mod checkpoint;
 #[path = "train/command.rs"]
 mod command;
 #[path = "train/detect.rs"]

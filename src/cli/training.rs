@@ -13,7 +13,8 @@ use vta::program::atomic::write_file;
 use vta::report::{self, Curve, Panel};
 use vta::train::backend::{Chosen, ChosenGrad};
 use vta::train::{
-    Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
+    Checkpoint, CheckpointError, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images,
+    normalise,
 };
 
 /// Largest checkpoint that is read, in bytes.
@@ -86,7 +87,7 @@ impl Files {
         let (then, now) = (c.text("command")?, &self.command);
         if then != now {
             let what = format!("is of a run with {then}, not {now}");
-            return Err(TrainError::Checkpoint(what));
+            return Err(CheckpointError::Run(what).into());
         }
         run.restore(c)?;
         self.log = c.text("log")?.to_owned();
@@ -109,7 +110,7 @@ impl Files {
         for (name, bytes) in [
             ("log.csv", log),
             ("curves.svg", drawn),
-            ("checkpoint", c.encode()),
+            ("checkpoint", c.encode()?),
         ] {
             let path = self.dir.join(name);
             write_file(&path, &bytes).map_err(|e| CliError::file(&path, &e))?;

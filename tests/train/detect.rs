@@ -339,7 +339,7 @@ fn a_run_with_boxes_goes_on_with_the_same_bits() {
     let bits = |run: &Run<'_>| {
         let mut c = run.checkpoint();
         c.put_number("seconds", 0);
-        c.encode()
+        c.encode().expect("it can be written")
     };
     let finish = |run: &mut Run<'_>| {
         while !run.finished() {
@@ -353,7 +353,7 @@ fn a_run_with_boxes_goes_on_with_the_same_bits() {
         while first.next() < stop {
             first.step().expect("a step");
         }
-        let file = first.checkpoint().encode();
+        let file = first.checkpoint().encode().expect("it can be written");
         let mut second = start(&small(), &set, settings(3.0));
         let c = Checkpoint::decode(&file).expect("a checkpoint");
         second.restore(&c).expect("of the same run");

@@ -69,7 +69,7 @@ fn finish<H: Hooks<Cpu, CpuGrad, u16>>(run: &mut Run<'_, H>) {
 fn bits(c: &Checkpoint) -> Vec<u8> {
     let mut c = c.clone();
     c.put_number("seconds", 0);
-    c.encode()
+    c.encode().expect("it can be written")
 }
 
 /// Fades a mask in, pulls a weight towards zero and counts.
@@ -142,7 +142,7 @@ fn a_run_that_stops_goes_on_with_the_same_bits() {
             while first.next() < stop {
                 first.step().expect("a step");
             }
-            let file = first.checkpoint().encode();
+            let file = first.checkpoint().encode().expect("it can be written");
             let mut second = start(&set, settings(rule), Pruner::default());
             let c = Checkpoint::decode(&file).expect("a checkpoint");
             second.restore(&c).expect("of the same run");
@@ -195,7 +195,7 @@ fn damaged_checkpoints_are_refused() {
     let set = data(16);
     let mut run = start(&set, settings(Rule::sgd()), ());
     run.step().expect("a step");
-    let file = run.checkpoint().encode();
+    let file = run.checkpoint().encode().expect("it can be written");
     for i in (0..file.len()).step_by(file.len() / 97) {
         let mut bad = file.clone();
         bad[i] ^= 0x10;

@@ -91,7 +91,7 @@ fn finish(run: &mut Run<'_>) {
 fn bits(c: &Checkpoint) -> Vec<u8> {
     let mut c = c.clone();
     c.put_number("seconds", 0);
-    c.encode()
+    c.encode().expect("it can be written")
 }
 
 /// What masks drop is zero in the exported network, and nothing else is; the
@@ -143,7 +143,8 @@ fn a_stopped_run_goes_on_with_the_same_bits() {
         for _ in 0..stop {
             run.step().expect("a step");
         }
-        let c = Checkpoint::decode(&run.checkpoint().encode()).expect("a checkpoint");
+        let c = Checkpoint::decode(&run.checkpoint().encode().expect("it can be written"))
+            .expect("a checkpoint");
         let mut again = start(&set, method, Teaching::default());
         again.restore(&c).expect("the same run");
         assert_eq!(bits(&again.checkpoint()), bits(&c), "stopped after {stop}");

@@ -1,5 +1,6 @@
 //! What can be wrong with a network or a run.
 
+use super::CheckpointError;
 use vta_data::DataError;
 
 /// Why a network cannot be trained, or a run not started or continued.
@@ -55,7 +56,7 @@ pub enum TrainError {
     },
     /// A checkpoint that cannot be used.
     #[error("the checkpoint {0}")]
-    Checkpoint(String),
+    Checkpoint(#[from] CheckpointError),
     /// What the data set says.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -19,7 +19,7 @@ mod schedule;
 mod task;
 mod trainer;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use detect::{Detect, Detector, Rules};
 pub use error::TrainError;
 pub use hooks::{At, Hooks, Seen};

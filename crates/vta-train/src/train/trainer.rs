@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::backend::Kernels;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, CheckpointError};
 use super::hooks::{At, Hooks, Seen};
 use super::log::Row;
 use super::network::{Mode, Network, Running};
@@ -360,7 +360,7 @@ where
     /// One of other settings or another network; nothing has changed then,
     /// except where it is the hooks that complain.
     pub fn restore(&mut self, c: &Checkpoint) -> Result<(), TrainError> {
-        let bad = |what: String| Err(TrainError::Checkpoint(what));
+        let bad = |what: String| Err(CheckpointError::Run(what).into());
         let (then, now) = (c.text("settings")?, format!("{:?}", self.settings));
         if then != now {
             return bad(format!(

@@ -1,7 +1,7 @@
 //! What a checkpoint holds of a run of pruning.
 
 use crate::train::backend::Kernels;
-use crate::train::{Checkpoint, Network, TrainError};
+use crate::train::{Checkpoint, CheckpointError, Network, TrainError};
 use vta_net::quant::Exponents;
 use vta_prune::prune::Pruner;
 
@@ -57,7 +57,7 @@ pub(super) fn load<B: Kernels>(
     network: &Network<B>,
     from: &Checkpoint,
 ) -> Result<Memory<B>, TrainError> {
-    let bad = |what: String| TrainError::Checkpoint(what);
+    let bad = |what: String| TrainError::from(CheckpointError::Run(what));
     let text = from.text(PRUNER)?;
     let mut pruner: Pruner =
         serde_json::from_str(text).map_err(|e| bad(format!("has a broken pruner: {e}")))?;
