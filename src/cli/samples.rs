@@ -4,18 +4,17 @@ use super::{CliError, input, number};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use clap::Args;
-use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use vta::data::cifar::{self, Cifar};
+use vta::data::{DataError, Disk, Fault};
 use vta::host::Tensor;
 use vta::npy::Npy;
 
 /// Largest file of samples, in bytes.
 const MAX_BYTES: u64 = 2 << 30;
-/// Bytes of a CIFAR record: a label, then 32 x 32 pixels in three planes.
-const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
+/// Classes that a label of a byte can be.
+const ANY_CLASS: usize = 1 << 8;
 
 /// How values of files become values of the network.
 #[derive(Debug, Clone, Default, Args)]
@@ -193,7 +192,7 @@ fn read(
             labels: None,
         }
     } else if name.ends_with(".bin") || name.ends_with(".bin.gz") {
-        cifar(path, input, limit)?
+        cifar_records(path, input, limit)?
     } else if name.ends_with(".raw") {
         let values = raw(path, input, limit)?;
         FileSamples {
@@ -311,7 +310,7 @@ fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
 }
 
 /// CIFAR records; pixels are 0 to 255.
-fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, CliError> {
+fn cifar_records(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, CliError> {
     let planes = match input.dims.as_slice() {
         [1, 3, 32, 32] => true,
         [1, 32, 32, 3] => false,
@@ -323,34 +322,17 @@ fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, C
             return Err(CliError::new("input", message).of(path));
         }
     };
-    let error = |e| CliError::file(path, &e);
-    let file = BufReader::new(File::open(path).map_err(error)?);
-    let file: Box<dyn Read> = if path.to_string_lossy().to_lowercase().ends_with(".gz") {
-        Box::new(GzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let wanted = (CIFAR_RECORD as u64)
-        .saturating_mul(limit as u64)
-        .min(MAX_BYTES);
-    let mut bytes = Vec::new();
-    file.take(wanted).read_to_end(&mut bytes).map_err(error)?;
-    if bytes.is_empty() || !bytes.len().is_multiple_of(CIFAR_RECORD) {
-        let n = bytes.len();
-        let message = format_args!("{n} bytes are no CIFAR records of {CIFAR_RECORD} bytes");
-        return Err(CliError::new("input", message).of(path));
-    }
+    let records = cifar::read_first(&Disk, path, Cifar::Ten, ANY_CLASS, limit);
     let (mut values, mut labels) = (Vec::new(), Vec::new());
-    for record in bytes.chunks_exact(CIFAR_RECORD) {
-        labels.push(record[0]);
-        let pixels = &record[1..];
+    for sample in records.map_err(|e| unread(path, e))? {
+        labels.push(sample.label as u8);
         let image = ArrayD::from_shape_fn(IxDyn(&input.dims), |at| {
             let (c, y, x) = if planes {
                 (at[1], at[2], at[3])
             } else {
                 (at[3], at[1], at[2])
             };
-            f32::from(pixels[(c * 32 + y) * 32 + x])
+            f32::from(sample.image.plane(c)[y * sample.image.width() + x])
         });
         values.push(image);
     }
@@ -358,4 +340,12 @@ fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, C
         values,
         labels: Some(labels),
     })
+}
+
+/// What is said of records that cannot be read.
+fn unread(path: &Path, e: DataError) -> CliError {
+    match e.fault {
+        Fault::Io { kind, message } => CliError::file(path, &std::io::Error::new(kind, message)),
+        fault => CliError::new("input", fault).of(path),
+    }
 }

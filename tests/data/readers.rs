@@ -63,7 +63,7 @@ fn cifar_damage_names_the_file() {
         (vec![], "d/train.bin: no records in it"),
         (
             cifar(&[1])[..3000].to_vec(),
-            "d/train.bin: 3000 bytes, records have 3073",
+            "d/train.bin: 3000 bytes are no CIFAR records of 3073 bytes",
         ),
         (
             cifar(&[1, 10]),

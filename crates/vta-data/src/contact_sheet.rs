@@ -18,7 +18,7 @@ const COLOURS: [[u8; 3]; 6] = [
 ///
 /// # Errors
 /// No images, images of different sizes, more pixels than an image can have.
-pub fn sheet<'a>(
+pub fn contact_sheet<'a>(
     images: impl IntoIterator<Item = &'a Image>,
     columns: usize,
 ) -> Result<Image, Fault> {
@@ -35,7 +35,7 @@ pub fn sheet<'a>(
         if image.dims()[1..] != [h, w] {
             return Err(Fault::Size {
                 got: image.dims(),
-                why: "the first of the sheet is",
+                why: "the first of the contact sheet is",
                 want: first.dims(),
             });
         }
@@ -53,8 +53,8 @@ pub fn sheet<'a>(
 /// The same with boxes drawn, in a colour for each class.
 ///
 /// # Errors
-/// As [`sheet`].
-pub fn sheet_of_boxes(samples: &[Sample<Boxes>], columns: usize) -> Result<Image, Fault> {
+/// As [`contact_sheet`].
+pub fn contact_sheet_of_boxes(samples: &[Sample<Boxes>], columns: usize) -> Result<Image, Fault> {
     let drawn = samples.iter().map(|s| {
         let mut image = s.image.clone().to_channels(3)?;
         let (h, w) = (image.height(), image.width());
@@ -78,5 +78,5 @@ pub fn sheet_of_boxes(samples: &[Sample<Boxes>], columns: usize) -> Result<Image
         Ok(image)
     });
     let drawn: Vec<Image> = drawn.collect::<Result<_, Fault>>()?;
-    sheet(&drawn, columns)
+    contact_sheet(&drawn, columns)
 }
