@@ -11,9 +11,12 @@ pub use vta_compile as compiler;
 pub use vta_data as data;
 pub use vta_net::{graph, quant, sparse};
 pub use vta_program::{asm, config, isa, mem, program};
-pub use vta_prune::{cost, prune};
+pub use vta_prune as prune;
+pub use vta_prune::cost;
 pub use vta_sim::{fsim, golden, sight, trace, tsim};
 pub use vta_tensor::{host, npy, spelling};
 #[cfg(feature = "prune")]
-pub use vta_train::{train, tune};
+pub use vta_train as train;
+#[cfg(feature = "prune")]
+pub use vta_train::pruning_aware;
 pub use vta_verify as verify;

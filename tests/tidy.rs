@@ -98,8 +98,6 @@ mod layers {
                 ("quant", &["graph", "sparse"]),
             ],
         ),
-        ("vta-prune", &[("cost", &[]), ("prune", &["cost"])]),
-        ("vta-train", &[("train", &[]), ("tune", &["train"])]),
     ];
 
     fn files(dir: &Path, out: &mut Vec<std::path::PathBuf>) {

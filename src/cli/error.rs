@@ -137,8 +137,8 @@ impl From<vta::prune::PruneError> for CliError {
 }
 
 #[cfg(feature = "prune")]
-impl From<vta::prune::RateError> for CliError {
-    fn from(e: vta::prune::RateError) -> Self {
+impl From<vta::prune::AllocationError> for CliError {
+    fn from(e: vta::prune::AllocationError) -> Self {
         vta::prune::PruneError::from(e).into()
     }
 }

@@ -147,8 +147,8 @@ fn curves(log: &str) -> String {
     ];
     if column("sparsity").is_some() {
         panels.push(panel("blocks gone", &[("sparsity", "part of blocks")]));
-        let teachers = [("spatial", "dense network"), ("temporal", "earlier self")];
-        panels.push(panel("what teachers add to the loss", &teachers));
+        let teachers = [("spatial", "dense network"), ("temporal", "earlier state")];
+        panels.push(panel("distillation losses", &teachers));
     }
     report::curves(&panels, "epoch")
 }
@@ -189,7 +189,7 @@ where
         let step = run.step()?;
         progress.done();
         let score = |m: f64| format!("{:.1} %", 100.0 * m);
-        let mut text = format!("epoch {}, loss {:.3}", step.at.epoch + 1, step.loss);
+        let mut text = format!("epoch {}, loss {:.3}", step.context.epoch + 1, step.loss);
         if let Some(m) = told {
             text += &format!(", held out {}", score(m));
         }

@@ -14,14 +14,14 @@ use vta::data::Label;
 use vta::graph::{Graph, onnx};
 use vta::program::atomic::write_file;
 use vta::program::sha256;
-use vta::prune::{Budget, Costs, PruneLayer, Rates, Target};
+use vta::prune::{AllocationRule, Budget, Costs, PruneLayer, Target};
+use vta::pruning_aware::DistillationLoss;
 use vta::report::{Cell, Table, thousands};
 use vta::train::{Settings, Task};
-use vta::tune::Lesson;
 
-/// The part of the baseline's time in which the short row has to be done.
+/// The fraction of the baseline's time in which the short row has to be done.
 const SHORT: f64 = 0.6;
-/// The part of the multiply-accumulates, and of the cycles, of uniform rates
+/// The fraction of the multiply-accumulates, and of the cycles, of the uniform rule
 /// that the last rows may use.
 const LESS: f64 = 0.95;
 
@@ -35,7 +35,7 @@ struct Aim {
 impl Prune {
     /// Runs all rows that are wanted and not done yet, and writes the table of
     /// what is done.
-    pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+    pub(super) fn ablation<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         graph: &Graph,
         layers: &[PruneLayer],
@@ -114,7 +114,7 @@ impl Prune {
         })
     }
 
-    /// Rates, budgets and epochs of a row, by what the rows before it gave.
+    /// AllocationRule, budgets and epochs of a row, by what the rows before it gave.
     fn aim(
         &self,
         row: &Row,
@@ -122,11 +122,11 @@ impl Prune {
         before: &[(Row, Vec<Kept>)],
     ) -> Result<Aim, CliError> {
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
-        let rates = match row.method.adaptive {
-            true => Rates::Lamp,
-            false => Rates::Uniform,
+        let rule = match row.method.adaptive {
+            true => AllocationRule::Lamp,
+            false => AllocationRule::Uniform,
         };
-        let mut target = self.target(rates, graph, layers)?;
+        let mut target = self.target(rule, graph, layers)?;
         let mut epochs = self.training.epochs;
         match row.how {
             How::Rate => {}
@@ -137,7 +137,7 @@ impl Prune {
             }
             How::Macs => {
                 let uniform = of(UNIFORM).map_or(1.0, |k| Mean::of(k, |k| k.macs).mean);
-                target.second = Some((Costs::Macs, Budget::Part(LESS * uniform)));
+                target.second = Some((Costs::Macs, Budget::Fraction(LESS * uniform)));
             }
             How::Cycles => {
                 let uniform = of(UNIFORM).map_or(0.0, |k| Mean::of(k, |k| k.cycles as f64).mean);
@@ -173,7 +173,7 @@ impl Prune {
                 seed,
                 ..goal.settings.clone()
             },
-            teaching: goal.numbers.teaching,
+            distillation: goal.numbers.distillation,
             target: aim.target,
             effort: self.effort(),
         }

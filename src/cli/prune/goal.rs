@@ -11,9 +11,9 @@ use vta::config::HwConfig;
 use vta::data::{Dataset, Label, Sample};
 use vta::graph::Graph;
 use vta::host::Tensor;
+use vta::pruning_aware::Calibrate;
 use vta::quant::{self, Calibration, Method, PerChannel, QuantOptions};
 use vta::train::{Settings, Task};
-use vta::tune::Calibrate;
 
 /// What a network is pruned for.
 pub struct Goal<'a, L, T, M> {

@@ -12,11 +12,11 @@ use vta::prune::permute::{Effort, Outcome};
 use vta::prune::{
     Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
+use vta::pruning_aware::{Calibrate, DistillationLoss, DistillationWeights, PruneRun};
 use vta::quant::Exponents;
 use vta::sparse::{self, Masks};
 use vta::train::backend::Chosen;
 use vta::train::{Measured, Settings, Task, TrainError};
-use vta::tune::{Calibrate, Lesson, PruneRun, Teaching};
 
 /// What a run needs.
 pub struct Job<'a, L, T> {
@@ -40,8 +40,8 @@ pub struct Job<'a, L, T> {
     pub lengths: Lengths,
     /// Training.
     pub settings: Settings,
-    /// Teachers.
-    pub teaching: Teaching,
+    /// Weights of the distillation losses.
+    pub distillation: DistillationWeights,
     /// How blocks leave, and how far.
     pub target: Target,
     /// The search for an order of channels, where the method has one.
@@ -105,7 +105,7 @@ impl Done {
     }
 }
 
-impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
+impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
     /// Prunes. Scales of rounding are chosen by `calibrate`.
     ///
     /// # Errors
@@ -129,14 +129,14 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             u32::try_from(steps).unwrap_or(u32::MAX),
         )?;
         let pruner = Pruner::new(work.layers.clone(), plan, self.target.clone(), &views)?;
-        let lesson = self.task.clone();
+        let loss = self.task.clone();
         // Those of the dense network are nearer to the last ones than those of
         // a network that just lost its blocks.
         let dense = match self.target.cycles() {
             Some(_) => Some(calibrate(&work.graph)?),
             None => None,
         };
-        let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
+        let mut hooks = PruneRun::new(pruner, &mut network, loss, self.distillation, calibrate)?;
         if let Some(dense) = dense {
             let (model, hardware) = (self.model, self.hardware);
             let simulate = move |graph: &Graph, known: Option<&Exponents>, masks: &Masks| {

@@ -19,7 +19,6 @@ use super::{CliError, Output, input, number};
 use args::TrainingArgs;
 use clap::{ArgGroup, Args, ValueEnum};
 use report::Report;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
 use vta::cost::CostTable;
@@ -27,17 +26,17 @@ use vta::graph::{Graph, onnx};
 use vta::program::atomic::AtomicFolder;
 use vta::prune::permute::{Effort, Outcome};
 use vta::prune::{
-    Allocation, Budget, Costs, Dense, Limit, PruneError, PruneLayer, Ranking, Rates, Target,
-    layers, read_rates, summary,
+    Allocation, AllocationRule, Budget, Choice, Costs, Dense, Limit, PruneError, PruneLayer,
+    Ranking, Target, correct, layers, read_sparsities, summary,
 };
 use vta::sparse::{self, Masks};
 
 use work::{Cycles, Work};
 
-/// Largest file of rates or of a cost table that is read, in bytes.
+/// Largest file of sparsities or of a cost table that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
-/// How often the table is corrected by a simulation at most.
-const CORRECTIONS: u32 = 3;
+/// Simulations of the whole network at most: the table is corrected after each.
+const ROUNDS: usize = 4;
 
 /// Drop weight blocks of a network and write what is left: model, masks, report
 ///
@@ -51,19 +50,19 @@ pub struct Prune {
     /// Drop blocks by magnitude at once, without training
     #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     one_shot: bool,
-    /// Drop this part of the blocks of the layers that do not stay dense; more, if another budget asks for it
+    /// Drop this fraction of the blocks of the layers that do not stay dense; more, if another budget asks for it
     #[arg(long, value_name = "R", value_parser = number::fraction)]
     rate: Option<f64>,
     /// Leave at most this many cycles of the simulated device
     #[arg(long, value_name = "N", value_parser = number::long_count)]
     budget_cycles: Option<u64>,
-    /// Leave at most this part of the multiply-accumulates of the network
+    /// Leave at most this fraction of the multiply-accumulates of the network
     #[arg(long, value_name = "F", value_parser = number::fraction, conflicts_with = "budget_cycles")]
     budget_macs: Option<f64>,
     /// Drop what a file says for each layer: JSON, `{ "conv2": 0.5, ... }`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "budget_macs", "budget_cycles"])]
     rates: Option<PathBuf>,
-    /// The same part of each layer, instead of rates chosen by what blocks are worth
+    /// The same fraction of each layer, instead of sparsities chosen by what blocks are worth
     #[arg(long, conflicts_with = "rates")]
     uniform: bool,
     /// Weigh blocks against what they cost in these units [default: those of the budget]
@@ -81,7 +80,7 @@ pub struct Prune {
     /// Layers that stay dense, by the name of the node or of its weight, instead of the first convolution and the last dense layer
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     keep_dense: Option<Vec<String>>,
-    /// Part of its blocks that each layer keeps at least
+    /// Fraction of its blocks that each layer keeps at least
     #[arg(long, value_name = "F", value_parser = number::fraction, default_value = "0.1")]
     floor: f64,
     /// Cycles of layers, as `vta cost -o` writes them [default: simulated first]
@@ -129,7 +128,7 @@ impl Prune {
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, &e))?;
         let (graph, layers) = self.read()?;
-        let mut target = self.target(self.rates(&layers)?, &graph, &layers)?;
+        let mut target = self.target(self.rule(&layers)?, &graph, &layers)?;
         let mut work = Work::new(graph, layers)?;
         let mut outcome = None;
         if self.permute {
@@ -169,33 +168,33 @@ impl Prune {
     }
 
     /// How blocks leave.
-    fn rates(&self, layers: &[PruneLayer]) -> Result<Rates, CliError> {
+    fn rule(&self, layers: &[PruneLayer]) -> Result<AllocationRule, CliError> {
         match &self.rates {
             Some(path) => {
-                let rates = read_rates(&read_text(path)?, layers).map_err(PruneError::from);
-                rates.map_err(|e| CliError::from(e).of(path))
+                let rule = read_sparsities(&read_text(path)?, layers).map_err(PruneError::from);
+                rule.map_err(|e| CliError::from(e).of(path))
             }
-            None if self.uniform => Ok(Rates::Uniform),
-            None => Ok(Rates::Lamp),
+            None if self.uniform => Ok(AllocationRule::Uniform),
+            None => Ok(AllocationRule::Lamp),
         }
     }
 
     /// How blocks leave, and how far; cycles are simulated first if no table is given.
     fn target(
         &self,
-        rates: Rates,
+        rule: AllocationRule,
         graph: &Graph,
         layers: &[PruneLayer],
     ) -> Result<Target, CliError> {
         let mut budgets = Vec::new();
-        if matches!(rates, Rates::Given(_)) {
+        if matches!(rule, AllocationRule::Given(_)) {
             budgets.push((Costs::Blocks, Budget::End));
         }
         if let Some(rate) = self.rate {
-            budgets.push((Costs::Blocks, Budget::Part(1.0 - rate)));
+            budgets.push((Costs::Blocks, Budget::Fraction(1.0 - rate)));
         }
         if let Some(part) = self.budget_macs {
-            budgets.push((Costs::Macs, Budget::Part(part)));
+            budgets.push((Costs::Macs, Budget::Fraction(part)));
         }
         if let Some(limit) = self.budget_cycles {
             let table = self.cycle_table(graph, layers)?;
@@ -207,7 +206,7 @@ impl Prune {
             weighed: self.weighed(),
             second: budgets.next(),
             floor: self.floor,
-            ..Target::new(rates, first.0, first.1)
+            ..Target::new(rule, first.0, first.1)
         })
     }
 
@@ -255,9 +254,9 @@ impl Prune {
         }
     }
 
-    /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the limit and little of it is left. The
-    /// limit and the corrected table stay in the target.
+    /// Allocates by the table and corrects it by simulations, until the limit is
+    /// met and little of it is left. The limit and the corrected table stay in
+    /// the target.
     fn by_simulation(
         &self,
         work: &Work,
@@ -265,59 +264,42 @@ impl Prune {
         limit: u64,
     ) -> Result<Decision, CliError> {
         let no_cycles = || CliError::new("prune", "no budget counts cycles");
-        *target.cycles_mut().ok_or_else(no_cycles)?.1 = Budget::AtMost(limit as f64);
+        let (table, budget) = target.cycles_mut().ok_or_else(no_cycles)?;
+        *budget = Budget::AtMost(limit as f64);
+        let table = table.clone();
         let config = self.hardware()?;
-        let mut rounds = Vec::new();
-        let mut best: Option<Decision> = None;
-        let mut seen: Vec<Vec<usize>> = Vec::new();
-        let progress = Progress::bar("simulate", CORRECTIONS as usize + 1);
-        for _ in 0..=CORRECTIONS {
+        let progress = Progress::bar("simulate", ROUNDS);
+        let choose = |table: &CostTable| -> Result<Choice, CliError> {
+            if let Some((of_target, _)) = target.cycles_mut() {
+                *of_target = table.clone();
+            }
             let allocation = work.allocate(target)?;
-            if seen.contains(&allocation.kept) {
-                break;
-            }
-            seen.push(allocation.kept.clone());
             let masks = work.masks(&allocation);
-            let kept = allocation.blocks(&work.layers);
+            Ok(Choice { allocation, masks })
+        };
+        let simulate = |masks: &Masks| {
             let network = (self.model.as_str(), &work.graph);
-            let simulated = work::simulate(network, &masks, &Scales::Noise, &config)?;
-            let total = simulated.total;
+            let simulated = work::simulate(network, masks, &Scales::Noise, &config);
             progress.done();
-            let table = target.cycles_mut().ok_or_else(no_cycles)?.0;
-            let predicted: BTreeMap<String, f64> =
-                table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
-                    let k = kept.get(&l.weight_name).copied().unwrap_or(l.blocks);
-                    *all.entry(l.weight_name.clone()).or_default() += l.cycles(k);
-                    all
-                });
-            let by_table = table.total(&kept);
-            rounds.push((by_table, total));
-            *table = table.corrected(&kept, &simulated.layers, total);
-            let best_so_far = best.as_ref().and_then(|b| b.cycles.as_ref());
-            let wanted = Limit(limit);
-            if best_so_far.is_none_or(|b| wanted.prefers(total, b.simulated_total)) {
-                best = Some(Decision {
-                    masks,
-                    cycles: Some(Cycles {
-                        budget: limit,
-                        predicted,
-                        total: by_table,
-                        simulated: simulated.layers,
-                        simulated_total: total,
-                        rounds: Vec::new(),
-                    }),
-                    allocation,
-                });
-            }
-            if wanted.used_up_by(total) {
-                break;
-            }
-        }
-        let mut best = best.ok_or_else(|| CliError::new("prune", "nothing was simulated"))?;
-        if let Some(cycles) = &mut best.cycles {
-            cycles.rounds = rounds;
-        }
-        Ok(best)
+            simulated
+        };
+        let most = (Limit(limit), ROUNDS);
+        let found = correct(table, &work.layers, most, choose, simulate)?;
+        *target.cycles_mut().ok_or_else(no_cycles)?.0 = found.table;
+        let best = found.best;
+        let kept = best.kept(&work.layers);
+        Ok(Decision {
+            cycles: Some(Cycles {
+                budget: limit,
+                predicted: best.table.by_weight(&kept),
+                total: best.table.total(&kept),
+                simulated: best.simulated.layers,
+                simulated_total: best.simulated.total,
+                rounds: found.rounds,
+            }),
+            allocation: best.choice.allocation,
+            masks: best.choice.masks,
+        })
     }
 
     /// Writes the folder, and says what is in it.

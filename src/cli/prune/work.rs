@@ -8,7 +8,7 @@ use vta::config::HwConfig;
 use vta::graph::Graph;
 use vta::prune::permute::{Effort, Outcome, permute};
 use vta::prune::{
-    Allocation, Profile, PruneError, PruneLayer, RateError, Simulated, Target, weight,
+    Allocation, AllocationError, Profile, PruneError, PruneLayer, Round, Simulated, Target, weight,
 };
 use vta::sparse::{self, Masks};
 
@@ -25,7 +25,7 @@ pub struct Cycles {
     /// What the simulator counts for the network.
     pub simulated_total: u64,
     /// Predicted and simulated cycles of each round.
-    pub rounds: Vec<(f64, u64)>,
+    pub rounds: Vec<Round>,
 }
 
 /// A network and its layers, while it is pruned.
@@ -49,12 +49,12 @@ impl Work {
         })
     }
 
-    /// How many units each layer keeps in the end.
-    pub fn allocate(&self, target: &Target) -> Result<Allocation, RateError> {
+    /// How many groups each layer keeps in the end.
+    pub fn allocate(&self, target: &Target) -> Result<Allocation, AllocationError> {
         target.allocate(&self.layers, &self.profiles, 1.0)
     }
 
-    /// Puts channels in an order in which the `kept` strongest units of each layer hold more.
+    /// Puts channels in an order in which the `kept` strongest groups of each layer hold more.
     pub fn reorder(&mut self, kept: &[usize], effort: &Effort) -> Result<Outcome, PruneError> {
         let _progress = Progress::spinner("order channels");
         let _span = tracing::info_span!("permute").entered();
@@ -64,7 +64,7 @@ impl Work {
         Ok(outcome)
     }
 
-    /// The strongest units of each layer, as many as were allocated.
+    /// The strongest groups of each layer, as many as were allocated.
     pub fn masks(&self, allocation: &Allocation) -> Masks {
         let each = self.layers.iter().zip(&self.weights).zip(&allocation.kept);
         each.filter(|((l, _), _)| l.prunable())
