@@ -5,7 +5,7 @@ use crate::{Calibration, Error, Model};
 use rayon::prelude::*;
 use vta_net::sparse::{self, MaskLayer, Masks};
 use vta_program::config::HwConfig;
-use vta_prune::prune::Simulated;
+use vta_prune::Simulated;
 
 pub use vta_prune::cost::{CostError, CostTable, LayerCost, Point};
 

@@ -11,7 +11,7 @@ use vta_net::sparse::MaskError;
 use vta_program::asm::{AsmErrors, Invalid};
 use vta_program::config::ConfigError;
 use vta_program::program::{BundleError, HostStepError, ProgramError, RegionError};
-use vta_prune::prune::{PruneError, RateError};
+use vta_prune::{AllocationError, PruneError};
 use vta_tensor::host::HostError;
 use vta_verify::VerifyError;
 
@@ -155,7 +155,7 @@ pub enum Error {
     /// Training.
     #[cfg(feature = "train")]
     #[error(transparent)]
-    Train(#[from] vta_train::train::TrainError),
+    Train(#[from] vta_train::TrainError),
     /// A checkpoint where a new run was to begin.
     #[cfg(feature = "train")]
     #[error("{}: exists", .0.display())]
@@ -227,7 +227,7 @@ impl Error {
             Self::Prune(_) => "prune",
             Self::Cost(_) => "cost",
             #[cfg(feature = "train")]
-            Self::Train(vta_train::train::TrainError::Data(_)) => "data",
+            Self::Train(vta_train::TrainError::Data(_)) => "data",
             #[cfg(feature = "train")]
             Self::Train(_) => "train",
             #[cfg(feature = "train")]
@@ -281,19 +281,19 @@ impl Error {
             #[cfg(feature = "data")]
             Self::Data(e) if e.not_found() => "check the path",
             #[cfg(feature = "train")]
-            Self::Train(vta_train::train::TrainError::Data(e)) if e.not_found() => "check the path",
+            Self::Train(vta_train::TrainError::Data(e)) if e.not_found() => "check the path",
             #[cfg(feature = "train")]
             Self::CheckpointExists(_) => "--resume goes on from it; else give another folder",
             #[cfg(feature = "train")]
-            Self::Train(vta_train::train::TrainError::Diverged { .. }) => "try a lower --lr",
+            Self::Train(vta_train::TrainError::Diverged { .. }) => "try a lower --lr",
             _ => return None,
         };
         Some(text.into())
     }
 }
 
-impl From<RateError> for Error {
-    fn from(e: RateError) -> Self {
+impl From<AllocationError> for Error {
+    fn from(e: AllocationError) -> Self {
         Self::Prune(e.into())
     }
 }

@@ -74,9 +74,11 @@ pub use vta_net::{graph, quant, sparse};
 #[cfg(feature = "proptest")]
 pub use vta_program::strategies;
 pub use vta_program::{asm, config, isa, mem, program};
-pub use vta_prune::prune;
+pub use vta_prune as prune;
 pub use vta_sim::{fsim, golden, sight, trace, tsim};
 pub use vta_tensor::{host, npy, spelling};
 #[cfg(feature = "train")]
-pub use vta_train::{train, tune};
+pub use vta_train as train;
+#[cfg(feature = "train")]
+pub use vta_train::pruning_aware;
 pub use vta_verify as verify;

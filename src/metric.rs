@@ -8,7 +8,7 @@ use vta_data::Sample;
 use vta_data::{ApRule, Boxes, Detection};
 use vta_net::graph::Graph;
 #[cfg(feature = "train")]
-use vta_train::train::detect::{Detector, Rules};
+use vta_train::detect::{Detector, Rules};
 
 /// What a network's outputs are worth, for images with labels `L`.
 pub trait Metric<L>: Sync {

@@ -3,11 +3,13 @@
 use crate::Error;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use flate2::read::GzDecoder;
 use ndarray::{ArrayD, IxDyn};
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "data")]
+use vta_data::{
+    DataError, Disk, Fault,
+    cifar::{self, Cifar},
+};
 use vta_net::graph::{Graph, TensorId};
 use vta_program::program::{Program, Region};
 use vta_tensor::host::Tensor;
@@ -15,8 +17,9 @@ use vta_tensor::npy::{Npy, NpyError};
 
 /// Largest file of samples, in bytes.
 const MAX_BYTES: u64 = 2 << 30;
-/// Bytes of a CIFAR record: a label, then 32 x 32 pixels in three planes.
-const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
+/// Classes that a label of a byte can be.
+#[cfg(feature = "data")]
+const ANY_CLASS: usize = 1 << 8;
 
 /// How values of files become values of the network: `(value - mean) * scale`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -105,13 +108,9 @@ pub enum SampleError {
         dims: Vec<usize>,
     },
     /// A file that is no list of CIFAR records.
-    #[error("{bytes} bytes are no CIFAR records of {record} bytes")]
-    CifarBytes {
-        /// Bytes of the file.
-        bytes: usize,
-        /// Bytes of a record.
-        record: usize,
-    },
+    #[cfg(feature = "data")]
+    #[error(transparent)]
+    Records(Fault),
 }
 
 impl SampleError {
@@ -279,7 +278,7 @@ fn read(
             labels: None,
         }
     } else if name.ends_with(".bin") || name.ends_with(".bin.gz") {
-        cifar(path, input, limit)?
+        cifar_records(path, input, limit)?
     } else if name.ends_with(".raw") {
         let values = raw(path, input, limit)?;
         FileSamples {
@@ -399,7 +398,8 @@ fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
 }
 
 /// CIFAR records; pixels are 0 to 255.
-fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, Error> {
+#[cfg(feature = "data")]
+fn cifar_records(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, Error> {
     let planes = match input.dims.as_slice() {
         [1, 3, 32, 32] => true,
         [1, 32, 32, 3] => false,
@@ -411,36 +411,17 @@ fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, E
             return Err(Error::from(error).of(path));
         }
     };
-    let error = |e| Error::file(path, e);
-    let file = BufReader::new(File::open(path).map_err(error)?);
-    let file: Box<dyn Read> = if path.to_string_lossy().to_lowercase().ends_with(".gz") {
-        Box::new(GzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let wanted = (CIFAR_RECORD as u64)
-        .saturating_mul(limit as u64)
-        .min(MAX_BYTES);
-    let mut bytes = Vec::new();
-    file.take(wanted).read_to_end(&mut bytes).map_err(error)?;
-    if bytes.is_empty() || !bytes.len().is_multiple_of(CIFAR_RECORD) {
-        let error = SampleError::CifarBytes {
-            bytes: bytes.len(),
-            record: CIFAR_RECORD,
-        };
-        return Err(Error::from(error).of(path));
-    }
+    let records = cifar::read_first(&Disk, path, Cifar::Ten, ANY_CLASS, limit);
     let (mut values, mut labels) = (Vec::new(), Vec::new());
-    for record in bytes.chunks_exact(CIFAR_RECORD) {
-        labels.push(record[0]);
-        let pixels = &record[1..];
+    for sample in records.map_err(|e| unread(path, e))? {
+        labels.push(sample.label as u8);
         let image = ArrayD::from_shape_fn(IxDyn(&input.dims), |at| {
             let (c, y, x) = if planes {
                 (at[1], at[2], at[3])
             } else {
                 (at[3], at[1], at[2])
             };
-            f32::from(pixels[(c * 32 + y) * 32 + x])
+            f32::from(sample.image.plane(c)[y * sample.image.width() + x])
         });
         values.push(image);
     }
@@ -448,4 +429,19 @@ fn cifar(path: &Path, input: &InputShape, limit: usize) -> Result<FileSamples, E
         values,
         labels: Some(labels),
     })
+}
+
+/// What is said of records that cannot be read.
+#[cfg(feature = "data")]
+fn unread(path: &Path, e: DataError) -> Error {
+    match e.fault {
+        Fault::Io { kind, message } => Error::file(path, std::io::Error::new(kind, message)),
+        fault => Error::from(SampleError::Records(fault)).of(path),
+    }
+}
+
+/// CIFAR records where data sets are not built in.
+#[cfg(not(feature = "data"))]
+fn cifar_records(path: &Path, _: &InputShape, _: usize) -> Result<FileSamples, Error> {
+    Err(Error::from(SampleError::Name).of(path))
 }

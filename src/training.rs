@@ -9,9 +9,10 @@ use std::sync::Arc;
 use vta_data::{Boxes, Dataset, Label, Loader, Sample, chosen};
 use vta_net::graph::{Graph, zoo};
 use vta_program::program::atomic::write_file;
-use vta_train::train::backend::{Chosen, ChosenGrad};
-use vta_train::train::{
-    Checkpoint, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images, normalise,
+use vta_train::backend::{Chosen, ChosenGrad};
+use vta_train::{
+    Checkpoint, CheckpointError, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images,
+    normalise,
 };
 
 /// Largest checkpoint that is read, in bytes.
@@ -82,7 +83,7 @@ impl Files {
         let (then, now) = (c.text("command")?, &self.command);
         if then != now {
             let what = format!("is of a run with {then}, not {now}");
-            return Err(TrainError::Checkpoint(what));
+            return Err(CheckpointError::Run(what).into());
         }
         run.restore(c)?;
         self.log = c.text("log")?.to_owned();
@@ -105,7 +106,7 @@ impl Files {
         for (name, bytes) in [
             ("log.csv", log),
             ("curves.svg", drawn),
-            ("checkpoint", c.encode()),
+            ("checkpoint", c.encode()?),
         ] {
             let path = self.dir.join(name);
             write_file(&path, &bytes).map_err(|e| Error::file(&path, e))?;
@@ -142,8 +143,8 @@ fn curves(log: &str) -> String {
     ];
     if column("sparsity").is_some() {
         panels.push(panel("blocks gone", &[("sparsity", "part of blocks")]));
-        let teachers = [("spatial", "dense network"), ("temporal", "earlier self")];
-        panels.push(panel("what teachers add to the loss", &teachers));
+        let teachers = [("spatial", "dense network"), ("temporal", "earlier state")];
+        panels.push(panel("distillation losses", &teachers));
     }
     report::curves(&panels, "epoch")
 }
@@ -186,7 +187,7 @@ where
         let step = run.step()?;
         progress.step();
         let score = |m: f64| format!("{:.1} %", 100.0 * m);
-        let mut text = format!("epoch {}, loss {:.3}", step.at.epoch + 1, step.loss);
+        let mut text = format!("epoch {}, loss {:.3}", step.context.epoch + 1, step.loss);
         if let Some(m) = told {
             text += &format!(", held out {}", score(m));
         }

@@ -5,8 +5,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use vta::data::{
-    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, encode_png,
-    open, sheet, sheet_of_boxes,
+    BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, contact_sheet,
+    contact_sheet_of_boxes, encode_png, open,
 };
 use vta::program::atomic::write_file;
 use vta::report::Table;
@@ -23,16 +23,16 @@ pub struct DataArgs {
     /// Seed of a set that is built in
     #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1")]
     seed: u64,
-    /// Write a sheet of the first images, with boxes drawn, as a PNG file
+    /// Write a contact sheet of the first images, with boxes drawn, as a PNG file
     #[arg(long, value_name = "FILE", requires = "name")]
     png: Option<PathBuf>,
-    /// The split on the sheet
+    /// The split on the contact sheet
     #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"], default_value = "train")]
     split: String,
-    /// Images on the sheet
+    /// Images on the contact sheet
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "100")]
     samples: u32,
-    /// Images of a row of the sheet
+    /// Images of a row of the contact sheet
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "10")]
     columns: u32,
 }
@@ -48,7 +48,7 @@ impl DataArgs {
             Data::Boxes(set) => describe(set, "boxes"),
         };
         if let Some(png) = &self.png {
-            let bytes = self.sheet(&data)?;
+            let bytes = self.contact_sheet(&data)?;
             write_file(png, &bytes).map_err(|e| CliError::file(png, e))?;
             let png = png.display().to_string();
             output.text += &format!("{png}\n");
@@ -86,19 +86,19 @@ impl DataArgs {
         Ok(Output::ok(table.to_string(), json!({ "data": all })))
     }
 
-    /// The sheet as a PNG file.
-    fn sheet(&self, data: &Data) -> Result<Vec<u8>, CliError> {
+    /// The contact sheet as a PNG file.
+    fn contact_sheet(&self, data: &Data) -> Result<Vec<u8>, CliError> {
         let split = Split::ALL.into_iter().find(|s| s.name() == self.split);
         let split = split.unwrap_or(Split::Train);
         let (n, columns) = (self.samples as usize, self.columns as usize);
         let image = match data {
             Data::Classes(set) => {
                 let images = set.split(split).iter().map(|s| &s.image);
-                sheet(images.take(n), columns)
+                contact_sheet(images.take(n), columns)
             }
             Data::Boxes(set) => {
                 let samples = set.split(split);
-                sheet_of_boxes(&samples[..n.min(samples.len())], columns)
+                contact_sheet_of_boxes(&samples[..n.min(samples.len())], columns)
             }
         };
         let bytes = image.and_then(|i| encode_png(&i));

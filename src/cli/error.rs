@@ -126,7 +126,7 @@ from_parts!(
     vta::program::BundleError,
     vta::program::ProgramError,
     vta::prune::PruneError,
-    vta::prune::RateError,
+    vta::prune::AllocationError,
     vta::quant::QuantError,
     vta::simulate::SimError,
     vta::sparse::MaskError,

@@ -5,7 +5,7 @@ use vta_data::Sample;
 use vta_net::graph::Graph;
 use vta_net::quant::{self, Calibration, Method, PerChannel, QuantOptions};
 use vta_tensor::host::Tensor;
-use vta_train::tune::Calibrate;
+use vta_train::pruning_aware::Calibrate;
 
 /// Images by which exponents are chosen.
 const CALIBRATION: usize = 64;

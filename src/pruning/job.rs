@@ -11,13 +11,13 @@ use vta_net::graph::Graph;
 use vta_net::quant::Exponents;
 use vta_net::sparse::{self, Masks};
 use vta_program::config::HwConfig;
-use vta_prune::prune::permute::{Effort, Outcome};
-use vta_prune::prune::{
+use vta_prune::permute::{Effort, Outcome};
+use vta_prune::{
     Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
-use vta_train::train::backend::Chosen;
-use vta_train::train::{Measured, Settings, Task, TrainError};
-use vta_train::tune::{Calibrate, Lesson, PruneRun, Teaching};
+use vta_train::backend::Chosen;
+use vta_train::pruning_aware::{Calibrate, DistillationLoss, DistillationWeights, PruneRun};
+use vta_train::{Measured, Settings, Task, TrainError};
 
 /// What a run needs.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub struct Job<'a, L, T> {
     pub lengths: Lengths,
     /// Training.
     pub settings: Settings,
-    /// Teachers.
-    pub teaching: Teaching,
+    /// Weights of the distillation losses.
+    pub distillation: DistillationWeights,
     /// How blocks leave, and how far.
     pub target: Target,
     /// The search for an order of channels, where the method has one.
@@ -110,7 +110,7 @@ impl Done {
     }
 }
 
-impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
+impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
     /// Prunes. Scales of rounding are chosen by `calibrate`.
     ///
     /// # Errors
@@ -139,14 +139,14 @@ impl<L: Label, T: Task<L> + Lesson<L> + Clone> Job<'_, L, T> {
             self.target.clone(),
             &work.weights(),
         )?;
-        let lesson = self.task.clone();
+        let loss = self.task.clone();
         // Those of the dense network are nearer to the last ones than those of
         // a network that just lost its blocks.
         let dense = match self.target.cycles() {
             Some(_) => Some(calibrate(work.model().graph())?),
             None => None,
         };
-        let mut hooks = PruneRun::new(pruner, &mut network, lesson, self.teaching, calibrate)?;
+        let mut hooks = PruneRun::new(pruner, &mut network, loss, self.distillation, calibrate)?;
         if let Some(dense) = dense {
             let (model, hardware) = (self.model, self.hardware);
             let simulate = move |graph: &Graph, known: Option<&Exponents>, masks: &Masks| {
@@ -199,7 +199,7 @@ impl<L: Label, T: Task<L>> Job<'_, L, T> {
     /// # Errors
     /// Images that do not fit it.
     pub fn measure(&self, graph: &Graph, samples: &[Sample<L>]) -> Result<Measured, TrainError> {
-        let network = vta_train::train::Network::<Chosen>::new(graph, &Default::default())?;
+        let network = vta_train::Network::<Chosen>::new(graph, &Default::default())?;
         self.task.measure(&network, samples, self.settings.batch)
     }
 }

@@ -1,18 +1,20 @@
 //! A network while it is pruned.
 
+use crate::cost::CostTable;
 use crate::monitor::Phase;
 use crate::{Calibration, Error, Model, cost};
 use std::collections::BTreeMap;
 use vta_net::graph::Graph;
 use vta_net::sparse::Masks;
 use vta_program::config::HwConfig;
-use vta_prune::prune::permute::{Effort, Outcome, permute};
-use vta_prune::prune::{
-    Allocation, Budget, Limit, Profile, PruneError, PruneLayer, RateError, Target, weight,
+use vta_prune::permute::{Effort, Outcome, permute};
+use vta_prune::{
+    Allocation, AllocationError, Budget, Choice, Limit, Profile, PruneError, PruneLayer, Round,
+    Target, correct, weight,
 };
 
-/// How often the table is corrected by a simulation at most.
-const CORRECTIONS: u32 = 3;
+/// Simulations of the whole network at most: the table is corrected after each.
+const ROUNDS: usize = 4;
 
 /// Cycles of the pruned network: by the table, and by the simulator.
 #[derive(Debug, Clone)]
@@ -28,7 +30,7 @@ pub struct Cycles {
     /// What the simulator counts for the network.
     pub simulated_total: u64,
     /// Predicted and simulated cycles of each round.
-    pub rounds: Vec<(f64, u64)>,
+    pub rounds: Vec<Round>,
 }
 
 /// What was decided: how many blocks each layer keeps, and which.
@@ -89,15 +91,15 @@ impl Pruning {
         self.weights.iter().map(Vec::as_slice).collect()
     }
 
-    /// How many units each layer keeps in the end.
+    /// How many groups each layer keeps in the end.
     ///
     /// # Errors
     /// A budget that cannot be met.
-    pub fn allocate(&self, target: &Target) -> Result<Allocation, RateError> {
+    pub fn allocate(&self, target: &Target) -> Result<Allocation, AllocationError> {
         target.allocate(&self.layers, &self.profiles, 1.0)
     }
 
-    /// Puts channels in an order in which the `kept` strongest units of each layer hold more.
+    /// Puts channels in an order in which the `kept` strongest groups of each layer hold more.
     ///
     /// # Errors
     /// A network whose channels cannot be traced.
@@ -112,7 +114,7 @@ impl Pruning {
         Ok(outcome)
     }
 
-    /// The strongest units of each layer, as many as were allocated.
+    /// The strongest groups of each layer, as many as were allocated.
     pub fn masks(&self, allocation: &Allocation) -> Masks {
         let each = self.layers.iter().zip(&self.weights).zip(&allocation.kept);
         each.filter(|((l, _), _)| l.prunable())
@@ -140,9 +142,9 @@ impl Pruning {
         })
     }
 
-    /// Allocates by the table, simulates, corrects the table, and again: until
-    /// the simulated network meets the limit and little of it is left. The
-    /// limit and the corrected table stay in the target.
+    /// Allocates by the table and corrects it by simulations of the whole
+    /// network, until the limit is met and little of it is left. The limit and
+    /// the corrected table stay in the target.
     ///
     /// # Errors
     /// As [`Pruning::one_shot`]; [`Error::NoCycles`].
@@ -152,58 +154,40 @@ impl Pruning {
         limit: u64,
         config: &HwConfig,
     ) -> Result<Decision, Error> {
-        *target.cycles_mut().ok_or(Error::NoCycles)?.1 = Budget::AtMost(limit as f64);
-        let mut rounds = Vec::new();
-        let mut best: Option<Decision> = None;
-        let mut seen: Vec<Vec<usize>> = Vec::new();
+        let (table, budget) = target.cycles_mut().ok_or(Error::NoCycles)?;
+        *budget = Budget::AtMost(limit as f64);
+        let table = table.clone();
         let watch = self.model.watch();
-        let progress = watch.phase(Phase::Simulate, Some(u64::from(CORRECTIONS) + 1));
-        for _ in 0..=CORRECTIONS {
+        let progress = watch.phase(Phase::Simulate, Some(ROUNDS as u64));
+        let choose = |table: &CostTable| -> Result<Choice, Error> {
+            if let Some((of_target, _)) = target.cycles_mut() {
+                *of_target = table.clone();
+            }
             let allocation = self.allocate(target)?;
-            if seen.contains(&allocation.kept) {
-                break;
-            }
-            seen.push(allocation.kept.clone());
             let masks = self.masks(&allocation);
-            let kept = allocation.blocks(&self.layers);
-            let simulated = cost::simulate(&self.model, &masks, &Calibration::default(), config)?;
-            let simulated = simulated.by_weight(&self.model);
-            let total = simulated.total;
+            Ok(Choice { allocation, masks })
+        };
+        let simulate = |masks: &Masks| {
+            let simulated = cost::simulate(&self.model, masks, &Calibration::default(), config)?;
             progress.step();
-            let table = target.cycles_mut().ok_or(Error::NoCycles)?.0;
-            let predicted: BTreeMap<String, f64> =
-                table.layers.iter().fold(BTreeMap::new(), |mut all, l| {
-                    let k = kept.get(&l.weight_name).copied().unwrap_or(l.blocks);
-                    *all.entry(l.weight_name.clone()).or_default() += l.cycles(k);
-                    all
-                });
-            let by_table = table.total(&kept);
-            rounds.push((by_table, total));
-            *table = table.corrected(&kept, &simulated.layers, total);
-            let best_so_far = best.as_ref().and_then(|b| b.cycles.as_ref());
-            let wanted = Limit(limit);
-            if best_so_far.is_none_or(|b| wanted.prefers(total, b.simulated_total)) {
-                best = Some(Decision {
-                    masks,
-                    cycles: Some(Cycles {
-                        budget: limit,
-                        predicted,
-                        total: by_table,
-                        simulated: simulated.layers,
-                        simulated_total: total,
-                        rounds: Vec::new(),
-                    }),
-                    allocation,
-                });
-            }
-            if wanted.used_up_by(total) {
-                break;
-            }
-        }
-        let mut best = best.ok_or(Error::NoCycles)?;
-        if let Some(cycles) = &mut best.cycles {
-            cycles.rounds = rounds;
-        }
-        Ok(best)
+            Ok(simulated.by_weight(&self.model))
+        };
+        let most = (Limit(limit), ROUNDS);
+        let found = correct(table, &self.layers, most, choose, simulate)?;
+        *target.cycles_mut().ok_or(Error::NoCycles)?.0 = found.table;
+        let best = found.best;
+        let kept = best.kept(&self.layers);
+        Ok(Decision {
+            cycles: Some(Cycles {
+                budget: limit,
+                predicted: best.table.by_weight(&kept),
+                total: best.table.total(&kept),
+                simulated: best.simulated.layers,
+                simulated_total: best.simulated.total,
+                rounds: found.rounds,
+            }),
+            allocation: best.choice.allocation,
+            masks: best.choice.masks,
+        })
     }
 }

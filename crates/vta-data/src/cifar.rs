@@ -27,10 +27,22 @@ pub const TEN: [&str; 10] = [
     "truck",
 ];
 
+/// Sides and planes of an image.
+pub const DIMS: [usize; 3] = [3, 32, 32];
 /// Bytes of an image: red, green, blue planes of 32 x 32.
-const IMAGE: usize = 3 * 32 * 32;
+const IMAGE: usize = DIMS[0] * DIMS[1] * DIMS[2];
 
-/// Reads one file of records.
+impl Cifar {
+    /// Bytes before the image; the last one is the class.
+    const fn labels(self) -> usize {
+        match self {
+            Self::Ten => 1,
+            Self::Hundred => 2,
+        }
+    }
+}
+
+/// Reads one file of records, plain or gzip, which its content says.
 ///
 /// # Errors
 /// A file that cannot be read, is empty, holds no whole number of records, or a
@@ -41,23 +53,32 @@ pub fn read(
     kind: Cifar,
     classes: usize,
 ) -> Result<Vec<Sample<u16>>, DataError> {
+    read_first(files, path, kind, classes, usize::MAX)
+}
+
+/// As [`read`], but at most `limit` records, the first ones.
+///
+/// # Errors
+/// As [`read`]; records after those may have any class.
+pub fn read_first(
+    files: &dyn Files,
+    path: &Path,
+    kind: Cifar,
+    classes: usize,
+    limit: usize,
+) -> Result<Vec<Sample<u16>>, DataError> {
     let bytes = read_plain(files, path, MAX_FILE_BYTES)?;
-    let labels = match kind {
-        Cifar::Ten => 1,
-        Cifar::Hundred => 2,
-    };
-    let record = labels + IMAGE;
+    let record = kind.labels() + IMAGE;
     if bytes.is_empty() {
         return Err(DataError::of(path, Fault::Empty("records")));
     }
     if !bytes.len().is_multiple_of(record) {
-        let got = bytes.len() as u64;
-        let want = format!("records have {record}");
-        return Err(DataError::of(path, Fault::Length { got, want }));
+        let (bytes, record) = (bytes.len() as u64, record as u64);
+        return Err(DataError::of(path, Fault::CifarRecords { bytes, record }));
     }
     let sample = |(n, r): (usize, &[u8])| {
-        let (head, pixels) = r.split_at(labels);
-        let class = head[labels - 1];
+        let (head, pixels) = r.split_at(kind.labels());
+        let class = head[kind.labels() - 1];
         if usize::from(class) >= classes {
             return Err(Fault::Class {
                 record: n as u64,
@@ -65,12 +86,15 @@ pub fn read(
                 classes: classes as u64,
             });
         }
-        let image = Image::new(3, 32, 32, pixels.to_vec())?;
+        let [planes, height, width] = DIMS;
+        let image = Image::new(planes, height, width, pixels.to_vec())?;
         let label = class.into();
         Ok(Sample { image, label })
     };
-    let samples = bytes.chunks_exact(record).enumerate().map(sample);
-    samples
+    let records = bytes.chunks_exact(record).take(limit);
+    records
+        .enumerate()
+        .map(sample)
         .collect::<Result<_, _>>()
         .map_err(|e| DataError::of(path, e))
 }

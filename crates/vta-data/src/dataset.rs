@@ -35,7 +35,7 @@ impl Label for u16 {
     fn moved(&mut self, _: [f32; 2], _: [f32; 2], _: [f32; 2]) {}
 }
 
-/// A box stays if at least this part of it is still in the image.
+/// A box stays if at least this fraction of it is still in the image.
 const VISIBLE: f32 = 0.3;
 /// A box stays if it is at least so many pixels wide and high.
 const SMALLEST: f32 = 1.0;

@@ -37,7 +37,15 @@ pub enum Fault {
     /// Damaged compression.
     #[error("damaged gzip: {0}")]
     Gzip(String),
-    /// Not as long as its contents say, or as whole records are.
+    /// No whole number of CIFAR records.
+    #[error("{bytes} bytes are no CIFAR records of {record} bytes")]
+    CifarRecords {
+        /// Bytes that are there, after decompression.
+        bytes: u64,
+        /// Bytes of a record.
+        record: u64,
+    },
+    /// Not as long as its contents say.
     #[error("{got} bytes, {want}")]
     Length {
         /// Bytes that are there.

@@ -1,4 +1,46 @@
-//! Which weight blocks go, and when ([`prune`]), and what kept blocks cost ([`cost`]).
+//! Which weight blocks go, when, and how the rest is pulled there: the method
+//! as mathematics on slices, without a training framework and without
+//! instructions. It meets the hardware in a table of cycles only ([`cost`]).
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `layer` | what can be pruned in a network |
+//! | `blocks` | energies of blocks, the projection onto `k` blocks |
+//! | `allocation` | how many blocks each layer keeps under a budget |
+//! | `cost` | cycles of each layer by kept blocks |
+//! | `correct` | a table of cycles held against simulations of what it chooses |
+//! | `admm` | the state of the alternating directions of one layer |
+//! | `method` | recipes, switches, lengths |
+//! | `plan` | what happens at which step of training |
+//! | `pruner` | all of it together, as a training loop calls it |
+//! | `permute` | orders of channels that gather energy in few blocks |
+//! | `summary` | what is kept, as numbers |
+//!
+//! `docs/pruning.md` has the formulas in words.
 
+mod admm;
+mod allocation;
+mod blocks;
+mod correct;
 pub mod cost;
-pub mod prune;
+mod error;
+mod layer;
+mod method;
+pub mod permute;
+mod plan;
+mod pruner;
+mod summary;
+
+pub use admm::Admm;
+pub use allocation::{
+    Allocation, AllocationError, AllocationRule, Budget, Costs, Limit, Path, Profile, Profiles,
+    Smoothing, Target, read_sparsities,
+};
+pub use blocks::{Blocks, Ranking};
+pub use correct::{Attempt, Choice, Correction, Round, Simulated, correct};
+pub use error::PruneError;
+pub use layer::{Dense, PruneLayer, layers, weight};
+pub use method::{Method, Recipe, Settings};
+pub use plan::{Phase, Plan, Step};
+pub use pruner::{Change, Pruner};
+pub use summary::{LayerSummary, Summary, summary};

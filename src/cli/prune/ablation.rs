@@ -14,15 +14,15 @@ use vta::data::Label;
 use vta::metric::Metric;
 use vta::program::atomic::write_file;
 use vta::program::sha256;
-use vta::prune::{Budget, Costs, PruneLayer, Rates, Target};
+use vta::prune::{AllocationRule, Budget, Costs, PruneLayer, Target};
 use vta::pruning::{Done, End, Job, Place, chooser};
+use vta::pruning_aware::DistillationLoss;
 use vta::report::{Cell, Table, thousands};
 use vta::train::{Settings, Task};
-use vta::tune::Lesson;
 
-/// The part of the baseline's time in which the short row has to be done.
+/// The fraction of the baseline's time in which the short row has to be done.
 const SHORT: f64 = 0.6;
-/// The part of the multiply-accumulates, and of the cycles, of uniform rates
+/// The fraction of the multiply-accumulates, and of the cycles, of the uniform rule
 /// that the last rows may use.
 const LESS: f64 = 0.95;
 
@@ -36,7 +36,7 @@ struct Aim {
 impl Prune {
     /// Runs all rows that are wanted and not done yet, and writes the table of
     /// what is done.
-    pub(super) fn ablation<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+    pub(super) fn ablation<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         dense: &Model,
         layers: &[PruneLayer],
@@ -116,7 +116,7 @@ impl Prune {
         })
     }
 
-    /// Rates, budgets and epochs of a row, by what the rows before it gave.
+    /// Sparsities, budgets and epochs of a row, by what the rows before it gave.
     fn aim(
         &self,
         row: &Row,
@@ -125,11 +125,11 @@ impl Prune {
         hardware: &HwConfig,
     ) -> Result<Aim, CliError> {
         let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
-        let rates = match row.method.adaptive {
-            true => Rates::Lamp,
-            false => Rates::Uniform,
+        let rule = match row.method.adaptive {
+            true => AllocationRule::Lamp,
+            false => AllocationRule::Uniform,
         };
-        let mut target = self.target(rates, dense, layers)?;
+        let mut target = self.target(rule, dense, layers)?;
         let mut epochs = self.training.epochs;
         match row.how {
             How::Rate => {}
@@ -140,7 +140,7 @@ impl Prune {
             }
             How::Macs => {
                 let uniform = of(UNIFORM).map_or(1.0, |k| Mean::of(k, |k| k.macs).mean);
-                target.second = Some((Costs::Macs, Budget::Part(LESS * uniform)));
+                target.second = Some((Costs::Macs, Budget::Fraction(LESS * uniform)));
             }
             How::Cycles => {
                 let uniform = of(UNIFORM).map_or(0.0, |k| Mean::of(k, |k| k.cycles as f64).mean);
@@ -175,7 +175,7 @@ impl Prune {
                 seed,
                 ..goal.settings.clone()
             },
-            teaching: goal.numbers.teaching,
+            distillation: goal.numbers.distillation,
             target: aim.target,
             effort: self.effort(),
         }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use vta::data::Augment;
 use vta::prune::{Method, Recipe, Settings as Lengths};
+use vta::pruning_aware::DistillationWeights;
 use vta::train::{Rule, Settings};
-use vta::tune::Teaching;
 
 /// How a network is trained while its blocks go.
 #[derive(Debug, Clone, Args)]
@@ -56,7 +56,7 @@ pub struct TrainingArgs {
     /// Ask teachers in one of so many steps [default: 4; 1 for classes in ten epochs or more]
     #[arg(long, value_name = "N", value_parser = number::count, requires = "data")]
     pub teach_every: Option<u32>,
-    /// Lengths of the phases, the penalty's range and weights of teachers: JSON, as `plan` in report.json
+    /// Lengths of the phases, the penalty's range and weights of the distillation losses: JSON, as `plan` in report.json
     #[arg(long, value_name = "FILE", requires = "data")]
     pub plan: Option<PathBuf>,
     /// Seed of the order and of the changes of images
@@ -89,7 +89,8 @@ pub struct TrainingArgs {
 #[serde(deny_unknown_fields, default)]
 pub struct PlanFile {
     lengths: Lengths,
-    teaching: Option<Teaching>,
+    #[serde(alias = "teaching")]
+    distillation: Option<DistillationWeights>,
 }
 
 /// Numbers of the method.
@@ -97,8 +98,8 @@ pub struct PlanFile {
 pub struct Numbers {
     /// Lengths of phases, range of the penalty.
     pub lengths: Lengths,
-    /// Weights of teachers.
-    pub teaching: Teaching,
+    /// Weights of the distillation losses.
+    pub distillation: DistillationWeights,
 }
 
 /// Recipes.
@@ -117,11 +118,11 @@ pub enum Kind {
 /// Parts of a method that can be switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The earlier self teaches
+    /// Self-distillation: the network of the last mask update teaches
     Temporal,
     /// The dense network teaches
     Spatial,
-    /// Rates of layers by what blocks are worth
+    /// Sparsities of layers by what blocks are worth
     Adaptive,
     /// An order of channels that gathers strong weights in few blocks
     Permutation,
@@ -159,15 +160,15 @@ impl TrainingArgs {
         }
     }
 
-    /// The numbers of the method, with `usual` teachers where the file has none.
-    pub fn numbers(&self, file: PlanFile, usual: Teaching) -> Numbers {
-        let mut teaching = file.teaching.unwrap_or(usual);
+    /// The numbers of the method, with the `usual` weights of distillation where the file has none.
+    pub fn numbers(&self, file: PlanFile, usual: DistillationWeights) -> Numbers {
+        let mut distillation = file.distillation.unwrap_or(usual);
         if let Some(every) = self.teach_every {
-            teaching.every = every.into();
+            distillation.every = every.into();
         }
         Numbers {
             lengths: file.lengths,
-            teaching,
+            distillation,
         }
     }
 

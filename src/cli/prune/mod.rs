@@ -33,13 +33,13 @@ use vta::graph::onnx;
 use vta::program::atomic::AtomicFolder;
 use vta::prune::permute::{Effort, Outcome};
 use vta::prune::{
-    Budget, Costs, Dense, PruneError, PruneLayer, Ranking, Rates, Target, layers, read_rates,
-    summary,
+    AllocationRule, Budget, Costs, Dense, PruneError, PruneLayer, Ranking, Target, layers,
+    read_sparsities, summary,
 };
 use vta::pruning::{Decision, Pruning};
 use vta::{Model, sparse};
 
-/// Largest file of rates or of a cost table that is read, in bytes.
+/// Largest file of sparsities or of a cost table that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
 /// Drop weight blocks of a network and write what is left: model, masks, report
 ///
@@ -53,19 +53,19 @@ pub struct Prune {
     /// Drop blocks by magnitude at once, without training
     #[arg(long, required_unless_present = "data", conflicts_with = "data")]
     one_shot: bool,
-    /// Drop this part of the blocks of the layers that do not stay dense; more, if another budget asks for it
+    /// Drop this fraction of the blocks of the layers that do not stay dense; more, if another budget asks for it
     #[arg(long, value_name = "R", value_parser = number::fraction)]
     rate: Option<f64>,
     /// Leave at most this many cycles of the simulated device
     #[arg(long, value_name = "N", value_parser = number::long_count)]
     budget_cycles: Option<u64>,
-    /// Leave at most this part of the multiply-accumulates of the network
+    /// Leave at most this fraction of the multiply-accumulates of the network
     #[arg(long, value_name = "F", value_parser = number::fraction, conflicts_with = "budget_cycles")]
     budget_macs: Option<f64>,
     /// Drop what a file says for each layer: JSON, `{ "conv2": 0.5, ... }`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "budget_macs", "budget_cycles"])]
     rates: Option<PathBuf>,
-    /// The same part of each layer, instead of rates chosen by what blocks are worth
+    /// The same fraction of each layer, instead of sparsities chosen by what blocks are worth
     #[arg(long, conflicts_with = "rates")]
     uniform: bool,
     /// Weigh blocks against what they cost in these units [default: those of the budget]
@@ -83,7 +83,7 @@ pub struct Prune {
     /// Layers that stay dense, by the name of the node or of its weight, instead of the first convolution and the last dense layer
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     keep_dense: Option<Vec<String>>,
-    /// Part of its blocks that each layer keeps at least
+    /// Fraction of its blocks that each layer keeps at least
     #[arg(long, value_name = "F", value_parser = number::fraction, default_value = "0.1")]
     floor: f64,
     /// Cycles of layers, as `vta cost -o` writes them [default: simulated first]
@@ -124,7 +124,7 @@ impl Prune {
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, e))?;
         let (model, layers) = self.read()?;
-        let mut target = self.target(self.rates(&layers)?, &model, &layers)?;
+        let mut target = self.target(self.rule(&layers)?, &model, &layers)?;
         let mut pruning = Pruning::new(model, layers)?;
         let mut outcome = None;
         if self.permute {
@@ -158,33 +158,33 @@ impl Prune {
     }
 
     /// How blocks leave.
-    fn rates(&self, layers: &[PruneLayer]) -> Result<Rates, CliError> {
+    fn rule(&self, layers: &[PruneLayer]) -> Result<AllocationRule, CliError> {
         match &self.rates {
             Some(path) => {
-                let rates = read_rates(&read_text(path)?, layers).map_err(PruneError::from);
-                rates.map_err(|e| CliError::from(e).of(path))
+                let rule = read_sparsities(&read_text(path)?, layers).map_err(PruneError::from);
+                rule.map_err(|e| CliError::from(e).of(path))
             }
-            None if self.uniform => Ok(Rates::Uniform),
-            None => Ok(Rates::Lamp),
+            None if self.uniform => Ok(AllocationRule::Uniform),
+            None => Ok(AllocationRule::Lamp),
         }
     }
 
     /// How blocks leave, and how far; cycles are simulated first if no table is given.
     fn target(
         &self,
-        rates: Rates,
+        rule: AllocationRule,
         model: &Model,
         layers: &[PruneLayer],
     ) -> Result<Target, CliError> {
         let mut budgets = Vec::new();
-        if matches!(rates, Rates::Given(_)) {
+        if matches!(rule, AllocationRule::Given(_)) {
             budgets.push((Costs::Blocks, Budget::End));
         }
         if let Some(rate) = self.rate {
-            budgets.push((Costs::Blocks, Budget::Part(1.0 - rate)));
+            budgets.push((Costs::Blocks, Budget::Fraction(1.0 - rate)));
         }
         if let Some(part) = self.budget_macs {
-            budgets.push((Costs::Macs, Budget::Part(part)));
+            budgets.push((Costs::Macs, Budget::Fraction(part)));
         }
         if let Some(limit) = self.budget_cycles {
             let table = self.cycle_table(model, layers)?;
@@ -196,7 +196,7 @@ impl Prune {
             weighed: self.weighed(),
             second: budgets.next(),
             floor: self.floor,
-            ..Target::new(rates, first.0, first.1)
+            ..Target::new(rule, first.0, first.1)
         })
     }
 

@@ -166,7 +166,8 @@ impl Report<'_> {
             );
         }
         if let Some(c) = self.cycles {
-            for (i, (predicted, simulated)) in c.rounds.iter().enumerate() {
+            for (i, round) in c.rounds.iter().enumerate() {
+                let (predicted, simulated) = (round.predicted, round.simulated);
                 text += &format!(
                     "round {}: {predicted:.0} cycles by the table, {simulated} simulated\n",
                     i + 1
@@ -220,7 +221,8 @@ impl Report<'_> {
         }
         if let Some(c) = self.cycles {
             let rounds = c.rounds.iter();
-            let rounds = rounds.map(|(p, s)| json!({ "predicted": p, "simulated": s }));
+            let rounds =
+                rounds.map(|r| json!({ "predicted": r.predicted, "simulated": r.simulated }));
             json["cycles"] = json!({
                 "budget": c.budget,
                 "predicted": c.total,

@@ -40,11 +40,11 @@ impl Seeds {
 pub enum How {
     /// The rate, in all epochs.
     Rate,
-    /// The rate, in as many tenths of an epoch as fit in a part of the baseline's time.
+    /// The rate, in as many tenths of an epoch as fit in a fraction of the baseline's time.
     Short,
-    /// The rate, and at most a part of the multiply-accumulates of uniform rates.
+    /// The rate, and at most a fraction of the multiply-accumulates of the uniform rule.
     Macs,
-    /// A part of the cycles of uniform rates, whatever the rate.
+    /// A fraction of the cycles of the uniform rule, whatever the rate.
     Cycles,
 }
 
@@ -100,12 +100,17 @@ fn all() -> Vec<Row> {
             Seeds::All,
         ),
         row("one-stage", "masks while training", one, Seeds::One),
-        row("spatial", "+ dense network teaches", spatial, Seeds::One),
+        row(
+            "spatial",
+            "+ distillation from the dense network",
+            spatial,
+            Seeds::One,
+        ),
         row(UNIFORM, "+ quantised at the end", uniform, Seeds::Some),
-        row(FULL, "+ rates of layers", full, Seeds::All),
+        row(FULL, "+ sparsity of each layer", full, Seeds::All),
         row(
             "temporal",
-            "one-stage + earlier self teaches",
+            "one-stage + self-distillation",
             temporal,
             Seeds::One,
         ),

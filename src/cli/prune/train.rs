@@ -12,17 +12,17 @@ use vta::data::{Augment, Data, Label};
 use vta::graph::onnx;
 use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
-use vta::prune::{Budget, PruneLayer, Rates, Target};
+use vta::prune::{AllocationRule, Budget, PruneLayer, Target};
 use vta::pruning::{Done, End, Job, Place, Pruning, calibration, chooser};
+use vta::pruning_aware::{DistillationLoss, DistillationWeights};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
-use vta::tune::{Lesson, Teaching};
 use vta::{Model, sparse, training};
 
 /// The highest learning rate for images with a class.
 const CLASSES_RATE: f64 = 0.02;
 /// The same for images with boxes.
 const BOXES_RATE: f64 = 0.001;
-/// Part of a budget of cycles that is left free: the network is simulated
+/// Fraction of a budget of cycles that is left free: the network is simulated
 /// before its last exponents are known, by which cycles change a little.
 const MARGIN: f64 = 0.005;
 
@@ -51,7 +51,7 @@ impl Prune {
                     metric: Accuracy::new(graph, n)?,
                     settings: args.settings(Rule::sgd(), CLASSES_RATE, Augment::small_images()),
                     calibration: calibration(graph, &set.train)?,
-                    numbers: args.numbers(plan, Teaching::of_classes(args.epochs)),
+                    numbers: args.numbers(plan, DistillationWeights::of_classes(args.epochs)),
                     set: &set,
                     hardware,
                 };
@@ -67,7 +67,7 @@ impl Prune {
                     task: Detect::new(detector),
                     settings: args.settings(Rule::adamw(), BOXES_RATE, Augment::scenes(h, w)),
                     calibration: calibration(graph, &set.train)?,
-                    numbers: args.numbers(plan, Teaching::default()),
+                    numbers: args.numbers(plan, DistillationWeights::default()),
                     set: &set,
                     hardware,
                 };
@@ -81,7 +81,7 @@ impl Prune {
         }
     }
 
-    fn prune_for<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+    fn prune_for<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         dense: &Model,
         layers: &[PruneLayer],
@@ -93,7 +93,7 @@ impl Prune {
         }
     }
 
-    fn train_on<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+    fn train_on<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         dense: &Model,
         layers: &[PruneLayer],
@@ -101,17 +101,17 @@ impl Prune {
     ) -> Result<Output, CliError> {
         let args = &self.training;
         let mut method = args.method();
-        let mut rates = self.rates(layers)?;
-        if self.uniform || matches!(rates, Rates::Given(_)) {
+        let mut rule = self.rule(layers)?;
+        if self.uniform || matches!(rule, AllocationRule::Given(_)) {
             method.adaptive = false;
         }
-        if !method.adaptive && matches!(rates, Rates::Lamp) {
-            rates = Rates::Uniform;
+        if !method.adaptive && matches!(rule, AllocationRule::Lamp) {
+            rule = AllocationRule::Uniform;
         }
         if self.permute {
             method.permutation = true;
         }
-        let mut target = self.target(rates, dense, layers)?;
+        let mut target = self.target(rule, dense, layers)?;
         self.correct(dense, layers, &mut target, &goal.hardware)?;
         let job = Job {
             model: dense,
@@ -123,7 +123,7 @@ impl Prune {
             method,
             lengths: goal.numbers.lengths,
             settings: goal.settings.clone(),
-            teaching: goal.numbers.teaching,
+            distillation: goal.numbers.distillation,
             target,
             effort: self.effort(),
         };
@@ -167,12 +167,12 @@ impl Prune {
         let args = &self.training;
         json!({
             "model": self.model, "data": args.data, "limit": args.limit,
-            "teaching": job.teaching, "effort": format!("{:?}", job.effort),
+            "distillation": job.distillation, "effort": format!("{:?}", job.effort),
         })
         .to_string()
     }
 
-    fn end<L: Label, T: Task<L> + Lesson<L> + Clone, M: Metric<L>>(
+    fn end<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         job: &Job<'_, L, T>,
         done: Done,

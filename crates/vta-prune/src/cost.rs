@@ -1,0 +1,284 @@
+//! Cycles of each layer as a function of its kept blocks: all that pruning may
+//! know about the hardware.
+//!
+//! The command line fills a table by simulating; whoever decides about blocks
+//! reads it. Between simulated points it is linear.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The `format` of every table.
+const FORMAT: &str = "vta-cost";
+
+/// The version that is written and read.
+const VERSION: u32 = 1;
+
+/// Kept blocks and cycles of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point(
+    /// Kept blocks.
+    pub u64,
+    /// Cycles.
+    pub f64,
+);
+
+/// What a layer costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerCost {
+    /// Name of the layer.
+    pub name: String,
+    /// Name of its weight: the key of its mask.
+    pub weight_name: String,
+    /// Blocks that it has.
+    pub blocks: u64,
+    /// Simulated points, by kept blocks, cycles not falling.
+    pub points: Vec<Point>,
+}
+
+/// What a network costs on a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostTable {
+    format: String,
+    version: u32,
+    /// The network.
+    pub model: String,
+    /// The configuration.
+    pub config: String,
+    /// Cycles of all that no mask changes.
+    pub fixed_cycles: f64,
+    /// Layers with masks, in order.
+    pub layers: Vec<LayerCost>,
+}
+
+/// A table that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CostError {
+    /// Not the JSON of a table.
+    #[error("line {line}, column {column}: {what}")]
+    Json {
+        /// 1-based line.
+        line: usize,
+        /// 1-based column.
+        column: usize,
+        /// What was expected.
+        what: String,
+    },
+    /// Something else, or another version.
+    #[error("format {format:?} version {version}, not {FORMAT:?} version {VERSION}")]
+    Format {
+        /// Its format.
+        format: String,
+        /// Its version.
+        version: u32,
+    },
+    /// A layer without points, out of order, or with a number that makes no sense.
+    #[error("layer {layer}: points must be there, in order of blocks, with finite cycles")]
+    Points {
+        /// The layer.
+        layer: String,
+    },
+}
+
+impl LayerCost {
+    /// A layer with its simulated points, in any order. More blocks never cost
+    /// less: a schedule for fewer can be had by taking the one for more.
+    pub fn new(
+        name: impl Into<String>,
+        weight_name: impl Into<String>,
+        blocks: u64,
+        mut points: Vec<Point>,
+    ) -> Self {
+        points.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        points.dedup_by_key(|p| p.0);
+        let mut least = f64::INFINITY;
+        for p in points.iter_mut().rev() {
+            least = least.min(p.1);
+            p.1 = least;
+        }
+        Self {
+            name: name.into(),
+            weight_name: weight_name.into(),
+            blocks,
+            points,
+        }
+    }
+
+    /// Cycles with `kept` blocks: linear between points, constant outside.
+    pub fn cycles(&self, kept: u64) -> f64 {
+        let at = self.points.partition_point(|p| p.0 < kept);
+        match (self.points.get(at.wrapping_sub(1)), self.points.get(at)) {
+            (Some(a), Some(b)) => {
+                let share = (kept - a.0) as f64 / (b.0 - a.0) as f64;
+                a.1 + share * (b.1 - a.1)
+            }
+            (None, Some(p)) | (Some(p), None) => p.1,
+            (None, None) => 0.0,
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        let in_order = self.points.windows(2).all(|w| w[0].0 < w[1].0);
+        let finite = self.points.iter().all(|p| p.1.is_finite() && p.1 >= 0.0);
+        !self.points.is_empty() && in_order && finite
+    }
+}
+
+impl CostTable {
+    /// A table.
+    pub fn new(
+        model: impl Into<String>,
+        config: impl Into<String>,
+        fixed_cycles: f64,
+        layers: Vec<LayerCost>,
+    ) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            model: model.into(),
+            config: config.into(),
+            fixed_cycles,
+            layers,
+        }
+    }
+
+    /// Cycles of the network with these kept blocks, by weight; a layer that
+    /// is not there keeps all.
+    pub fn total(&self, kept: &BTreeMap<String, u64>) -> f64 {
+        let layers = self.layers.iter();
+        let cycles = layers.map(|l| l.cycles(*kept.get(&l.weight_name).unwrap_or(&l.blocks)));
+        self.fixed_cycles + cycles.sum::<f64>()
+    }
+
+    /// Cycles of each weight with these kept blocks, over all layers that share it.
+    pub fn by_weight(&self, kept: &BTreeMap<String, u64>) -> BTreeMap<String, f64> {
+        let mut all = BTreeMap::new();
+        for l in &self.layers {
+            let cycles = l.cycles(*kept.get(&l.weight_name).unwrap_or(&l.blocks));
+            *all.entry(l.weight_name.clone()).or_default() += cycles;
+        }
+        all
+    }
+
+    /// The table after the whole network was simulated with these kept blocks,
+    /// which took `total` cycles: each layer's cycles are scaled to what it
+    /// took, what no layer took is fixed.
+    pub fn corrected(
+        &self,
+        kept: &BTreeMap<String, u64>,
+        simulated: &BTreeMap<String, u64>,
+        total: u64,
+    ) -> Self {
+        let mut table = self.clone();
+        // A weight that several layers share is counted once.
+        let weights: BTreeSet<&String> = self.layers.iter().map(|l| &l.weight_name).collect();
+        let of_layers: u64 = weights.iter().filter_map(|w| simulated.get(*w)).sum();
+        table.fixed_cycles = total.saturating_sub(of_layers) as f64;
+        let predicted = self.by_weight(kept);
+        for l in &mut table.layers {
+            let Some(&cycles) = simulated.get(&l.weight_name) else {
+                continue;
+            };
+            let predicted = predicted.get(&l.weight_name).copied().unwrap_or(0.0);
+            if predicted > 0.0 {
+                let scale = cycles as f64 / predicted;
+                l.points.iter_mut().for_each(|p| p.1 *= scale);
+            }
+        }
+        table
+    }
+
+    /// The table as JSON text.
+    pub fn to_json(&self) -> String {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text + "\n"
+    }
+
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// Text that is no table, a layer whose points make no sense.
+    pub fn from_json(text: &str) -> Result<Self, CostError> {
+        let table: Self = serde_json::from_str(text).map_err(|e| CostError::Json {
+            line: e.line(),
+            column: e.column(),
+            what: e.to_string(),
+        })?;
+        if table.format != FORMAT || table.version != VERSION {
+            return Err(CostError::Format {
+                format: table.format,
+                version: table.version,
+            });
+        }
+        match table.layers.iter().find(|l| !l.is_sound()) {
+            Some(l) => Err(CostError::Points {
+                layer: l.name.clone(),
+            }),
+            None => Ok(table),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> CostTable {
+        let points = vec![Point(8, 800.0), Point(0, 100.0), Point(4, 300.0)];
+        let layer = LayerCost::new("conv", "conv.weight", 8, points);
+        CostTable::new("net", "de10", 50.0, vec![layer])
+    }
+
+    #[test]
+    fn linear_between_points_and_constant_outside() {
+        let l = &table().layers[0];
+        let at = |k| l.cycles(k);
+        assert_eq!(
+            [at(0), at(2), at(4), at(6), at(8), at(9)],
+            [100.0, 200.0, 300.0, 550.0, 800.0, 800.0]
+        );
+    }
+
+    #[test]
+    fn more_blocks_never_cost_less() {
+        let l = LayerCost::new(
+            "a",
+            "a",
+            3,
+            vec![Point(1, 90.0), Point(2, 80.0), Point(3, 100.0)],
+        );
+        assert_eq!(l.cycles(1), 80.0);
+        let l = LayerCost::new("a", "a", 3, vec![Point(2, 80.0), Point(2, 70.0)]);
+        assert_eq!(l.points, [Point(2, 70.0)]);
+    }
+
+    #[test]
+    fn a_correction_gives_what_was_simulated() {
+        let kept = BTreeMap::from([("conv.weight".to_owned(), 6)]);
+        let simulated = BTreeMap::from([("conv.weight".to_owned(), 605)]);
+        let t = table();
+        assert_eq!(t.total(&kept), 600.0);
+        let c = t.corrected(&kept, &simulated, 645);
+        assert!((c.total(&kept) - 645.0).abs() < 1e-9);
+        assert_eq!(t.total(&BTreeMap::new()), 850.0);
+    }
+
+    #[test]
+    fn text_survives_and_is_checked() {
+        let t = table();
+        assert_eq!(
+            CostTable::from_json(&t.to_json()).expect("it is a table"),
+            t
+        );
+        for (from, to) in [("vta-cost", "other"), ("100.0", "-1.0"), ("{", "[")] {
+            assert!(
+                CostTable::from_json(&t.to_json().replacen(from, to, 1)).is_err(),
+                "{from}"
+            );
+        }
+        let mut empty = t;
+        empty.layers[0].points.clear();
+        assert!(CostTable::from_json(&empty.to_json()).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! What can be wrong with a network or a run.
+
+use super::CheckpointError;
+use vta_data::DataError;
+
+/// Why a network cannot be trained, or a run not started or continued.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// A node that works across the samples of a batch, or has no gradient here.
+    #[error("node `{node}` ({op}) cannot be trained: {why}")]
+    Node {
+        /// Name of the node.
+        node: String,
+        /// Its operator.
+        op: &'static str,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// The network does not have one input and one output, or inputs that are no images.
+    #[error("the network `{network}` cannot be trained: {why}")]
+    Network {
+        /// Name of the network.
+        network: String,
+        /// What is in the way.
+        why: String,
+    },
+    /// Values that do not fit a parameter or an input.
+    #[error("`{name}` should have {want:?}, not {got:?}")]
+    Size {
+        /// Which values.
+        name: String,
+        /// Dimensions as they should be.
+        want: Vec<usize>,
+        /// As they are.
+        got: Vec<usize>,
+    },
+    /// No parameter or tensor has the name.
+    #[error("the network has no `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// Images or classes that do not fit the network, or settings without sense.
+    #[error("{0}")]
+    Request(String),
+    /// What takes part in training cannot go on.
+    #[error("{0}")]
+    Hooks(String),
+    /// The loss is no number any more.
+    #[error("the loss is {loss} in step {step}: training does not converge")]
+    Diverged {
+        /// The step, counted from 0.
+        step: u64,
+        /// The loss.
+        loss: f32,
+    },
+    /// A checkpoint that cannot be used.
+    #[error("the checkpoint {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// What the data set says.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A file that cannot be written.
+    #[error("{path}: {message}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system says.
+        message: String,
+    },
+}
