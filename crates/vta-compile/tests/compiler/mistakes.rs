@@ -1,14 +1,15 @@
 //! Mistakes put into compiled programs: the verifier finds them, or they change nothing.
 
 use crate::cases::{Conv, Kept, Numbers};
-use crate::support::network::{INT8, Sim, int8, node, run};
-use vta::compiler::{Options, Sparsity, compile};
-use vta::graph::Window;
-use vta::host::Tensor;
-use vta::program::{Launch, Program, Step};
-use vta::quant::{QNet, QOp};
-use vta::sparse::Masks;
-use vta::verify::check;
+use vta_compile::{Options, Sparsity, compile};
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QOp};
+use vta_net::sparse::Masks;
+use vta_program::program::{Launch, Program, Step};
+use vta_tensor::host::Tensor;
+use vta_test_support::network::{Sim, run};
+use vta_test_support::nodes::{INT8, int8, node};
+use vta_verify::check;
 
 /// Three convolutions, the last with the result of the first added.
 fn network() -> (QNet, Masks) {

@@ -1,12 +1,12 @@
 //! Random layers.
 
-use crate::support::network::{INT8, node};
 use bitvec::vec::BitVec;
 use ndarray::Array4;
 use proptest::prelude::*;
-use vta::graph::Window;
-use vta::quant::{QConv, QNet, QOp, Shift};
-use vta::sparse::{BlockMask, Masks};
+use vta_net::graph::Window;
+use vta_net::quant::{QConv, QNet, QOp, Shift};
+use vta_net::sparse::{BlockMask, Masks};
+use vta_test_support::nodes::{INT8, node};
 
 /// Sizes of a convolution; values come from a seed.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! How near programs come to what the hardware allows. Cycles are exact and
 //! the same on every machine, so they can be asserted.
 
-use crate::support::command::{folder, vta};
+mod support;
+
 use serde_json::Value;
+use support::command::{folder, vta};
 
 fn compared(model: &str, density: &str) -> Value {
     let dir = folder();

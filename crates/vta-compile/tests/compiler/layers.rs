@@ -1,13 +1,15 @@
 //! One layer, on every configuration, dense and sparse.
 
 use crate::cases::{Conv, Kept, Numbers, convs, windows};
-use crate::support::network::{INT8, Sim, int8, node, run};
 use proptest::prelude::*;
-use vta::compiler::{Options, Sparsity, compile};
-use vta::config::HwConfig;
-use vta::graph::Window;
-use vta::host::Tensor;
-use vta::quant::{QNet, QOp, reference};
+use vta_compile::{Options, Sparsity, compile};
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QOp, reference};
+use vta_program::config::HwConfig;
+use vta_program::program::Program;
+use vta_tensor::host::Tensor;
+use vta_test_support::network::{Sim, run};
+use vta_test_support::nodes::{INT8, int8, node};
 
 fn inputs(net: &QNet, seed: u64) -> Vec<Tensor> {
     let mut n = Numbers(!seed);
@@ -21,14 +23,19 @@ pub fn check(net: &QNet, sparsity: Sparsity<'_>, config: &str, seed: u64) {
         sparsity,
     };
     let program = compile(net, &options).expect("it compiles");
+    right(net, &program, seed);
+}
+
+/// A program is proven, and gives what the reference gives.
+pub fn right(net: &QNet, program: &Program, seed: u64) {
     program.validate().expect("it is a program");
-    if let Err(findings) = vta::verify::check(&program) {
+    if let Err(findings) = vta_verify::check(program) {
         panic!("{}", findings[0]);
     }
     let inputs = inputs(net, seed);
     let expected = reference::run(net, &inputs).expect("the reference runs");
     for sim in [Sim::Fsim, Sim::Tsim] {
-        assert_eq!(run(&program, &inputs, sim).outputs, expected, "{sim:?}");
+        assert_eq!(run(program, &inputs, sim).outputs, expected, "{sim:?}");
     }
 }
 

@@ -4,12 +4,12 @@
 use crate::cases::{Conv, Kept, convs};
 use crate::layers::configs;
 use proptest::prelude::*;
-use vta::compiler::{Options, Sparsity, compile};
-use vta::config::HwConfig;
-use vta::graph::Window;
-use vta::mem::Dram;
-use vta::program::{Program, Step};
-use vta::tsim::{self, Event, NoSink, Sink};
+use vta_compile::{Options, Sparsity, compile};
+use vta_net::graph::Window;
+use vta_program::config::HwConfig;
+use vta_program::mem::Dram;
+use vta_program::program::{Program, Step};
+use vta_sim::tsim::{self, Event, NoSink, Sink};
 
 /// Wants all events, keeps none.
 struct Listener;

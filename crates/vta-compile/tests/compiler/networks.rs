@@ -3,13 +3,13 @@
 
 use crate::cases::{Conv, Kept, Numbers};
 use crate::layers::check;
-use crate::support::network::{INT8, node};
 use proptest::prelude::*;
-use vta::compiler::Sparsity;
-use vta::graph::Window;
-use vta::host::HostOp;
-use vta::quant::{QNet, QOp, QTensorId};
-use vta::sparse::Masks;
+use vta_compile::Sparsity;
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QOp, QTensorId};
+use vta_net::sparse::Masks;
+use vta_tensor::host::HostOp;
+use vta_test_support::nodes::{INT8, node};
 
 fn dims(net: &QNet, t: QTensorId) -> [usize; 4] {
     net.tensor(t).dims.clone().try_into().expect("a map")

@@ -1,0 +1,153 @@
+//! What does not fit the hardware is an error that says what; it never wraps.
+
+use crate::cases::{Conv, Kept, convs};
+use crate::layers::right;
+use proptest::prelude::*;
+use vta_compile::{CompileError, Options, Sparsity, compile};
+use vta_net::graph::Window;
+use vta_net::quant::{QNet, QOp};
+use vta_program::config::HwConfig;
+use vta_program::program::Step;
+use vta_tensor::host::HostOp;
+use vta_test_support::nodes::{INT8, node};
+
+fn plain(size: [usize; 2], stride: usize) -> Conv {
+    Conv {
+        co: 16,
+        ci: 16,
+        groups: 1,
+        size,
+        window: Window {
+            kernel: [1, 1],
+            stride: [stride; 2],
+            dilation: [1, 1],
+            pads: [0; 4],
+        },
+        residual: false,
+        leaky: None,
+        by_channel: false,
+        post_shift: 0,
+        kept: Kept::Share(1.0),
+        seed: 1,
+    }
+}
+
+fn refused(net: &QNet, config: HwConfig) -> String {
+    let options = Options {
+        config,
+        sparsity: Sparsity::Dense,
+    };
+    compile(net, &options)
+        .expect_err("it does not fit")
+        .to_string()
+}
+
+fn no_tile(e: &CompileError) -> bool {
+    e.to_string()
+        .ends_with("no tile of it fits the scratchpads")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    /// Scratchpads of any depth, each for itself: the program is right, or there is none.
+    #[test]
+    fn any_depths(
+        conv in convs(),
+        depths in [7..=11_u32, 5..=11, 2..=10, 4..=11, 2..=11],
+    ) {
+        let [uop, inp, wgt, acc, out] = depths.map(|d| 1 << d);
+        let config = HwConfig {
+            uop_depth: uop,
+            inp_depth: inp,
+            wgt_depth: wgt,
+            acc_depth: acc,
+            out_depth: out,
+            ..HwConfig::default()
+        };
+        config.check().expect("a configuration");
+        let (net, _) = conv.net();
+        match compile(&net, &Options { config, sparsity: Sparsity::Dense }) {
+            Ok(program) => right(&net, &program, conv.seed),
+            Err(e) => prop_assert!(no_tile(&e), "{e}"),
+        }
+    }
+}
+
+/// 64 outputs for 2048 accumulators: biases lie behind the 64.
+#[test]
+fn few_outputs() {
+    let config = HwConfig {
+        out_depth: 64,
+        ..HwConfig::default()
+    };
+    for residual in [false, true] {
+        let conv = Conv {
+            co: 64,
+            residual,
+            ..plain([12, 12], 1)
+        };
+        let (net, _) = conv.net();
+        let options = Options {
+            config: config.clone(),
+            sparsity: Sparsity::Dense,
+        };
+        let program = compile(&net, &options).expect("a row of it fits");
+        right(&net, &program, 3);
+    }
+}
+
+#[test]
+fn a_shift_that_is_no_shift_of_the_device() {
+    let (mut net, _) = plain([4, 4], 1).net();
+    if let QOp::Conv(c) = &mut net.nodes[0].op {
+        c.residual_shift = 7;
+    }
+    assert_eq!(
+        refused(&net, HwConfig::default()),
+        "n0: residual_shift is 7, outside 0 to 6"
+    );
+    let options = Options::default();
+    let e = compile(&net, &options).expect_err("it does not fit");
+    assert!(matches!(e, CompileError::Field { layer, range } if layer == "n0" && range.value == 7));
+}
+
+#[test]
+fn sizes_that_would_wrap() {
+    let net = |dims: [usize; 4], stride: usize, out: [usize; 4]| {
+        let (mut net, _) = plain([1, 1], stride).net();
+        for (t, dims) in net.tensors.iter_mut().zip([dims, out]) {
+            t.dims = dims.to_vec();
+        }
+        net
+    };
+    let huge = 1 << 33;
+    let map = [1, 16, huge, huge];
+    let said = refused(&net(map, 1, map), HwConfig::default());
+    assert_eq!(
+        said,
+        format!("x: the program needs {} bytes of DRAM", u64::MAX)
+    );
+    let net = net([1, 16, 4, 4], huge, [1, 16, 1, 1]);
+    let said = refused(&net, HwConfig::default());
+    assert_eq!(said, "n0: stride: more than 32 bits can count");
+}
+
+/// The rows of an upsampled map are further apart than a loop can step: the
+/// host does it.
+#[test]
+fn a_step_that_no_loop_can_say_is_not_taken() {
+    let mut net = QNet::default();
+    let x = net.add_tensor("x", &[1, 16, 2, 600], INT8);
+    net.inputs.push(x);
+    let (conv, _) = plain([2, 600], 1).qconv("w");
+    let y = node(&mut net, QOp::Conv(conv), &[x], &[1, 16, 2, 600]);
+    let op = QOp::Host(HostOp::Resize { factor: [4, 2] });
+    let z = node(&mut net, op, &[y], &[1, 16, 8, 1200]);
+    net.outputs.push(z);
+    let options = Options::default();
+    let program = compile(&net, &options).expect("it compiles");
+    let on_host = |s: &Step| matches!(s, Step::Host(h) if h.op.name() == "Resize");
+    assert!(program.steps.iter().any(on_host), "{:?}", program.layers);
+    right(&net, &program, 5);
+}
