@@ -44,7 +44,6 @@ pub struct Model {
 #[derive(Debug, Clone)]
 pub struct MaskedModel {
     model: Model,
-    masks: Masks,
     masks_are: String,
 }
 
@@ -200,12 +199,12 @@ impl Model {
     /// A mask that fits no layer.
     pub fn mask(mut self, masks: Masks) -> Result<MaskedModel, Error> {
         sparse::apply(&mut self.graph, &masks)?;
-        Ok(MaskedModel::new(self, masks, "masks".into()))
+        Ok(MaskedModel::new(self, "masks".into()))
     }
 
     /// The network as it is: blocks that are zero in its weights are dropped.
     pub fn zero_blocks(self) -> MaskedModel {
-        MaskedModel::new(self, Masks::default(), "zero blocks of the weights".into())
+        MaskedModel::new(self, "zero blocks of the weights".into())
     }
 
     /// Quantises the network as it is.
@@ -231,14 +230,8 @@ impl Model {
 }
 
 impl MaskedModel {
-    fn new(model: Model, mut masks: Masks, masks_are: String) -> Self {
-        // A mask that keeps all says nothing.
-        masks.retain(|_, m| m.count_kept() < m.blocks());
-        Self {
-            model,
-            masks,
-            masks_are,
-        }
+    fn new(model: Model, masks_are: String) -> Self {
+        Self { model, masks_are }
     }
 
     /// The same, with words that say where its masks are from.
@@ -253,8 +246,8 @@ impl MaskedModel {
     }
 
     /// The masks that were given and drop something, by weight.
-    pub const fn masks(&self) -> &Masks {
-        &self.masks
+    pub fn masks(&self) -> Masks {
+        sparse::masks(&self.model.graph)
     }
 
     /// In words, where its masks are from.
@@ -292,7 +285,7 @@ impl MaskedModel {
             }
         };
         watch.go_on()?;
-        QuantisedModel::new(self, calibration.describe(), net)
+        Ok(QuantisedModel::new(self, calibration.describe(), net))
     }
 
     /// `n` random samples of unit variance for the network, the same for the same seed.

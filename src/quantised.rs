@@ -4,8 +4,7 @@ use crate::monitor::Phase;
 use crate::reference::Comparer;
 use crate::{Error, MaskedModel, Program};
 use vta_compile::{self as compiler, Options, Sparsity};
-use vta_net::quant::{self, Exponents, QNet, QOp};
-use vta_net::sparse::{self, BLOCK, Masks};
+use vta_net::quant::{self, Exponents, QNet};
 use vta_program::config::HwConfig;
 use vta_program::program::Layer;
 use vta_tensor::host::Tensor;
@@ -16,22 +15,15 @@ pub struct QuantisedModel {
     masked: MaskedModel,
     calibration_is: String,
     net: QNet,
-    /// The masks as the integer network's layers have them.
-    masks: Masks,
 }
 
 impl QuantisedModel {
-    pub(crate) fn new(
-        masked: MaskedModel,
-        calibration_is: String,
-        net: QNet,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            masks: quant::conv_masks(masked.model().graph(), masked.masks())?,
+    pub(crate) const fn new(masked: MaskedModel, calibration_is: String, net: QNet) -> Self {
+        Self {
             masked,
             calibration_is,
             net,
-        })
+        }
     }
 
     /// The program without zero blocks: no micro-op, no GEMM step and no byte of them.
@@ -39,7 +31,7 @@ impl QuantisedModel {
     /// # Errors
     /// A layer that does not fit the configuration; [`Error::Cancelled`].
     pub fn compile(&self, config: &HwConfig) -> Result<Program, Error> {
-        self.compile_with(config, Sparsity::Sparse(&self.masks))
+        self.compile_with(config, Sparsity::Sparse)
     }
 
     /// The best dense program: nothing is left out.
@@ -59,10 +51,10 @@ impl QuantisedModel {
         Ok((both.0?, both.1?))
     }
 
-    fn compile_with(&self, config: &HwConfig, sparsity: Sparsity<'_>) -> Result<Program, Error> {
+    fn compile_with(&self, config: &HwConfig, sparsity: Sparsity) -> Result<Program, Error> {
         let watch = self.masked.watch();
         watch.go_on()?;
-        let dense = matches!(sparsity, Sparsity::Dense);
+        let dense = sparsity == Sparsity::Dense;
         let _span = tracing::info_span!("compile", dense).entered();
         let _phase = watch.phase(Phase::Compile, None);
         let options = Options {
@@ -126,24 +118,10 @@ impl QuantisedModel {
         Comparer::new(program, &self.net)
     }
 
-    /// Multiply-accumulates of a layer without its zero blocks; blocks at the
+    /// Multiply-accumulates of a layer without its dropped blocks; blocks at the
     /// edge count what they hold.
     pub fn kept_macs(&self, layer: &Layer) -> u64 {
         let node = self.net.nodes.iter().find(|n| n.name == layer.name);
-        let weight = match node.map(|n| &n.op) {
-            Some(QOp::Conv(c)) if layer.kept < layer.blocks && !c.weight.is_empty() => &c.weight,
-            _ => return layer.macs,
-        };
-        let mask = sparse::nonzero_blocks(weight.view());
-        let (co, ci, ..) = weight.dim();
-        let [n_co, n_ci, kh, kw] = mask.dims;
-        let side = |block: usize, of: usize| BLOCK.min(of - block * BLOCK);
-        let mut elements = 0;
-        for (o, i) in (0..n_co).flat_map(|o| (0..n_ci).map(move |i| (o, i))) {
-            let kept = (0..kh).flat_map(|y| (0..kw).map(move |x| [o, i, y, x]));
-            let kept = kept.filter(|b| mask.get(*b)).count();
-            elements += kept * side(o, co) * side(i, ci);
-        }
-        layer.macs / weight.len() as u64 * elements as u64
+        node.map_or(layer.macs, |n| self.net.kept_macs(n))
     }
 }

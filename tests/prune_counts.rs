@@ -16,7 +16,7 @@ use vta::prune::{
     Allocation, AllocationRule, Blocks, Budget, Costs, Dense, Path, Profile, PruneLayer, Ranking,
     layers, weight,
 };
-use vta::quant::{Calibration, QOp, QuantOptions, conv_masks, quantise};
+use vta::quant::{Calibration, QOp, QuantOptions, quantise};
 use vta::sparse::{self, Masks};
 use vta::tsim;
 
@@ -102,16 +102,12 @@ fn check(name: &str) {
     let masks = sparse::read(&sparse::write(&masks), &layers).unwrap();
     let calibration = Calibration::noise(&graph, 1, 1).unwrap();
     let net = quantise(&graph, &calibration, &QuantOptions::default()).unwrap();
-    let of_convs = conv_masks(&graph, &masks).unwrap();
     let config = HwConfig::default();
     let program = |sparsity| {
         let config = config.clone();
         compile(&net, &Options { config, sparsity }).unwrap()
     };
-    let (dense, sparse) = (
-        program(Sparsity::Dense),
-        program(Sparsity::Sparse(&of_convs)),
-    );
+    let (dense, sparse) = (program(Sparsity::Dense), program(Sparsity::Sparse));
     let (mut dropped, mut skipped, mut saved) = (0u64, 0u64, 0u64);
     let mut kept_of = BTreeMap::new();
     for (d, s) in dense.layers.iter().zip(&sparse.layers) {
@@ -121,9 +117,10 @@ fn check(name: &str) {
             continue;
         };
         let QOp::Conv(conv) = &node.op else { continue };
-        let Some(mask) = of_convs.get(&conv.weight_name) else {
+        if !masks.contains_key(&conv.weight_name) {
             continue;
-        };
+        }
+        let mask = conv.weight.mask().expect("it was applied");
         assert_eq!(
             (s.kept, s.blocks),
             (mask.count_kept() as u64, mask.blocks() as u64),

@@ -64,7 +64,8 @@ mod layers {
         (
             "vta-tensor",
             &[
-                ("host", &[]),
+                ("window", &[]),
+                ("host", &["window"]),
                 ("npy", &[]),
                 ("numbers", &[]),
                 ("spelling", &[]),
@@ -94,9 +95,10 @@ mod layers {
         (
             "vta-net",
             &[
-                ("graph", &[]),
-                ("sparse", &["graph"]),
-                ("quant", &["graph", "sparse"]),
+                ("weight", &[]),
+                ("graph", &["weight"]),
+                ("sparse", &["graph", "weight"]),
+                ("quant", &["graph", "sparse", "weight"]),
             ],
         ),
         (

@@ -57,7 +57,7 @@ impl Compile {
         }
         program.save(&self.out)?;
         if let Some(path) = &self.save_masks {
-            let bytes = sparse::write(net.masked().masks());
+            let bytes = sparse::write(&net.masked().masks());
             write_file(path, &bytes).map_err(|e| CliError::file(path, e))?;
         }
         let out = self.out.display().to_string();

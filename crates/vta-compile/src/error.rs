@@ -22,18 +22,6 @@ pub enum CompileError {
         /// The field, the value, and what fits.
         range: FieldRange,
     },
-    /// A mask that does not fit its layer.
-    #[error("{layer}: the mask of {weight} is {found:?}, the layer has {expected:?} blocks")]
-    Mask {
-        /// Name of the node.
-        layer: String,
-        /// Name of the weight.
-        weight: String,
-        /// Dimensions of the mask.
-        found: [usize; 4],
-        /// Dimensions that it must have.
-        expected: [usize; 4],
-    },
 }
 
 impl CompileError {

@@ -22,7 +22,7 @@ use vta_program::program::{Layer, On, Program, Segment, SegmentKind, Step};
 /// What the launches so far have become.
 pub(crate) struct Build<'a> {
     net: &'a QNet,
-    options: &'a Options<'a>,
+    options: &'a Options,
     placements: &'a [Placement],
     /// For each convolution the pool that alone reads it.
     pool_of: Vec<Option<usize>>,
@@ -81,11 +81,7 @@ fn unfit(node: &QNode) -> impl Fn(DoesNotFit) -> CompileError {
 
 impl<'a> Build<'a> {
     /// Nothing yet.
-    pub(crate) fn new(
-        net: &'a QNet,
-        options: &'a Options<'a>,
-        placements: &'a [Placement],
-    ) -> Self {
+    pub(crate) fn new(net: &'a QNet, options: &'a Options, placements: &'a [Placement]) -> Self {
         Self {
             net,
             options,
@@ -158,7 +154,7 @@ impl<'a> Build<'a> {
             return Ok(());
         };
         let c = &self.options.config;
-        let mask = lower::mask_of(&node.name, conv, node.keep_dense, self.options.sparsity)?;
+        let mask = lower::mask_of(conv, self.options.sparsity);
         let map = |t| layout.map(self.net, t);
         let unfit = unfit(node);
         let maps = (

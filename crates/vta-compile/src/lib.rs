@@ -63,8 +63,8 @@ use vta_program::program::{HostStep, Launch, Program, Step};
 /// Compiles a network.
 ///
 /// # Errors
-/// A layer that does not fit the hardware, a mask that does not fit its layer.
-pub fn compile(net: &QNet, options: &Options<'_>) -> Result<Program, CompileError> {
+/// A layer that does not fit the hardware.
+pub fn compile(net: &QNet, options: &Options) -> Result<Program, CompileError> {
     let c = &options.config;
     let net = &order::prepared(net, options);
     let placements = placement::placements(net, c);

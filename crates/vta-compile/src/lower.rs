@@ -1,14 +1,13 @@
 //! From a node of the integer network to what the device is to do: weight
 //! elements of `block` x `block`, biases with all rounding, maps of vectors.
 
-use crate::error::CompileError;
 use crate::fit::{self, DoesNotFit};
 use crate::lowered::{LoweredConv, Tile};
 use crate::map::{FMap, KernelWindow};
 use crate::options::Sparsity;
-use ndarray::Array4;
+use ndarray::{Array4, Ix4};
 use vta_net::quant::{QConv, Shift};
-use vta_net::sparse::{BLOCK, BlockMask, nonzero_blocks};
+use vta_net::sparse::{BLOCK, BlockMask, Weight};
 use vta_program::isa::FieldRange;
 
 /// A layer's mask in the form that the layer was compiled with.
@@ -21,51 +20,36 @@ pub(crate) struct LayerMask {
 }
 
 /// Which 32x32 blocks of a layer are kept.
-///
-/// # Errors
-/// A mask of other dimensions.
-pub(crate) fn mask_of(
-    name: &str,
-    conv: &QConv,
-    keep_dense: bool,
-    sparsity: Sparsity<'_>,
-) -> Result<LayerMask, CompileError> {
-    let (co, ci, kh, kw) = conv.weight.dim();
-    let dims = BlockMask::dims_for([co, ci, kh, kw]);
-    let full = LayerMask {
-        mask: BlockMask::full(dims),
-        sparse: false,
-    };
-    let Sparsity::Sparse(masks) = sparsity else {
-        return Ok(full);
-    };
-    let given = masks
-        .get(&conv.weight_name)
-        .filter(|_| !conv.weight_name.is_empty());
-    if let Some(m) = given
-        && m.dims != dims
-    {
-        return Err(CompileError::Mask {
-            layer: name.into(),
-            weight: conv.weight_name.clone(),
-            found: m.dims,
-            expected: dims,
-        });
+pub(crate) fn mask_of(conv: &QConv, sparsity: Sparsity) -> LayerMask {
+    match conv.weight.mask() {
+        Some(mask) if sparsity == Sparsity::Sparse => LayerMask {
+            mask: mask.clone(),
+            sparse: true,
+        },
+        _ => LayerMask {
+            mask: BlockMask::full(conv.weight.mask_dims()),
+            sparse: false,
+        },
     }
-    if given.is_none() && keep_dense {
-        return Ok(full);
-    }
-    let mask = given.cloned();
-    let mask = mask.unwrap_or_else(|| nonzero_blocks(conv.weight.view()));
-    Ok(LayerMask { mask, sparse: true })
 }
 
-/// The weights of a packed first layer: `[co, ci * kh * kw, 1, 1]`.
-/// None where they are no whole array.
-pub(crate) fn packed(weight: &Array4<i8>) -> Option<Array4<i8>> {
+/// Whether anything is left out of a layer.
+pub(crate) fn drops(conv: &QConv, sparsity: Sparsity) -> bool {
+    let mask = mask_of(conv, sparsity).mask;
+    mask.count_kept() < mask.blocks()
+}
+
+/// The weights of a packed first layer: `[co, ci * kh * kw, 1, 1]`. Nothing of
+/// them is dropped, so a mask keeps all. None where they are no whole array.
+pub(crate) fn packed(weight: &Weight<i8, Ix4>) -> Option<Weight<i8, Ix4>> {
     let (co, ci, kh, kw) = weight.dim();
     let flat: Vec<i8> = weight.iter().copied().collect();
-    Array4::from_shape_vec((co, ci * kh * kw, 1, 1), flat).ok()
+    let packed = Array4::from_shape_vec((co, ci * kh * kw, 1, 1), flat);
+    let mut packed = Weight::from(packed.ok()?);
+    if weight.mask().is_some() {
+        packed.apply(BlockMask::full(packed.mask_dims())).ok()?;
+    }
+    Some(packed)
 }
 
 /// Index of a block, row by row.

@@ -1,23 +1,22 @@
 //! How to compile.
 
-use vta_net::sparse::Masks;
 use vta_program::config::HwConfig;
 
 /// What may be left out.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Sparsity<'a> {
-    /// Nothing: zero blocks are computed like all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sparsity {
+    /// Nothing: dropped blocks are zeros and computed like all others.
     #[default]
     Dense,
-    /// What masks drop; in layers without a mask every 32x32 block of zeros.
-    Sparse(&'a Masks),
+    /// The blocks that the masks of the network's weights drop.
+    Sparse,
 }
 
 /// How to compile.
 #[derive(Debug, Clone, Default)]
-pub struct Options<'a> {
+pub struct Options {
     /// The hardware.
     pub config: HwConfig,
     /// What may be left out.
-    pub sparsity: Sparsity<'a>,
+    pub sparsity: Sparsity,
 }

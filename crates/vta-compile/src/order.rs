@@ -2,7 +2,7 @@
 
 use crate::lower;
 use crate::map::map_dims;
-use crate::options::{Options, Sparsity};
+use crate::options::Options;
 use crate::placement::{Placement, pool_fits};
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QType};
@@ -57,7 +57,7 @@ pub(crate) fn groups(net: &QNet, placements: &[Placement], without_step: &[bool]
 /// The network as this hardware runs it: few-channel first convolutions are
 /// packed (the host lays out what each kernel position meets as channels, the
 /// device does 1x1), pools whose rows do not fit go to the host.
-pub(crate) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
+pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
     let mut out = net.clone();
     let block = options.config.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
@@ -68,10 +68,7 @@ pub(crate) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
             node.why = "a row of it does not fit the scratchpads".into();
             node.op = QOp::Host(HostOp::MaxPool(w));
         }
-        let masked = match (&node.op, options.sparsity) {
-            (QOp::Conv(c), Sparsity::Sparse(masks)) => masks.contains_key(&c.weight_name),
-            _ => false,
-        };
+        let masked = matches!(&node.op, QOp::Conv(c) if lower::drops(c, options.sparsity));
         let packed = if masked {
             None
         } else {
@@ -90,7 +87,6 @@ pub(crate) fn prepared(net: &QNet, options: &Options<'_>) -> QNet {
             inputs: vec![node.inputs[0]],
             output: t,
             why: "a first layer with few channels is packed by the host".into(),
-            keep_dense: true,
         });
         let mut inputs = node.inputs.clone();
         inputs[0] = t;

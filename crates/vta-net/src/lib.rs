@@ -4,3 +4,4 @@
 pub mod graph;
 pub mod quant;
 pub mod sparse;
+mod weight;

@@ -9,6 +9,17 @@
 use std::ops::Range;
 
 /// A two-dimensional window: kernel, stride, dilation and padding.
+///
+/// ```
+/// use vta_tensor::Window;
+///
+/// let window = Window::square(3, 2, 1);
+/// assert_eq!(window.output(224, 224), Some([112, 112]));
+/// // The first row reads padding, then rows 0 and 1.
+/// assert!(window.axis(0).inputs_read(0, 224).eq([0, 1]));
+/// // The kernel's first row meets padding there, so it starts at the second.
+/// assert_eq!(window.axis(0).outputs_met(0, 224, 112), 1..112);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {

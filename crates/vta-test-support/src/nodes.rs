@@ -27,7 +27,6 @@ pub fn node(net: &mut QNet, op: QOp, inputs: &[QTensorId], dims: &[usize]) -> QT
         inputs: inputs.to_vec(),
         output,
         why: String::new(),
-        keep_dense: false,
     });
     output
 }

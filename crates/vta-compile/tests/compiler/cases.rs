@@ -5,7 +5,7 @@ use ndarray::Array4;
 use proptest::prelude::*;
 use vta_net::graph::Window;
 use vta_net::quant::{QConv, QNet, QOp, Shift};
-use vta_net::sparse::{BlockMask, Masks};
+use vta_net::sparse::{BlockMask, Weight};
 use vta_test_support::nodes::{INT8, node};
 
 /// Sizes of a convolution; values come from a seed.
@@ -65,14 +65,14 @@ impl Conv {
         Some([1, self.co, size(0)?, size(1)?])
     }
 
-    /// The layer, its mask, and what `Sparsity::Sparse` must not read.
-    pub fn qconv(&self, name: &str) -> (QConv, BlockMask) {
+    /// The layer with its mask.
+    pub fn qconv(&self, name: &str) -> QConv {
         let mut n = Numbers(self.seed);
         let [kh, kw] = self.window.kernel;
         let ci = self.ci / self.groups;
         let shape = (self.co, ci, kh, kw);
         let weight = n.int8(self.co * ci * kh * kw);
-        let mut weight = Array4::from_shape_vec(shape, weight).expect("as many weights");
+        let weight = Array4::from_shape_vec(shape, weight).expect("as many weights");
         let dims = BlockMask::dims_for([self.co, ci, kh, kw]);
         let blocks = dims.iter().product();
         let one = n.below(blocks as u64) as usize;
@@ -82,19 +82,15 @@ impl Conv {
                 Kept::One => b == one,
             })
             .collect();
-        let mask = BlockMask { dims, kept };
-        for ((o, i, y, x), w) in weight.indexed_iter_mut() {
-            if !mask.get([o / 32, i / 32, y, x]) {
-                *w = 0;
-            }
-        }
+        let mut weight = Weight::from(weight);
+        weight.apply(BlockMask { dims, kept }).expect("its mask");
         let shift = |n: &mut Numbers| 4 + n.below(9) as u8;
         let shifts = if self.by_channel {
             Shift::Channel((0..self.co).map(|_| shift(&mut n)).collect())
         } else {
             Shift::Layer(n.below(13) as u8)
         };
-        let conv = QConv {
+        QConv {
             weight_name: name.into(),
             weight,
             bias: (0..self.co)
@@ -111,12 +107,11 @@ impl Conv {
             } else {
                 (-128, 127)
             },
-        };
-        (conv, mask)
+        }
     }
 
     /// A network of this layer alone.
-    pub fn net(&self) -> (QNet, Masks) {
+    pub fn net(&self) -> QNet {
         let out = self.out().expect("there is a result");
         let mut net = QNet::default();
         let x = net.add_tensor("x", &[1, self.ci, self.size[0], self.size[1]], INT8);
@@ -127,10 +122,10 @@ impl Conv {
             net.inputs.push(r);
             inputs.push(r);
         }
-        let (conv, mask) = self.qconv("w");
+        let conv = self.qconv("w");
         let y = node(&mut net, QOp::Conv(conv), &inputs, &out);
         net.outputs.push(y);
-        (net, Masks::from([("w".to_owned(), mask)]))
+        net
     }
 }
 

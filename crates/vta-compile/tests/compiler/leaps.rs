@@ -76,7 +76,7 @@ proptest! {
         config in configs(),
         cut in prop_oneof![Just(u64::MAX), 0..20_000_u64],
     ) {
-        let (net, _) = conv.net();
+        let net = conv.net();
         let options = Options {
             config: HwConfig::built_in(config).expect("built in"),
             sparsity: Sparsity::Dense,

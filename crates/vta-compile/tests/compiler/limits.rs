@@ -66,7 +66,7 @@ proptest! {
             ..HwConfig::default()
         };
         config.check().expect("a configuration");
-        let (net, _) = conv.net();
+        let net = conv.net();
         match compile(&net, &Options { config, sparsity: Sparsity::Dense }) {
             Ok(program) => right(&net, &program, conv.seed),
             Err(e) => prop_assert!(no_tile(&e), "{e}"),
@@ -87,7 +87,7 @@ fn few_outputs() {
             residual,
             ..plain([12, 12], 1)
         };
-        let (net, _) = conv.net();
+        let net = conv.net();
         let options = Options {
             config: config.clone(),
             sparsity: Sparsity::Dense,
@@ -99,7 +99,7 @@ fn few_outputs() {
 
 #[test]
 fn a_shift_that_is_no_shift_of_the_device() {
-    let (mut net, _) = plain([4, 4], 1).net();
+    let mut net = plain([4, 4], 1).net();
     if let QOp::Conv(c) = &mut net.nodes[0].op {
         c.residual_shift = 7;
     }
@@ -115,7 +115,7 @@ fn a_shift_that_is_no_shift_of_the_device() {
 #[test]
 fn sizes_that_would_wrap() {
     let net = |dims: [usize; 4], stride: usize, out: [usize; 4]| {
-        let (mut net, _) = plain([1, 1], stride).net();
+        let mut net = plain([1, 1], stride).net();
         for (t, dims) in net.tensors.iter_mut().zip([dims, out]) {
             t.dims = dims.to_vec();
         }
@@ -140,7 +140,7 @@ fn a_step_that_no_loop_can_say_is_not_taken() {
     let mut net = QNet::default();
     let x = net.add_tensor("x", &[1, 16, 2, 600], INT8);
     net.inputs.push(x);
-    let (conv, _) = plain([2, 600], 1).qconv("w");
+    let conv = plain([2, 600], 1).qconv("w");
     let y = node(&mut net, QOp::Conv(conv), &[x], &[1, 16, 2, 600]);
     let op = QOp::Host(HostOp::Resize { factor: [4, 2] });
     let z = node(&mut net, op, &[y], &[1, 16, 8, 1200]);

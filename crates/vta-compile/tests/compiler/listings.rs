@@ -2,12 +2,12 @@
 //!
 //! `VTA_BLESS=1 cargo test -p vta-compile --test compiler listings` rewrites them.
 
-use ndarray::Array4;
+use ndarray::{Array4, Ix4};
 use std::{env, fs, path::Path};
 use vta_compile::{Options, Sparsity, compile};
 use vta_net::graph::Window;
 use vta_net::quant::{QConv, QNet, QOp, Shift};
-use vta_net::sparse::{BlockMask, Masks};
+use vta_net::sparse::{BlockMask, Weight};
 use vta_program::asm::disassemble;
 use vta_program::isa::Insn;
 use vta_program::program::{Program, SegmentKind, Step};
@@ -18,23 +18,23 @@ const MAX_LINES: usize = 150;
 
 /// Weights of one kernel position of a block are all that the program shows of
 /// them: where they are zero.
-fn weight(shape: (usize, usize, usize, usize), mask: &BlockMask) -> Array4<i8> {
-    Array4::from_shape_fn(shape, |(o, i, y, x)| {
-        i8::from(mask.get([o / 32, i / 32, y, x]))
-    })
+fn weight(shape: (usize, usize, usize, usize), mask: BlockMask) -> Weight<i8, Ix4> {
+    let mut weight = Weight::from(Array4::from_elem(shape, 1));
+    weight.apply(mask).expect("its mask");
+    weight
 }
 
 /// A convolution with ReLU; `kept` says which 32x32 blocks it has.
-fn conv(shape: (usize, usize, usize, usize), kept: impl Fn(usize) -> bool) -> (QConv, BlockMask) {
+fn conv(shape: (usize, usize, usize, usize), kept: impl Fn(usize) -> bool) -> QConv {
     let (co, ci, kh, kw) = shape;
     let dims = BlockMask::dims_for([co, ci, kh, kw]);
     let mask = BlockMask {
         dims,
         kept: (0..dims.iter().product()).map(kept).collect(),
     };
-    let conv = QConv {
+    QConv {
         weight_name: "w".into(),
-        weight: weight(shape, &mask),
+        weight: weight(shape, mask),
         bias: vec![0; co],
         window: Window {
             kernel: [kh, kw],
@@ -48,8 +48,7 @@ fn conv(shape: (usize, usize, usize, usize), kept: impl Fn(usize) -> bool) -> (Q
         residual_shift: 0,
         post_shift: 0,
         clamp: (0, 127),
-    };
-    (conv, mask)
+    }
 }
 
 /// A network of one layer.
@@ -131,7 +130,7 @@ fn listing(what: &str, program: &Program) -> String {
     head(what, program) + &disassemble(&shown).expect("a valid program")
 }
 
-fn check(name: &str, what: &str, net: &QNet, sparsity: Sparsity<'_>) -> Program {
+fn check(name: &str, what: &str, net: &QNet, sparsity: Sparsity) -> Program {
     let options = Options {
         sparsity,
         ..Options::default()
@@ -162,18 +161,12 @@ fn convolution_dense_and_sparse() {
     let what = "3x3 convolution of 32 to 32 channels with ReLU, on a 6x6 map";
     let shape = (32, 32, 3, 3);
     // A row of the kernel, and one position of another.
-    let (sparse, mask) = conv(shape, |b| [3, 4, 5, 7].contains(&b));
-    let (dense, _) = conv(shape, |_| true);
+    let sparse = conv(shape, |b| [3, 4, 5, 7].contains(&b));
+    let dense = conv(shape, |_| true);
     let dense = net(&[MAP], QOp::Conv(dense), MAP);
     let dense = check("convolution-dense", what, &dense, Sparsity::Dense);
     let sparse = net(&[MAP], QOp::Conv(sparse), MAP);
-    let masks = Masks::from([("w".to_owned(), mask)]);
-    let sparse = check(
-        "convolution-sparse",
-        what,
-        &sparse,
-        Sparsity::Sparse(&masks),
-    );
+    let sparse = check("convolution-sparse", what, &sparse, Sparsity::Sparse);
     // Outputs that a row of the kernel meets, for each of 2x2 elements: the
     // corners and edges that fall on padding cost nothing.
     let [up, middle, down] = [5 * 6, 6 * 6, 5 * 6];
@@ -185,7 +178,7 @@ fn convolution_dense_and_sparse() {
 
 #[test]
 fn depthwise() {
-    let (mut conv, _) = conv((32, 1, 3, 3), |_| true);
+    let mut conv = conv((32, 1, 3, 3), |_| true);
     conv.groups = 32;
     let net = net(&[MAP], QOp::Conv(conv), MAP);
     let what = "3x3 depthwise convolution of 32 channels with ReLU, on a 6x6 map";
@@ -195,7 +188,7 @@ fn depthwise() {
 #[test]
 fn residual() {
     let map: &[usize] = &[1, 16, 6, 6];
-    let (mut conv, _) = conv((16, 16, 1, 1), |_| true);
+    let mut conv = conv((16, 16, 1, 1), |_| true);
     (conv.residual_shift, conv.post_shift) = (2, 1);
     let net = net(&[map, map], QOp::Conv(conv), map);
     let what =
@@ -218,7 +211,7 @@ fn max_pool() {
 
 #[test]
 fn dense_layer() {
-    let (conv, _) = conv((10, 64, 1, 1), |_| true);
+    let conv = conv((10, 64, 1, 1), |_| true);
     let net = net(&[&[1, 64]], QOp::Conv(conv), &[1, 10]);
     let what = "dense layer of 64 to 10 channels with ReLU";
     check("dense-layer", what, &net, Sparsity::Dense);

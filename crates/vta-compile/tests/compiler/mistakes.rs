@@ -4,7 +4,6 @@ use crate::cases::{Conv, Kept, Numbers};
 use vta_compile::{Options, Sparsity, compile};
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QOp};
-use vta_net::sparse::Masks;
 use vta_program::program::{Launch, Program, Step};
 use vta_tensor::host::Tensor;
 use vta_test_support::network::{Sim, run};
@@ -12,9 +11,8 @@ use vta_test_support::nodes::{INT8, int8, node};
 use vta_verify::check;
 
 /// Three convolutions, the last with the result of the first added.
-fn network() -> (QNet, Masks) {
+fn network() -> QNet {
     let mut net = QNet::default();
-    let mut masks = Masks::new();
     let mut x = net.add_tensor("x", &[1, 64, 14, 14], INT8);
     net.inputs.push(x);
     let mut first = None;
@@ -37,22 +35,20 @@ fn network() -> (QNet, Masks) {
             kept: Kept::Share(0.5),
             seed: k,
         };
-        let name = format!("w{k}");
-        let (q, mask) = conv.qconv(&name);
-        masks.insert(name, mask);
+        let q = conv.qconv(&format!("w{k}"));
         let mut inputs = vec![x];
         inputs.extend(first.filter(|_| k == 2));
         x = node(&mut net, QOp::Conv(q), &inputs, &[1, 64, 14, 14]);
         first = first.or(Some(x));
     }
     net.outputs.push(x);
-    (net, masks)
+    net
 }
 
 fn program() -> (Program, Vec<Tensor>) {
-    let (net, masks) = network();
+    let net = network();
     let options = Options {
-        sparsity: Sparsity::Sparse(&masks),
+        sparsity: Sparsity::Sparse,
         ..Options::default()
     };
     let program = compile(&net, &options).expect("it compiles");

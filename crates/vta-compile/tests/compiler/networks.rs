@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use vta_compile::Sparsity;
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QOp, QTensorId};
-use vta_net::sparse::Masks;
 use vta_tensor::host::HostOp;
 use vta_test_support::nodes::{INT8, node};
 
@@ -30,11 +29,10 @@ fn channels(n: &mut Numbers) -> usize {
     [8, 16, 32, 33, 48, 64][n.below(6) as usize]
 }
 
-/// A random network, and masks of its convolutions.
-fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
+/// A random network.
+fn network(seed: u64, nodes: usize) -> QNet {
     let n = &mut Numbers(seed);
     let mut net = QNet::default();
-    let mut masks = Masks::new();
     let size = [4 + n.below(14) as usize, 4 + n.below(14) as usize];
     let c = [3, 16, 40][n.below(3) as usize];
     let x = net.add_tensor("x", &[1, c, size[0], size[1]], INT8);
@@ -79,10 +77,13 @@ fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
                 let out = conv.out().expect("padding keeps a result");
                 let other = pick(&net, n, &there, |d| d == out);
                 conv.residual = other.is_some();
-                let name = format!("w{k}");
-                let (q, mask) = conv.qconv(&name);
+                let mut q = conv.qconv(&format!("w{k}"));
+                // Without a mask, or the mask that its zeros make.
                 if n.below(2) == 0 {
-                    masks.insert(name, mask);
+                    q.weight = q.weight.values().clone().into();
+                    if n.below(2) == 0 {
+                        q.weight.detect();
+                    }
                 }
                 let inputs: Vec<_> = [x].into_iter().chain(other).collect();
                 node(&mut net, QOp::Conv(q), &inputs, &out)
@@ -136,7 +137,7 @@ fn network(seed: u64, nodes: usize) -> (QNet, Masks) {
     outputs.sort();
     outputs.dedup();
     net.outputs = outputs;
-    (net, masks)
+    net
 }
 
 proptest! {
@@ -144,8 +145,8 @@ proptest! {
 
     #[test]
     fn networks(seed in any::<u64>(), nodes in 1..12_usize, sparse in any::<bool>(), config in crate::layers::configs()) {
-        let (net, masks) = network(seed, nodes);
-        let sparsity = if sparse { Sparsity::Sparse(&masks) } else { Sparsity::Dense };
+        let net = network(seed, nodes);
+        let sparsity = if sparse { Sparsity::Sparse } else { Sparsity::Dense };
         check(&net, sparsity, config, seed);
     }
 }

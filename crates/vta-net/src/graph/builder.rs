@@ -182,7 +182,7 @@ impl Builder {
         let bias = self.uniform(spec.co, 0.1);
         let conv = Conv {
             weight_name: format!("{name}.weight"),
-            weight: weight.expect("as many values as the dimensions say"),
+            weight: weight.expect("as many values as the dimensions say").into(),
             bias: bias.into(),
             window: spec.window,
             groups: spec.groups,
@@ -203,7 +203,7 @@ impl Builder {
         let weight_name = format!("{name}.weight");
         let conv = Conv {
             weight_name,
-            weight,
+            weight: weight.into(),
             bias,
             window,
             groups,
@@ -232,7 +232,7 @@ impl Builder {
         let weight_name = format!("{name}.weight");
         let dense = Dense {
             weight_name,
-            weight,
+            weight: weight.into(),
             transposed: false,
             bias,
         };

@@ -8,13 +8,15 @@ mod builder;
 pub(crate) mod canonical;
 pub(crate) mod macs;
 pub mod onnx;
-pub mod shape;
+mod shape;
 pub mod zoo;
 
 pub use builder::{Builder, ConvSpec};
+pub use shape::{MAX_ELEMENTS, ShapeError};
 pub use vta_tensor::Window;
 
-use ndarray::{Array1, Array2, Array4, ArrayD};
+use crate::weight::Weight;
+use ndarray::{Array1, ArrayD, Ix2, Ix4};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// A tensor of a [`Graph`].
@@ -36,7 +38,7 @@ pub struct Conv {
     /// Name of the weight's initializer: the key of its mask.
     pub weight_name: String,
     /// `[co, ci / groups, kh, kw]`.
-    pub weight: Array4<f32>,
+    pub weight: Weight<f32, Ix4>,
     /// `[co]`, zeros where the model has none.
     pub bias: Array1<f32>,
     /// The kernel's window.
@@ -58,7 +60,7 @@ pub struct Dense {
     /// Name of the weight's initializer: the key of its mask.
     pub weight_name: String,
     /// `[out, in]`.
-    pub weight: Array2<f32>,
+    pub weight: Weight<f32, Ix2>,
     /// Whether the initializer is `[in, out]` in the file (MatMul, Gemm without `transB`).
     pub transposed: bool,
     /// `[out]`, zeros where the model has none.
@@ -288,10 +290,5 @@ impl Graph {
     /// The node that computes a tensor; none for inputs of the network.
     pub fn producer(&self, t: TensorId) -> Option<&Node> {
         self.producer[t.0].map(|n| &self.dag[n])
-    }
-
-    /// The nodes that read a tensor, in order.
-    pub fn consumers(&self, t: TensorId) -> impl Iterator<Item = &Node> {
-        self.nodes().filter(move |n| n.inputs.contains(&t))
     }
 }

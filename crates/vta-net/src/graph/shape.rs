@@ -88,28 +88,16 @@ pub enum ShapeError {
 }
 
 /// Number of elements, none when a product overflows.
-pub fn elements(dims: &[usize]) -> Option<usize> {
+pub(crate) fn elements(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d))
 }
 
 /// Dimensions of two operands broadcast to each other as ONNX does.
-///
-/// # Errors
-/// [`ShapeError::Broadcast`].
-pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, ShapeError> {
-    let rank = a.len().max(b.len());
-    let at = |d: &[usize], i: usize| (i + d.len()).checked_sub(rank).map_or(1, |i| d[i]);
-    (0..rank)
-        .map(|i| match (at(a, i), at(b, i)) {
-            (x, y) if x == y => Ok(x),
-            (x, 1) => Ok(x),
-            (1, y) => Ok(y),
-            _ => Err(ShapeError::Broadcast {
-                left: a.to_vec(),
-                right: b.to_vec(),
-            }),
-        })
-        .collect()
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, ShapeError> {
+    vta_tensor::host::broadcast(a, b).ok_or_else(|| ShapeError::Broadcast {
+        left: a.to_vec(),
+        right: b.to_vec(),
+    })
 }
 
 /// Dimensions of an operator's result, by those of its operands.
@@ -119,7 +107,7 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, ShapeError> {
 ///
 /// # Errors
 /// Why the operator cannot work on the operands.
-pub fn infer(
+pub(crate) fn infer(
     op: &Op,
     inputs: &[&[usize]],
     given: Option<&[usize]>,

@@ -109,10 +109,6 @@ impl Emit<'_, '_> {
             net.nodes.push(QNode {
                 name: step.name.clone(),
                 source: step.source.clone(),
-                keep_dense: match &step.kind {
-                    Kind::Linear(linear) => linear.keep_dense,
-                    _ => true,
-                },
                 op,
                 inputs,
                 output,
@@ -164,7 +160,6 @@ impl Emit<'_, '_> {
             inputs: vec![from],
             output: id,
             why: "the device reads int8".into(),
-            keep_dense: true,
         });
         ids.int8[t.0] = Some(id);
         id
@@ -197,7 +192,6 @@ impl Emit<'_, '_> {
                 inputs: vec![from],
                 output: id,
                 why: why.into(),
-                keep_dense: true,
             });
         }
         ids.float[t.0] = Some(id);
@@ -232,7 +226,6 @@ impl Emit<'_, '_> {
                 inputs,
                 output,
                 why: step.why.clone(),
-                keep_dense: true,
             });
             inputs = vec![output];
         }
@@ -253,7 +246,7 @@ impl Emit<'_, '_> {
         let (low, high) = linear.clip;
         let mut conv = QConv {
             weight_name: linear.weight_name.clone(),
-            weight: Array4::zeros((0, 0, 0, 0)),
+            weight: Array4::zeros((0, 0, 0, 0)).into(),
             bias: Vec::new(),
             window: linear.window,
             groups: linear.groups,

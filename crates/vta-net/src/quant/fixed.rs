@@ -6,6 +6,7 @@ use super::correct::correct;
 use super::emit::{Emit, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
+use super::masks::carry;
 use super::net::QNet;
 use super::plan::{Kind, Plan, plan};
 use super::quantise::float_weights;
@@ -57,6 +58,7 @@ pub fn quantise_with(
         let (links, judged) = (&emitted.links, &emitted.judged);
         correct(&mut emitted.net, links, judged, calibration, all)?;
     }
+    carry(&plan, &mut emitted.net);
     check(&emitted.net)?;
     Ok(emitted.net)
 }

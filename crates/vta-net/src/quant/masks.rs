@@ -1,57 +1,46 @@
-//! Masks as the integer network sees them.
+//! Masks go from the graph's weights to the integer network's.
 
-use super::error::QuantError;
-use super::plan::{Kind, Layout, Weights, plan};
-use crate::graph::{Graph, Op};
-use crate::sparse::{BLOCK, BlockMask, Masks};
+use super::net::{QNet, QOp};
+use super::plan::{Kind, Layout, Linear, Plan, Weights};
+use crate::graph::Op;
+use crate::weight::BlockMask;
 
-/// The masks as the integer network's convolutions have them.
-///
-/// Most are as they were. Where a dense layer over a flattened map became a
-/// convolution over the map, a block of the convolution is kept if it has an
-/// element of a kept block of the matrix.
-///
-/// # Errors
-/// An operator that nobody does.
-pub fn conv_masks(graph: &Graph, masks: &Masks) -> Result<Masks, QuantError> {
-    let mut out = masks.clone();
-    for step in plan(graph)?.steps {
-        let Kind::Linear(linear) = step.kind else {
-            continue;
-        };
-        let Weights::Dense(i, layout) = linear.weights else {
-            continue;
-        };
-        let Some(mask) = masks.get(&linear.weight_name) else {
-            continue;
-        };
-        let Some(node) = graph.nodes().nth(i) else {
-            continue;
-        };
-        let Op::Dense(d) = &node.op else { continue };
-        if layout != Layout::Channels {
-            let mask = rearranged(mask, layout, d.weight.dim());
-            out.insert(linear.weight_name, mask);
+/// Gives each convolution of the integer network the mask of its weight in the
+/// graph. Where none was applied, blocks that are all zeros after quantisation
+/// are dropped, but in layers that stay dense.
+pub(super) fn carry(plan: &Plan<'_>, net: &mut QNet) {
+    // Each such step is one convolution, in order.
+    let steps = plan.steps.iter().filter_map(|s| match &s.kind {
+        Kind::Linear(linear) => Some(linear),
+        _ => None,
+    });
+    let convs = net.nodes.iter_mut().filter_map(|n| match &mut n.op {
+        QOp::Conv(conv) => Some(conv),
+        _ => None,
+    });
+    for (linear, conv) in steps.zip(convs) {
+        debug_assert_eq!(linear.weight_name, conv.weight_name);
+        match applied(plan, linear) {
+            Some(mask) => {
+                let applied = conv.weight.apply(mask);
+                debug_assert_eq!(applied, Ok(()), "{}", linear.weight_name);
+            }
+            None if linear.keep_dense => {}
+            None => conv.weight.detect(),
         }
     }
-    Ok(out)
 }
 
-fn rearranged(mask: &BlockMask, layout: Layout, (outputs, inputs): (usize, usize)) -> BlockMask {
-    let [c, h, w] = layout.kernel(inputs);
-    let mut kept = BlockMask::full(BlockMask::dims_for([outputs, c, h, w]));
-    kept.kept.fill(false);
-    for row in 0..outputs.div_ceil(BLOCK) {
-        for c in 0..c {
-            for y in 0..h {
-                for x in 0..w {
-                    let column = layout.column([c, y, x]);
-                    if mask.get([row, column / BLOCK, 0, 0]) {
-                        kept.set([row, c / BLOCK, y, x], true);
-                    }
-                }
-            }
-        }
+/// The mask that was applied to a step's weight, as the convolution has it.
+fn applied(plan: &Plan<'_>, linear: &Linear) -> Option<BlockMask> {
+    let node = match &linear.weights {
+        Weights::Conv(i) | Weights::Dense(i, Layout::Channels) => *i,
+        // A matrix with dropped blocks keeps its form (`plan::dense`): nothing is dropped here.
+        Weights::Dense(..) | Weights::Channels(..) => return None,
+    };
+    match &plan.nodes[node].op {
+        Op::Conv(c) => c.weight.mask().cloned(),
+        Op::Dense(d) => d.weight.mask().cloned(),
+        _ => None,
     }
-    kept
 }

@@ -21,7 +21,6 @@ pub use calibrate::{Calibration, Method, Origin};
 pub use check::{NetError, check};
 pub use error::QuantError;
 pub use fixed::quantise_with;
-pub use masks::conv_masks;
 pub use net::{QConv, QNet, QNode, QOp, QTensor, QTensorId, QType, Shift};
 pub use plan::slope;
 pub use quantise::{QuantOptions, quantise};

@@ -6,7 +6,8 @@
 
 use crate::graph::Window;
 use crate::graph::macs::pixels;
-use ndarray::Array4;
+use crate::weight::Weight;
+use ndarray::Ix4;
 use vta_tensor::host::HostOp;
 
 /// A tensor of a [`QNet`].
@@ -73,10 +74,11 @@ impl Shift {
 /// only when `post_shift` > 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QConv {
-    /// Name of the weight's initializer, for masks; empty where there is none.
+    /// Name of the weight's initializer; empty where there is none.
     pub weight_name: String,
-    /// `[co, ci / groups, kh, kw]`. A dense layer is `[out, in, 1, 1]`.
-    pub weight: Array4<i8>,
+    /// `[co, ci / groups, kh, kw]`. A dense layer is `[out, in, 1, 1]`. Its mask, if
+    /// it has one, says which blocks a sparse program leaves out.
+    pub weight: Weight<i8, Ix4>,
     /// Sum's start, `[co]`.
     pub bias: Vec<i32>,
     /// The window.
@@ -121,8 +123,6 @@ pub struct QNode {
     pub output: QTensorId,
     /// For host nodes: why the device does not do it (`softmax needs exp`).
     pub why: String,
-    /// Whether masks of random density leave this node alone: depthwise, first convolution, last dense layer.
-    pub keep_dense: bool,
 }
 
 /// An integer network. Inputs and outputs may be float: then host nodes convert.
@@ -152,6 +152,16 @@ impl QNet {
         match &node.op {
             QOp::Conv(c) if !c.weight_name.is_empty() => {
                 c.weight.len() as u64 * pixels(&self.tensor(node.output).dims)
+            }
+            _ => 0,
+        }
+    }
+
+    /// As [`QNet::macs`], without the weights in dropped blocks.
+    pub fn kept_macs(&self, node: &QNode) -> u64 {
+        match &node.op {
+            QOp::Conv(c) if !c.weight_name.is_empty() => {
+                c.weight.kept_len() as u64 * pixels(&self.tensor(node.output).dims)
             }
             _ => 0,
         }

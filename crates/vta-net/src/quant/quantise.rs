@@ -6,6 +6,7 @@ use super::correct::correct;
 use super::emit::{Emit, Emitted, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
+use super::masks::carry;
 use super::net::QNet;
 use super::plan::{Kind, Plan, plan};
 use super::weights::{PerChannel, needed};
@@ -14,7 +15,7 @@ use crate::graph::macs::pixels;
 use ndarray::{Array4, ArrayD};
 use vta_tensor::host::Tensor;
 
-/// Part of the error that may stay for a changed step to be kept.
+/// Fraction of the error that may stay for a changed step to be kept.
 const WORTH: f64 = 0.99;
 
 /// How to quantise.
@@ -76,7 +77,8 @@ pub fn quantise(
             .map(|w| w.as_ref().and_then(|(w, _)| needed(w)))
             .collect(),
     };
-    let net = search.best()?;
+    let mut net = search.best()?;
+    carry(&plan, &mut net);
     check(&net)?;
     Ok(net)
 }
@@ -253,7 +255,7 @@ impl Search<'_, '_> {
     }
 }
 
-/// Squared distance of tensors as part of their squares, summed over the tensors.
+/// Squared distance of tensors as a fraction of their squares, summed over the tensors.
 fn distance(wants: &[Vec<ArrayD<f32>>], got: &[Vec<Tensor>]) -> f64 {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     for (wants, got) in wants.iter().zip(got) {
@@ -267,6 +269,6 @@ fn distance(wants: &[Vec<ArrayD<f32>>], got: &[Vec<Tensor>]) -> f64 {
             }
         }
     }
-    let part = |(d, w): &(f64, f64)| if *d == 0. { 0. } else { d / w.max(1e-30) };
-    sums.iter().map(part).sum()
+    let fraction = |(d, w): &(f64, f64)| if *d == 0. { 0. } else { d / w.max(1e-30) };
+    sums.iter().map(fraction).sum()
 }

@@ -18,7 +18,7 @@ pub enum PerChannel {
     Always,
 }
 
-/// Part of the error that must stay for a layer to keep one shift.
+/// Fraction of the error that must stay for a layer to keep one shift.
 const PAYS: f64 = 0.8;
 
 /// Exponents around a layer: what weights may use.
@@ -101,12 +101,13 @@ pub(super) fn place(
         Some(e) if uniform => Shift::Layer((steps.coarsest() - e) as u8),
         _ => Shift::Channel(shifts.collect()),
     };
-    conv.weight = Array4::zeros(weight.dim());
-    let channels = conv.weight.outer_iter_mut().zip(weight.outer_iter());
+    let mut steps_of = Array4::zeros(weight.dim());
+    let channels = steps_of.outer_iter_mut().zip(weight.outer_iter());
     for ((mut to, from), e) in channels.zip(exponents) {
         let scale = 2_f64.powi(-e);
         to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
     }
+    conv.weight = steps_of.into();
     let scaled = bias.iter().zip(exponents);
     conv.bias = scaled.map(|(b, e)| start(*b, steps.input + e)).collect();
 }

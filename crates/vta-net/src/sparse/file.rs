@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
 /// Longest header that is read, in bytes.
-pub const MAX_HEADER_BYTES: u64 = 8 << 20;
+const MAX_HEADER_BYTES: u64 = 8 << 20;
 /// Largest mask file that makes sense, in bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 

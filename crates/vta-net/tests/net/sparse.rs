@@ -4,13 +4,13 @@ use ndarray::{Array1, Array2, Array4};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use vta_net::graph::{Conv, Dense, Graph, Node, Op, Window};
-use vta_net::sparse::{self, BLOCK, BlockMask, MaskError, Masks};
+use vta_net::sparse::{self, BLOCK, BlockMask, MaskDims, MaskError, Masks, Weight};
 
 /// Adds a convolution to the end of a chain of nodes.
 fn conv(graph: &mut Graph, name: &str, weight: [usize; 4], groups: usize) {
     let op = Op::Conv(Conv {
         weight_name: format!("{name}.weight"),
-        weight: Array4::zeros(weight),
+        weight: Array4::zeros(weight).into(),
         bias: Array1::zeros(weight[0]),
         window: Window {
             kernel: [weight[2], weight[3]],
@@ -26,7 +26,7 @@ fn conv(graph: &mut Graph, name: &str, weight: [usize; 4], groups: usize) {
 fn dense(graph: &mut Graph, name: &str, out: usize, inputs: usize) {
     let op = Op::Dense(Dense {
         weight_name: format!("{name}.weight"),
-        weight: Array2::zeros((out, inputs)),
+        weight: Array2::zeros((out, inputs)).into(),
         transposed: true,
         bias: Array1::zeros(out),
     });
@@ -313,8 +313,8 @@ fn masks_zero_the_weights_of_a_network() {
     let mut graph = network();
     for node in graph.nodes_mut() {
         match &mut node.op {
-            Op::Conv(c) => c.weight.fill(1.0),
-            Op::Dense(d) => d.weight.fill(1.0),
+            Op::Conv(c) => c.weight.update(|mut w| w.fill(1.0)),
+            Op::Dense(d) => d.weight.update(|mut w| w.fill(1.0)),
             _ => {}
         }
     }
@@ -339,8 +339,35 @@ fn masks_zero_the_weights_of_a_network() {
             _ => {}
         }
     }
+    assert_eq!(sparse::masks(&graph), masks);
     let wrong = Masks::from([("hidden.weight".into(), BlockMask::full([1; 4]))]);
+    let before = graph.clone();
     assert!(sparse::apply(&mut graph, &wrong).is_err());
+    assert_eq!(graph, before);
+}
+
+#[test]
+fn a_mask_that_keeps_all_says_nothing() {
+    let mut graph = network();
+    let all = sparse::layers(&graph).into_iter();
+    let all = all.map(|l| (l.weight_name.clone(), BlockMask::full(l.mask_dims())));
+    sparse::apply(&mut graph, &all.collect()).unwrap();
+    assert_eq!(graph, network());
+    assert_eq!(sparse::masks(&graph), Masks::new());
+}
+
+#[test]
+fn a_mask_of_other_dimensions_changes_nothing() {
+    let mut weight = Weight::from(Array2::<f32>::ones((40, 70)));
+    assert_eq!(weight.mask_dims(), [2, 3, 1, 1]);
+    let error = weight.apply(BlockMask::full([3, 2, 1, 1])).unwrap_err();
+    let (found, expected) = ([3, 2, 1, 1], [2, 3, 1, 1]);
+    assert_eq!(error, MaskDims { found, expected });
+    // Bits that are not those of the dimensions.
+    let mut short = BlockMask::full([2, 3, 1, 1]);
+    short.kept.pop();
+    assert!(weight.apply(short).is_err());
+    assert_eq!(weight, Array2::<f32>::ones((40, 70)).into());
 }
 
 /// Dimensions of weights, odd channel counts among them.
@@ -394,12 +421,21 @@ proptest! {
             let n = mask.blocks();
             mask.kept.set(at % n, false);
         }
-        let mut weight = Array4::<i8>::ones((co, ci, kh, kw));
-        sparse::zero_dropped(weight.view_mut(), &mask, "w").unwrap();
+        let mut weight = Weight::from(Array4::<i8>::ones((co, ci, kh, kw)));
+        weight.apply(mask.clone()).unwrap();
         for ((o, i, y, x), w) in weight.indexed_iter() {
             prop_assert_eq!(*w == 1, mask.get([o / BLOCK, i / BLOCK, y, x]));
         }
-        prop_assert_eq!(sparse::nonzero_blocks(weight.view()), mask);
+        prop_assert_eq!(sparse::nonzero_blocks(weight.view()), mask.clone());
+        let kept = weight.iter().filter(|w| **w != 0).count();
+        prop_assert_eq!(weight.kept_len(), kept);
+        // Nothing brings them back.
+        let before = weight.clone();
+        weight.update(|mut w| w.fill(1));
+        prop_assert_eq!(&weight, &before);
+        weight.apply(BlockMask::full(mask.dims)).unwrap();
+        prop_assert_eq!(&weight, &before);
+        prop_assert_eq!(weight.mask(), Some(&mask));
     }
 
     /// What is written is read back.

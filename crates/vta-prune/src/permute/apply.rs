@@ -26,7 +26,8 @@ impl Pools {
                 Op::Conv(c) if dim == 1 => conv(c, &sources(x), &sources(node.output)),
                 Op::Dense(d) if dim + 1 == infos[x.0].len() => {
                     let (rows, columns) = (sources(node.output), sources(x));
-                    d.weight = d.weight.select(Axis(0), &rows).select(Axis(1), &columns);
+                    let weight = d.weight.select(Axis(0), &rows).select(Axis(1), &columns);
+                    d.weight = weight.into();
                     d.bias = d.bias.select(Axis(0), &rows);
                 }
                 Op::Scale { scale, shift } if dim == 1 => {
@@ -46,7 +47,8 @@ impl Pools {
 fn conv(c: &mut Conv, columns: &[usize], rows: &[usize]) {
     let (co, ci, ..) = c.weight.dim();
     let per_group = co / c.groups.max(1);
-    let old = c.weight.clone();
+    // In another order, blocks are others: a mask would say nothing of them.
+    let mut weight = c.weight.values().clone();
     for (to, from) in rows.iter().enumerate() {
         // Columns are counted within the group of the row. A channel of a
         // depthwise convolution takes its row with it.
@@ -56,10 +58,11 @@ fn conv(c: &mut Conv, columns: &[usize], rows: &[usize]) {
                 true => 0,
                 false => columns[first + column] - first,
             };
-            let mut place = c.weight.slice_mut(ndarray::s![to, column, .., ..]);
-            place.assign(&old.slice(ndarray::s![*from, source, .., ..]));
+            let mut place = weight.slice_mut(ndarray::s![to, column, .., ..]);
+            place.assign(&c.weight.slice(ndarray::s![*from, source, .., ..]));
         }
     }
+    c.weight = weight.into();
     c.bias = c.bias.select(Axis(0), rows);
 }
 

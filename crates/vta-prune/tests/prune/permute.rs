@@ -296,11 +296,13 @@ fn hidden_blocks_are_found() {
     let mut g = b.finish();
     for n in g.nodes_mut() {
         if let Op::Conv(c) = &mut n.op {
-            for ((o, i, y, x), w) in c.weight.indexed_iter_mut() {
-                if (o / 32 + i / 32 + y + x) % 2 == 1 {
-                    *w *= 0.01;
+            c.weight.update(|mut weight| {
+                for ((o, i, y, x), w) in weight.indexed_iter_mut() {
+                    if (o / 32 + i / 32 + y + x) % 2 == 1 {
+                        *w *= 0.01;
+                    }
                 }
-            }
+            });
         }
     }
     let (layers, a) = kept_at(&g, 0.5);

@@ -4,7 +4,7 @@ use super::dims::broadcast;
 use super::moving::from_vec;
 use super::window;
 use super::{HostOp, Tensor};
-use crate::Window;
+use crate::window::Window;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Zip};
 
 /// The nearest int8, halves away from zero; what is not a number is 0.

@@ -1,7 +1,7 @@
 //! Dimensions and types of results: what an operator accepts.
 
 use super::{DType, HostError, HostOp};
-use crate::Window;
+use crate::window::Window;
 
 /// Most elements of a tensor.
 pub const MAX_ELEMENTS: usize = 1 << 30;
@@ -20,8 +20,9 @@ pub fn elements(dims: &[usize]) -> Option<usize> {
         .map(|n| if dims.contains(&0) { 0 } else { n })
 }
 
-/// Dimensions of two operands stretched over each other, as ONNX does.
-pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+/// Dimensions of two operands stretched over each other, as ONNX does: aligned
+/// at the end, and a 1 is as long as the other wants. None where they do not fit.
+pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let at = |d: &[usize], i: usize| (i + d.len()).checked_sub(rank).map_or(1, |i| d[i]);
     (0..rank)

@@ -12,10 +12,10 @@ mod moving;
 mod text;
 mod window;
 
-pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, elements};
+pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, broadcast, elements};
 pub use error::HostError;
 
-use crate::Window;
+use crate::window::Window;
 use ndarray::ArrayD;
 
 /// A value: dimensions and elements, row by row.

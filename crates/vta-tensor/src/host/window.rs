@@ -1,7 +1,7 @@
 //! Windows over `[1, c, h, w]`. Dimensions were checked before.
 
 use super::moving::from_vec;
-use crate::Window;
+use crate::window::Window;
 use ndarray::ArrayD;
 use std::ops::Range;
 

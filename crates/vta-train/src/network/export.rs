@@ -34,11 +34,13 @@ impl<B: Kernels> Network<B> {
             // Element by element: a weight from a file may lie in memory in another order.
             let to_bias = match &mut node.op {
                 Op::Conv(c) => {
-                    c.weight.iter_mut().zip(weight).for_each(|(to, w)| *to = w);
+                    c.weight
+                        .update(|mut to| to.iter_mut().zip(weight).for_each(|(to, w)| *to = w));
                     &mut c.bias
                 }
                 Op::Dense(d) => {
-                    d.weight.iter_mut().zip(weight).for_each(|(to, w)| *to = w);
+                    d.weight
+                        .update(|mut to| to.iter_mut().zip(weight).for_each(|(to, w)| *to = w));
                     &mut d.bias
                 }
                 _ => continue,

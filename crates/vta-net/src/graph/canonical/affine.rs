@@ -1,7 +1,7 @@
 //! Factors and sums of channels, which weights before them can take in.
 
 use crate::graph::{Constant, Op};
-use ndarray::{Array, Array1, Axis, RemoveAxis};
+use ndarray::{Array1, ArrayViewMut, Axis, RemoveAxis};
 
 /// What an operator does to each channel: `x * scale + shift`, one of which
 /// may be missing.
@@ -25,7 +25,11 @@ impl Affine {
     }
 
     /// Puts it into the weight, whose first axis counts the channels, and bias before it.
-    pub fn fold<D: RemoveAxis>(&self, weight: &mut Array<f32, D>, bias: &mut Array1<f32>) {
+    pub fn fold<D: RemoveAxis>(
+        &self,
+        mut weight: ArrayViewMut<'_, f32, D>,
+        bias: &mut Array1<f32>,
+    ) {
         if let Some(scale) = &self.scale {
             for (mut weight, s) in weight.axis_iter_mut(Axis(0)).zip(scale) {
                 weight.mapv_inplace(|w| w * s);

@@ -1,7 +1,7 @@
 //! From the graph to a file.
 
 use super::constant::ty;
-use super::draft::Names;
+use super::graph_builder::Names;
 use super::proto::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use super::proto::type_proto::Tensor;
 use super::proto::{
@@ -213,7 +213,7 @@ impl Writer<'_> {
         let attributes = match &node.op {
             Op::Conv(c) => {
                 let (co, ci, kh, kw) = c.weight.dim();
-                input.push(self.floats(&c.weight_name, &[co, ci, kh, kw], &c.weight));
+                input.push(self.floats(&c.weight_name, &[co, ci, kh, kw], c.weight.iter()));
                 input.extend(self.bias(name, &c.bias));
                 let mut attributes = window(&c.window);
                 attributes.push(int("group", c.groups));
@@ -319,7 +319,7 @@ impl Writer<'_> {
         let weight = if dense.transposed {
             self.floats(&dense.weight_name, &[width, out], dense.weight.t())
         } else {
-            self.floats(&dense.weight_name, &[out, width], &dense.weight)
+            self.floats(&dense.weight_name, &[out, width], dense.weight.iter())
         };
         let bias = self.bias(name, &dense.bias);
         if self.dims(node.inputs[0]).len() == 2 {

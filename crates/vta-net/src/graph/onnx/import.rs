@@ -1,8 +1,8 @@
-//! From a file's nodes to a draft of the graph.
+//! From a file's nodes to a graph builder.
 
 use super::constant::{Const, Values, decode, ty};
-use super::draft::Draft;
 use super::error::{Fault, OnnxError, Problem, Res};
+use super::graph_builder::GraphBuilder;
 use super::node::{OnnxNode, Value};
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::{fold, ops, order, simplify};
@@ -38,10 +38,10 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
     let graph = model.graph.ok_or_else(|| whole(Problem::Empty("graph")))?;
     let mut importer = Importer {
         opset,
-        draft: Draft::default(),
+        builder: GraphBuilder::default(),
         values: HashMap::new(),
         stored: HashMap::new(),
-        room: Room::for_file(bytes.len()),
+        budget: SizeBudget::for_file(bytes.len()),
     };
     let mut place = None;
     importer.run(graph, &mut place).map_err(|fault| OnnxError {
@@ -54,18 +54,18 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
 
 /// How many values constants may unfold to: a bound on memory by the size of the file.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct SizeBudget {
     limit: usize,
     left: usize,
 }
 
-impl Room {
+impl SizeBudget {
     fn for_file(bytes: usize) -> Self {
         let limit = (1usize << 26).saturating_add(bytes.saturating_mul(6));
         Self { limit, left: limit }
     }
 
-    /// Takes room for a tensor, before it is allocated.
+    /// Takes from it for a tensor, before it is allocated.
     pub fn take(&mut self, dims: &[usize]) -> Res<()> {
         // A zero must not hide dimensions whose products overflow.
         let others: Vec<usize> = dims.iter().copied().filter(|d| *d > 0).collect();
@@ -83,8 +83,8 @@ type Place = Option<(String, String)>;
 /// State of an import.
 pub(super) struct Importer {
     pub opset: i64,
-    pub draft: Draft,
-    pub room: Room,
+    pub builder: GraphBuilder,
+    pub budget: SizeBudget,
     values: HashMap<String, Value>,
     stored: HashMap<String, TensorProto>,
 }
@@ -101,7 +101,7 @@ impl Importer {
         }
         for tensor in graph.initializer {
             let name = tensor.name.clone();
-            if !self.draft.tensor_names.take(&name) {
+            if !self.builder.tensor_names.take(&name) {
                 return Err(Fault::at(&name, Problem::Duplicate));
             }
             self.stored.insert(name, tensor);
@@ -115,7 +115,7 @@ impl Importer {
         let names = self.node_names(&graph.node);
         for (node, name) in graph.node.iter().zip(&names) {
             for output in node.output.iter().filter(|o| !o.is_empty()) {
-                if !self.draft.tensor_names.take(output) {
+                if !self.builder.tensor_names.take(output) {
                     *place = Some((name.clone(), node.op_type.clone()));
                     return Err(Fault::at(output, Problem::Duplicate));
                 }
@@ -135,8 +135,8 @@ impl Importer {
         for output in &graph.output {
             self.output(&output.name)?;
         }
-        let draft = std::mem::take(&mut self.draft);
-        simplify::finish(draft, &graph.name, place)
+        let builder = std::mem::take(&mut self.builder);
+        simplify::finish(builder, &graph.name, place)
     }
 
     /// Names for messages and for the graph: the file's, or operator and number.
@@ -155,7 +155,7 @@ impl Importer {
         use super::proto::tensor_shape_proto::dimension::Value as Dim;
         let name = &input.name;
         let fault = |problem| Fault::at(name, problem);
-        if !self.draft.tensor_names.take(name) {
+        if !self.builder.tensor_names.take(name) {
             return Err(fault(Problem::Duplicate));
         }
         let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
@@ -184,10 +184,10 @@ impl Importer {
                 return Err(fault(ShapeError::Elements { dims }.into()));
             }
         }
-        let t = self.draft.add_tensor(name.clone(), dims);
-        self.draft.inputs.push(t);
+        let t = self.builder.add_tensor(name.clone(), dims);
+        self.builder.inputs.push(t);
         if ty::is_int(tensor.elem_type) {
-            self.draft.int_inputs.push(t);
+            self.builder.int_inputs.push(t);
         }
         self.values.insert(name.clone(), Value::Tensor(t));
         Ok(())
@@ -199,20 +199,20 @@ impl Importer {
             Some(Value::Const(_)) => return Err(Fault::at(name, Problem::Constant)),
             Some(Value::Tensor(t)) => t,
         };
-        let draft = &mut self.draft;
-        if draft.inputs.contains(&t) || draft.outputs.contains(&t) {
+        let builder = &mut self.builder;
+        if builder.inputs.contains(&t) || builder.outputs.contains(&t) {
             // The tensor already has a name that matters: the same elements under another one.
-            if draft.tensors[t.0].name == name {
-                draft.outputs.push(t);
+            if builder.tensors[t.0].name == name {
+                builder.outputs.push(t);
                 return Ok(());
             }
-            let dims = draft.dims(t).to_vec();
-            let copy = draft.push(name, name.to_owned(), Op::Reshape, &[t], Some(&dims))?;
-            draft.outputs.push(copy);
+            let dims = builder.dims(t).to_vec();
+            let copy = builder.push(name, name.to_owned(), Op::Reshape, &[t], Some(&dims))?;
+            builder.outputs.push(copy);
             return Ok(());
         }
-        name.clone_into(&mut draft.tensors[t.0].name);
-        draft.outputs.push(t);
+        name.clone_into(&mut builder.tensors[t.0].name);
+        builder.outputs.push(t);
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Importer {
             let operator = format!("{}.{}", proto.domain, proto.op_type);
             return Err(Problem::Operator(operator).into());
         }
-        if let Some(results) = fold::fold(&node, &self.draft, &mut self.room)? {
+        if let Some(results) = fold::fold(&node, &self.builder, &mut self.budget)? {
             for (i, c) in results.into_iter().enumerate() {
                 self.bind(&node, i, Value::Const(Rc::new(c)));
             }
@@ -269,7 +269,7 @@ impl Importer {
     }
 
     pub fn dims(&self, t: TensorId) -> &[usize] {
-        self.draft.dims(t)
+        self.builder.dims(t)
     }
 
     /// An intermediate node of a lowering.
@@ -285,8 +285,8 @@ impl Importer {
         inputs: &[TensorId],
         dims: Option<&[usize]>,
     ) -> Res<TensorId> {
-        let name = self.draft.tensor_names.fresh(node.output(0));
-        self.draft.push(&node.name, name, op, inputs, dims)
+        let name = self.builder.tensor_names.fresh(node.output(0));
+        self.builder.push(&node.name, name, op, inputs, dims)
     }
 
     /// The node that computes a result of the file's node.
@@ -304,7 +304,7 @@ impl Importer {
         dims: Option<&[usize]>,
     ) -> Res<()> {
         let name = node.output(output).to_owned();
-        let t = self.draft.push(&node.name, name, op, inputs, dims)?;
+        let t = self.builder.push(&node.name, name, op, inputs, dims)?;
         self.bind(node, output, Value::Tensor(t));
         Ok(())
     }
@@ -326,7 +326,7 @@ impl Importer {
 
     /// Finite values of a constant, counted as taken memory.
     pub fn finite(&mut self, c: &Const) -> Res<ArrayD<f32>> {
-        self.room.take(c.dims())?;
+        self.budget.take(c.dims())?;
         // Readers of the graph may count on the order of rows.
         let values = c.to_floats();
         let values = if values.is_standard_layout() {

@@ -23,10 +23,10 @@
 
 mod args;
 mod constant;
-mod draft;
 mod error;
 mod export;
 mod fold;
+mod graph_builder;
 mod import;
 mod node;
 mod ops;

@@ -1,8 +1,8 @@
-//! From the draft to the graph: what follows a convolution or a dense layer is
+//! From the graph builder to the graph: what follows a convolution or a dense layer is
 //! folded into it, layout changes that cancel go, and so does what nobody reads.
 
-use super::draft::Draft;
 use super::error::{Fault, Problem, Res};
+use super::graph_builder::GraphBuilder;
 use super::import::finite;
 use crate::graph::canonical::{Affine, Readers, map_padding};
 use crate::graph::{Conv, Dense, Graph, Node, Op, TensorId, Window};
@@ -12,7 +12,7 @@ type Place = Option<(String, String)>;
 
 /// Nodes while they are merged.
 struct Pass {
-    draft: Draft,
+    builder: GraphBuilder,
     /// For each tensor the one that stands for it.
     stands_for: Vec<TensorId>,
     /// For each tensor the node that computes it.
@@ -23,14 +23,14 @@ struct Pass {
 }
 
 /// Builds the graph; `place` names the node when one has become wrong.
-pub(super) fn finish(draft: Draft, name: &str, place: &mut Place) -> Res<Graph> {
-    let n = draft.tensors.len();
+pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Res<Graph> {
+    let n = builder.tensors.len();
     let mut pass = Pass {
         stands_for: (0..n).map(TensorId).collect(),
         producer: vec![None; n],
         readers: Readers::of(n, std::iter::empty(), &[]),
-        gone: vec![false; draft.nodes.len()],
-        draft,
+        gone: vec![false; builder.nodes.len()],
+        builder,
     };
     pass.layouts();
     pass.drop_unread();
@@ -44,30 +44,30 @@ pub(super) fn finish(draft: Draft, name: &str, place: &mut Place) -> Res<Graph> 
 impl Pass {
     /// The node that computes a tensor.
     fn made_by(&self, t: TensorId) -> Option<&Node> {
-        self.producer[t.0].map(|p| &self.draft.nodes[p])
+        self.producer[t.0].map(|p| &self.builder.nodes[p])
     }
 
     fn dims(&self, t: TensorId) -> &[usize] {
-        self.draft.dims(t)
+        self.builder.dims(t)
     }
 
     /// Transposes and reshapes that follow each other become one or none.
     fn layouts(&mut self) {
-        for i in 0..self.draft.nodes.len() {
-            for k in 0..self.draft.nodes[i].inputs.len() {
-                let t = self.draft.nodes[i].inputs[k];
-                self.draft.nodes[i].inputs[k] = self.stands_for[t.0];
+        for i in 0..self.builder.nodes.len() {
+            for k in 0..self.builder.nodes[i].inputs.len() {
+                let t = self.builder.nodes[i].inputs[k];
+                self.builder.nodes[i].inputs[k] = self.stands_for[t.0];
             }
             self.layout(i);
-            self.producer[self.draft.nodes[i].output.0] = Some(i);
+            self.producer[self.builder.nodes[i].output.0] = Some(i);
         }
-        for t in &mut self.draft.outputs {
+        for t in &mut self.builder.outputs {
             *t = self.stands_for[t.0];
         }
     }
 
     fn layout(&mut self, i: usize) {
-        let node = &self.draft.nodes[i];
+        let node = &self.builder.nodes[i];
         let (Op::Transpose { .. } | Op::Reshape) = node.op else {
             return;
         };
@@ -102,40 +102,40 @@ impl Pass {
             {
                 from = inputs[0];
             }
-            let named = self.draft.outputs.contains(&output);
+            let named = self.builder.outputs.contains(&output);
             if self.dims(from) == self.dims(output) && !named {
                 self.stands_for[output.0] = from;
             }
         }
-        let node = &mut self.draft.nodes[i];
+        let node = &mut self.builder.nodes[i];
         node.op = op;
         node.inputs[0] = from;
     }
 
     /// Drops nodes that nobody reads, and looks who reads what is left.
     fn drop_unread(&mut self) {
-        let mut read = vec![false; self.draft.tensors.len()];
-        for t in &self.draft.outputs {
+        let mut read = vec![false; self.builder.tensors.len()];
+        for t in &self.builder.outputs {
             read[t.0] = true;
         }
-        for (node, gone) in self.draft.nodes.iter().zip(&mut self.gone).rev() {
+        for (node, gone) in self.builder.nodes.iter().zip(&mut self.gone).rev() {
             *gone |= !read[node.output.0];
             if !*gone {
                 node.inputs.iter().for_each(|t| read[t.0] = true);
             }
         }
-        let nodes = self.draft.nodes.iter().enumerate();
+        let nodes = self.builder.nodes.iter().enumerate();
         let left = nodes.filter(|(i, _)| !self.gone[*i]);
-        self.readers = Readers::of(read.len(), left, &self.draft.outputs);
+        self.readers = Readers::of(read.len(), left, &self.builder.outputs);
     }
 
     /// Factors and sums for each channel go into the weights before them.
     fn fold_affine(&mut self) {
-        for i in 0..self.draft.nodes.len() {
+        for i in 0..self.builder.nodes.len() {
             if self.gone[i] {
                 continue;
             }
-            let node = &self.draft.nodes[i];
+            let node = &self.builder.nodes[i];
             let (Some(input), output) = (node.inputs.first().copied(), node.output) else {
                 continue;
             };
@@ -145,11 +145,11 @@ impl Pass {
             let Some(p) = self.producer[input.0] else {
                 continue;
             };
-            let (before, rest) = self.draft.nodes.split_at_mut(i);
+            let (before, rest) = self.builder.nodes.split_at_mut(i);
             if fold(
                 &mut before[p].op,
                 &rest[0].op,
-                &self.draft.tensors[output.0].dims,
+                &self.builder.tensors[output.0].dims,
             ) {
                 before[p].output = output;
                 self.producer[output.0] = Some(p);
@@ -160,8 +160,8 @@ impl Pass {
 
     /// Padding with zeros goes into the window behind it, where it means the same.
     fn fold_pads(&mut self) {
-        for i in 0..self.draft.nodes.len() {
-            let node = &self.draft.nodes[i];
+        for i in 0..self.builder.nodes.len() {
+            let node = &self.builder.nodes[i];
             if self.gone[i]
                 || !matches!(
                     node.op,
@@ -175,14 +175,14 @@ impl Pass {
             else {
                 continue;
             };
-            let Some((pads, value)) = map_padding(&self.draft.nodes[p].op) else {
+            let Some((pads, value)) = map_padding(&self.builder.nodes[p].op) else {
                 continue;
             };
             let [top, left, bottom, right] = pads;
-            let from = self.draft.nodes[p].inputs[0];
+            let from = self.builder.nodes[p].inputs[0];
             let positive = self.never_negative(from);
             let small = |w: &Window| top.max(bottom) < w.kernel[0] && left.max(right) < w.kernel[1];
-            let window = match &mut self.draft.nodes[i].op {
+            let window = match &mut self.builder.nodes[i].op {
                 Op::Conv(c) if value == 0.0 => &mut c.window,
                 Op::MaxPool(w) => {
                     // Zeros never win over values that are not negative, if each window has one.
@@ -207,7 +207,7 @@ impl Pass {
                 _ => continue,
             };
             *window = window.padded(pads);
-            self.draft.nodes[i].inputs[0] = from;
+            self.builder.nodes[i].inputs[0] = from;
             self.gone[p] = true;
         }
     }
@@ -233,7 +233,7 @@ impl Pass {
 
     /// All numbers must be finite after folding, too.
     fn check(&self, place: &mut Place) -> Res<()> {
-        for (node, gone) in self.draft.nodes.iter().zip(&self.gone) {
+        for (node, gone) in self.builder.nodes.iter().zip(&self.gone) {
             if *gone {
                 continue;
             }
@@ -248,13 +248,13 @@ impl Pass {
                     finite(&d.weight_name, &d.bias)?;
                 }
                 Op::Scale { scale, shift } => {
-                    finite(&self.draft.tensors[node.inputs[0].0].name, scale)?;
-                    finite(&self.draft.tensors[node.inputs[0].0].name, shift)?;
+                    finite(&self.builder.tensors[node.inputs[0].0].name, scale)?;
+                    finite(&self.builder.tensors[node.inputs[0].0].name, shift)?;
                 }
                 Op::AddConst(c) | Op::MulConst(c) => finite(&c.name, &c.values)?,
                 Op::Pad { value, .. } if !value.is_finite() => {
                     let text = format!("padding with {value} is only supported before MaxPool");
-                    let input = &self.draft.tensors[node.inputs[0].0].name;
+                    let input = &self.builder.tensors[node.inputs[0].0].name;
                     return Err(Fault::at(input, Problem::Form(text)));
                 }
                 _ => {}
@@ -266,18 +266,18 @@ impl Pass {
 
     fn graph(self, name: &str) -> Graph {
         let mut graph = Graph::new(name);
-        let mut ids = vec![None; self.draft.tensors.len()];
-        for t in &self.draft.inputs {
-            let info = &self.draft.tensors[t.0];
+        let mut ids = vec![None; self.builder.tensors.len()];
+        for t in &self.builder.inputs {
+            let info = &self.builder.tensors[t.0];
             let id = graph.add_tensor(&info.name, &info.dims);
             graph.inputs.push(id);
             ids[t.0] = Some(id);
         }
-        for (mut node, gone) in self.draft.nodes.into_iter().zip(self.gone) {
+        for (mut node, gone) in self.builder.nodes.into_iter().zip(self.gone) {
             if gone {
                 continue;
             }
-            let info = &self.draft.tensors[node.output.0];
+            let info = &self.builder.tensors[node.output.0];
             let output = graph.add_tensor(&info.name, &info.dims);
             ids[node.output.0] = Some(output);
             node.output = output;
@@ -285,7 +285,12 @@ impl Pass {
             node.inputs = node.inputs.iter().filter_map(|t| ids[t.0]).collect();
             graph.add_node(node);
         }
-        graph.outputs = self.draft.outputs.iter().filter_map(|t| ids[t.0]).collect();
+        graph.outputs = self
+            .builder
+            .outputs
+            .iter()
+            .filter_map(|t| ids[t.0])
+            .collect();
         graph
     }
 }
@@ -297,8 +302,12 @@ fn fold(layer: &mut Op, op: &Op, dims: &[usize]) -> bool {
         _ => dims.len().saturating_sub(1),
     };
     match (layer, Affine::of(op, dims, axis)) {
-        (Op::Conv(Conv { weight, bias, .. }), Some(affine)) => affine.fold(weight, bias),
-        (Op::Dense(Dense { weight, bias, .. }), Some(affine)) => affine.fold(weight, bias),
+        (Op::Conv(Conv { weight, bias, .. }), Some(affine)) => {
+            weight.update(|w| affine.fold(w, bias))
+        }
+        (Op::Dense(Dense { weight, bias, .. }), Some(affine)) => {
+            weight.update(|w| affine.fold(w, bias))
+        }
         _ => return false,
     }
     true

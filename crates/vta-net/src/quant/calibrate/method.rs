@@ -7,7 +7,7 @@ use super::stats::{BINS, Stats};
 pub enum Method {
     /// The smallest step that cuts nothing off.
     MinMax,
-    /// The smallest step that cuts off at most this part of the values.
+    /// The smallest step that cuts off at most this fraction of the values.
     Percentile(f64),
     /// The least divergence (Kullback-Leibler) of the distributions before and after.
     Kl,
@@ -34,7 +34,7 @@ impl Method {
             |one: &dyn Fn(&Stats) -> Option<i32>| members.iter().filter_map(|s| one(s)).max();
         match self {
             Self::MinMax => largest(&|s| s.exponent),
-            Self::Percentile(part) => largest(&|s| percentile(s, part)),
+            Self::Percentile(fraction) => largest(&|s| percentile(s, fraction)),
             Self::Kl => largest(&kl),
             Self::Mse | Self::Best => {
                 let top = largest(&|s| s.exponent)?;
@@ -53,8 +53,8 @@ fn limit(stats: &Stats, exponent: i32) -> usize {
     (bins.ceil() as usize).clamp(1, BINS)
 }
 
-fn percentile(stats: &Stats, part: f64) -> Option<i32> {
-    let allowed = (part * stats.count) as u64;
+fn percentile(stats: &Stats, fraction: f64) -> Option<i32> {
+    let allowed = (fraction * stats.count) as u64;
     stats.candidates()?.find(|e| {
         let cut: u64 = stats.histogram[limit(stats, *e)..].iter().sum();
         cut <= allowed

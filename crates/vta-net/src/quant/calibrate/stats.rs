@@ -121,7 +121,7 @@ impl Stats {
         self.exponent.map(|e| e - FINER..=e)
     }
 
-    /// Sum of squared errors with an exponent, as part of the sum of squares.
+    /// Sum of squared errors with an exponent, as a fraction of the sum of squares.
     pub fn error(&self, exponent: i32) -> f64 {
         let Some(own) = self.exponent else { return 0. };
         if self.energy == 0. {

@@ -5,8 +5,6 @@ use super::fuse::Chain;
 use super::{Form, Kind, Layout, Linear, PlanTensor, Step, Weights};
 use crate::graph::{Dense, Node, Op, TensorId, Window};
 use crate::quant::error::QuantError;
-use crate::sparse;
-use ndarray::Axis;
 use vta_tensor::host::HostOp;
 
 /// Fewest channels for which a dense layer over a flattened map reads the map
@@ -98,8 +96,7 @@ impl Builder<'_> {
     fn flattened(&self, x: TensorId, d: &Dense) -> (TensorId, Layout) {
         let as_is = (x, Layout::Channels);
         let inputs = d.weight.ncols();
-        let weight = d.weight.view().insert_axis(Axis(2)).insert_axis(Axis(3));
-        let blocks = sparse::nonzero_blocks(weight);
+        let blocks = d.weight.blocks();
         if blocks.count_kept() < blocks.blocks() {
             return as_is;
         }

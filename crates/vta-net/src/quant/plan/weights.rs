@@ -50,7 +50,7 @@ impl Plan<'_> {
     pub fn weights(&self, linear: &Linear) -> Option<(Array4<f32>, Vec<f32>)> {
         let (mut weight, bias) = match &linear.weights {
             Weights::Conv(i) => match &self.nodes[*i].op {
-                Op::Conv(c) => (c.weight.clone(), c.bias.to_vec()),
+                Op::Conv(c) => (c.weight.values().clone(), c.bias.to_vec()),
                 _ => return None,
             },
             Weights::Dense(i, layout) => match &self.nodes[*i].op {
@@ -73,7 +73,7 @@ impl Plan<'_> {
         };
         let mut bias = Array1::from(bias);
         for affine in &linear.fold {
-            affine.fold(&mut weight, &mut bias);
+            affine.fold(weight.view_mut(), &mut bias);
         }
         Some((weight, bias.to_vec()))
     }

@@ -92,7 +92,7 @@ fn every_operator() {
     let weight = Array2::from_shape_fn((4, 7), |(i, j)| (i + 2 * j) as f32);
     let op = Op::Dense(Dense {
         weight_name: "w2".to_owned(),
-        weight,
+        weight: weight.into(),
         transposed: true,
         bias: Array1::zeros(4),
     });

@@ -93,7 +93,7 @@ fn batches() {
         name: "two".into(),
         op: Op::Conv(Conv {
             weight_name: "w".into(),
-            weight: ndarray::Array4::zeros((2, 3, 1, 1)),
+            weight: ndarray::Array4::zeros((2, 3, 1, 1)).into(),
             bias: vec![0.; 2].into(),
             window: Window::square(1, 1, 0),
             groups: 1,

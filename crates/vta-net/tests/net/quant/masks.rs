@@ -1,8 +1,8 @@
-//! Masks: what they drop is zero, also where a dense layer became a convolution.
+//! Masks go with weights into the integer network.
 
-use ndarray::indices;
-use vta_net::graph::{Builder, ConvSpec, Graph, Window};
-use vta_net::quant::{Calibration, QConv, QOp, QuantOptions, conv_masks, quantise};
+use ndarray::s;
+use vta_net::graph::{Builder, ConvSpec, Graph, Op, Window};
+use vta_net::quant::{Calibration, PerChannel, QConv, QNet, QOp, QuantOptions, quantise};
 use vta_net::sparse::{self, BLOCK, BlockMask, Masks, nonzero_blocks};
 
 fn graph(hwc: bool) -> Graph {
@@ -23,7 +23,7 @@ fn graph(hwc: bool) -> Graph {
     b.finish()
 }
 
-fn conv<'a>(net: &'a vta_net::quant::QNet, name: &str) -> &'a QConv {
+fn conv<'a>(net: &'a QNet, name: &str) -> &'a QConv {
     let node = net.nodes.iter().find(|n| n.name == name);
     match &node.expect("a node").op {
         QOp::Conv(c) => c,
@@ -31,68 +31,98 @@ fn conv<'a>(net: &'a vta_net::quant::QNet, name: &str) -> &'a QConv {
     }
 }
 
-fn masked(hwc: bool, masks: &Masks) -> (vta_net::quant::QNet, Masks) {
+fn masked(hwc: bool, masks: &Masks) -> QNet {
     let mut graph = graph(hwc);
     sparse::apply(&mut graph, masks).expect("the masks fit");
-    let calibration = Calibration::noise(&graph, 1, 1).expect("it can be observed");
-    let net = quantise(&graph, &calibration, &QuantOptions::default()).expect("quantised");
-    (
-        net,
-        conv_masks(&graph, masks).expect("the graph can be planned"),
-    )
+    int8(&graph)
+}
+
+fn int8(graph: &Graph) -> QNet {
+    let calibration = Calibration::noise(graph, 1, 1).expect("it can be observed");
+    // Channels with shifts of their own would leave tiny weights their values.
+    let options = QuantOptions {
+        per_channel: PerChannel::Never,
+        ..QuantOptions::default()
+    };
+    quantise(graph, &calibration, &options).expect("quantised")
 }
 
 #[test]
-fn dropped_blocks_are_zero_in_the_integer_network() {
+fn masks_go_with_their_weights() {
     let layers = sparse::layers(&graph(false));
     let masks = sparse::random(0.4, 3, &layers).expect("masks");
     assert!(masks.contains_key("dense.weight"));
     for hwc in [false, true] {
-        let (net, of_convs) = masked(hwc, &masks);
+        let net = masked(hwc, &masks);
         for name in ["second", "dense"] {
-            let conv = conv(&net, name);
-            let mask = of_convs.get(&conv.weight_name).expect("a mask");
-            let nonzero = nonzero_blocks(conv.weight.view());
-            assert_eq!(mask.dims, nonzero.dims);
+            let weight = &conv(&net, name).weight;
+            let mask = weight.mask().expect("a mask");
+            assert_eq!(mask, &masks[&format!("{name}.weight")]);
             // Nothing outside kept blocks, and every kept block has something.
-            assert_eq!(mask.kept, nonzero.kept, "{name} {hwc}");
+            assert_eq!(mask, &nonzero_blocks(weight.view()), "{name} {hwc}");
+        }
+        // Those that stay dense were not asked for, and are not looked at.
+        for name in ["first", "last"] {
+            assert_eq!(conv(&net, name).weight.mask(), None, "{name}");
         }
     }
 }
 
-/// A dense layer that is dense reads the map as it lies: there a block of the
-/// matrix has its elements at several kernel positions.
+/// A dense layer that is dense reads the map as it lies. With dropped blocks it
+/// keeps its form: 32 inputs of the flattened map are not 32 channels.
 #[test]
-fn a_block_of_the_matrix_finds_its_places() {
+fn a_matrix_with_dropped_blocks_stays_a_matrix() {
     for hwc in [false, true] {
-        let graph = graph(hwc);
+        let dense = masked(hwc, &Masks::new());
+        assert_eq!(conv(&dense, "dense").weight.dim(), (50, 70, 2, 2));
         // Only rows 32..50 and columns 64..96 are kept.
         let mut mask = BlockMask::full([2, (70 * 4_usize).div_ceil(BLOCK), 1, 1]);
         mask.kept.fill(false);
         mask.set([1, 2, 0, 0], true);
-        let masks = Masks::from([("dense.weight".to_owned(), mask)]);
-        let of_convs = conv_masks(&graph, &masks).expect("the graph can be planned");
-        let got = &of_convs["dense.weight"];
-        let mut want = BlockMask::full([2, 3, 2, 2]);
-        want.kept.fill(false);
-        for (c, y, x) in indices((70, 2, 2)) {
-            let column = if hwc {
-                (y * 2 + x) * 70 + c
-            } else {
-                c * 4 + y * 2 + x
-            };
-            if (64..96).contains(&column) {
-                want.set([1, c / BLOCK, y, x], true);
-            }
-        }
-        assert_eq!(got, &want, "{hwc}");
-        // Blocks that are dropped shall be blocks of the device: the map is flattened then.
-        let (net, of_convs) = masked(hwc, &masks);
+        let masks = Masks::from([("dense.weight".to_owned(), mask.clone())]);
+        let net = masked(hwc, &masks);
         let conv = conv(&net, "dense");
         assert_eq!(conv.weight.dim(), (50, 280, 1, 1));
-        assert_eq!(of_convs, masks);
+        assert_eq!(conv.weight.mask(), Some(&mask));
         let kept = |o: usize, i: usize| o >= 32 && (64..96).contains(&i);
         let mut all = conv.weight.indexed_iter();
         assert!(all.all(|((o, i, ..), w)| *w == 0 || kept(o, i)));
     }
+}
+
+/// Where no mask was applied, blocks of zeros are found after quantisation, but
+/// in depthwise convolutions, the first convolution and the last dense layer:
+/// neither in others with groups, nor in a last convolution.
+#[test]
+fn zeros_make_a_mask_where_none_was_applied() {
+    let mut b = Builder::new("zeros", 2);
+    let x = b.input("x", &[1, 40, 6, 6]);
+    let y = b.conv("first", x, ConvSpec::new(64, 1));
+    let y = b.conv("depthwise", y, ConvSpec::new(64, 3).pad(1).groups(64));
+    let y = b.conv("grouped", y, ConvSpec::new(64, 1).groups(2));
+    let y = b.conv("tiny", y, ConvSpec::new(64, 1));
+    let y = b.conv("last", y, ConvSpec::new(64, 1));
+    b.output(y);
+    let mut graph = b.finish();
+    for node in graph.nodes_mut() {
+        let Op::Conv(c) = &mut node.op else { continue };
+        let factor = if node.name == "tiny" { 1e-6 } else { 0.0 };
+        c.weight.update(|mut w| {
+            w.slice_mut(s![..32, .., .., ..])
+                .mapv_inplace(|w| w * factor);
+        });
+    }
+    let net = int8(&graph);
+    let kept = |name: &str| {
+        let mask = conv(&net, name).weight.mask()?;
+        Some((mask.count_kept(), mask.blocks()))
+    };
+    let names = ["first", "depthwise", "grouped", "tiny", "last"];
+    let found = [None, None, Some((1, 2)), Some((2, 4)), Some((2, 4))];
+    assert_eq!(names.map(kept), found);
+    let node = net.nodes.iter().find(|n| n.name == "last").expect("a node");
+    assert_eq!(
+        (net.macs(node), net.kept_macs(node)),
+        (64 * 64 * 36, 64 * 32 * 36)
+    );
 }

@@ -29,7 +29,6 @@ fn one(op: QOp, dims: &[Vec<usize>]) -> QNet {
         inputs: inputs.to_vec(),
         output: *output,
         why: String::new(),
-        keep_dense: false,
     });
     net.inputs = inputs.to_vec();
     net.outputs = vec![*output];
@@ -91,7 +90,8 @@ prop_compose! {
             conv: QConv {
                 weight_name: "w".into(),
                 weight: Array4::from_shape_vec((groups * co, ci, kh, kw), weight)
-                    .expect("as many weights"),
+                    .expect("as many weights")
+                    .into(),
                 bias,
                 window,
                 groups,
@@ -173,7 +173,7 @@ fn plain(weight: Array4<i8>, bias: Vec<i32>) -> QConv {
     let (_, _, kh, kw) = weight.dim();
     QConv {
         weight_name: "w".into(),
-        weight,
+        weight: weight.into(),
         bias,
         window: Window {
             kernel: [kh, kw],

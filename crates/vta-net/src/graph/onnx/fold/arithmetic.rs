@@ -2,7 +2,7 @@
 
 use super::super::constant::{Const, Values, ty};
 use super::super::error::{Fault, Problem, Res};
-use super::super::import::Room;
+use super::super::import::SizeBudget;
 use super::super::node::{OnnxNode, axes};
 use crate::graph::shape::broadcast;
 use ndarray::{ArrayD, Axis, IxDyn, Zip};
@@ -23,7 +23,11 @@ fn zip<T: Copy, U>(
 }
 
 /// Operators of two operands, and `Min` and `Max` of any number.
-pub(super) fn binary(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) -> Res<Const> {
+pub(super) fn binary(
+    n: &OnnxNode<'_>,
+    operands: &[Rc<Const>],
+    budget: &mut SizeBudget,
+) -> Res<Const> {
     let mut out = operands[0].as_ref().clone();
     if operands.len() < 2 {
         return match n.op() {
@@ -33,7 +37,7 @@ pub(super) fn binary(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) 
     }
     for c in &operands[1..] {
         let to = broadcast(out.dims(), c.dims())?;
-        room.take(&to)?;
+        budget.take(&to)?;
         let values = pair(n, &out, c, &to)?;
         // The weight among the two gives the name.
         if c.len() > out.len() {
@@ -121,13 +125,17 @@ fn pair(n: &OnnxNode<'_>, a: &Const, b: &Const, to: &[usize]) -> Res<Values> {
     })
 }
 
-pub(super) fn select(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) -> Res<Const> {
+pub(super) fn select(
+    n: &OnnxNode<'_>,
+    operands: &[Rc<Const>],
+    budget: &mut SizeBudget,
+) -> Res<Const> {
     let [condition, yes, no] = operands else {
         return Err(Problem::Operand(operands.len()).into());
     };
     let to = broadcast(&broadcast(condition.dims(), yes.dims())?, no.dims())?;
-    room.take(&to)?;
-    room.take(&to)?;
+    budget.take(&to)?;
+    budget.take(&to)?;
     let Values::Int(condition) = &condition.values else {
         return Err(n.fault(0, Problem::Form("must be a condition".to_owned())));
     };
@@ -155,8 +163,8 @@ pub(super) fn select(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) 
     Ok(yes.with(values))
 }
 
-pub(super) fn unary(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
-    room.take(c.dims())?;
+pub(super) fn unary(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
+    budget.take(c.dims())?;
     let op = n.op();
     let values = match &c.values {
         Values::Int(a) => {
@@ -189,8 +197,8 @@ pub(super) fn unary(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> 
     Ok(c.with(values))
 }
 
-pub(super) fn reduce(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
-    room.take(c.dims())?;
+pub(super) fn reduce(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
+    budget.take(c.dims())?;
     let rank = c.dims().len();
     let since = if n.op() == "ReduceSum" { 13 } else { 18 };
     let over = match n.ints_or_input("axes", 1, since)? {

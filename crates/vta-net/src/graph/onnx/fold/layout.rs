@@ -3,7 +3,7 @@
 use super::super::args;
 use super::super::constant::{Const, Values, decode, ty};
 use super::super::error::{Fault, Problem, Res};
-use super::super::import::Room;
+use super::super::import::SizeBudget;
 use super::super::node::{OnnxNode, axis};
 use super::{axis_of, on_values};
 use crate::graph::shape::{ShapeError, broadcast, elements};
@@ -22,8 +22,8 @@ fn shaped<T: Clone>(a: &ArrayD<T>, dims: &[usize]) -> Res<ArrayD<T>> {
     shaped.map_err(|_| Fault::value("the dimensions", dims))
 }
 
-pub(super) fn reshape(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
-    room.take(c.dims())?;
+pub(super) fn reshape(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
+    budget.take(c.dims())?;
     let dims = match n.op() {
         "Reshape" => args::reshape(n, c.dims())?,
         "Flatten" => args::flatten(n, c.dims())?,
@@ -33,8 +33,8 @@ pub(super) fn reshape(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const
     Ok(c.with(on_values!(&c.values, a => shaped(a, &dims)?)))
 }
 
-pub(super) fn transpose(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
-    room.take(c.dims())?;
+pub(super) fn transpose(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
+    budget.take(c.dims())?;
     let perm = args::permutation(n, c.dims().len())?;
     let permuted = |dims: &[usize]| perm.iter().map(|p| dims[*p]).collect::<Vec<_>>();
     let to = permuted(c.dims());
@@ -49,11 +49,11 @@ pub(super) fn transpose(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Con
     Ok(out)
 }
 
-pub(super) fn concat(n: &OnnxNode<'_>, parts: &[Rc<Const>], room: &mut Room) -> Res<Const> {
+pub(super) fn concat(n: &OnnxNode<'_>, parts: &[Rc<Const>], budget: &mut SizeBudget) -> Res<Const> {
     let first = &parts[0];
     let at = axis_of(n, 0, first.dims().len())?;
     for p in parts {
-        room.take(p.dims())?;
+        budget.take(p.dims())?;
         let (left, right) = (first.dims().to_vec(), p.dims().to_vec());
         let others = (0..left.len()).filter(|i| *i != at);
         if left.len() != right.len() || others.into_iter().any(|i| left[i] != right[i]) {
@@ -78,34 +78,34 @@ pub(super) fn concat(n: &OnnxNode<'_>, parts: &[Rc<Const>], room: &mut Room) -> 
 }
 
 /// Some indices of an axis.
-fn take(c: &Const, at: usize, indices: &[usize], room: &mut Room) -> Res<Const> {
+fn take(c: &Const, at: usize, indices: &[usize], budget: &mut SizeBudget) -> Res<Const> {
     let mut dims = c.dims().to_vec();
     dims[at] = indices.len();
-    room.take(&dims)?;
+    budget.take(&dims)?;
     Ok(c.with(on_values!(&c.values, a => a.select(Axis(at), indices))))
 }
 
-pub(super) fn slice(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
+pub(super) fn slice(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
     let mut out = c.clone();
     for range in args::slice(n, c.dims())? {
-        out = take(&out, range.axis, &range.indices(), room)?;
+        out = take(&out, range.axis, &range.indices(), budget)?;
     }
     Ok(out)
 }
 
-pub(super) fn split(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Vec<Const>> {
+pub(super) fn split(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Vec<Const>> {
     let (at, parts) = args::split(n, c.dims())?;
     let mut start = 0;
     let mut out = Vec::with_capacity(parts.len());
     for len in parts {
         let indices: Vec<usize> = (start..start + len).collect();
-        out.push(take(c, at, &indices, room)?);
+        out.push(take(c, at, &indices, budget)?);
         start += len;
     }
     Ok(out)
 }
 
-pub(super) fn gather(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
+pub(super) fn gather(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
     let dims = c.dims();
     let at = axis_of(n, 0, dims.len())?;
     let indices = n.constant(1)?;
@@ -115,20 +115,20 @@ pub(super) fn gather(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const>
         .map(|i| axis(*i, dims[at]).map_err(|_| Fault::value("an index", i)))
         .collect::<Res<_>>()?;
     let to = [&dims[..at], indices.dims(), &dims[at + 1..]].concat();
-    let taken = take(c, at, &wanted, room)?;
+    let taken = take(c, at, &wanted, budget)?;
     Ok(c.with(on_values!(&taken.values, a => shaped(a, &to)?)))
 }
 
-pub(super) fn expand(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
+pub(super) fn expand(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
     let to = broadcast(c.dims(), &sizes(&n.constant(1)?.to_ints()?)?)?;
-    room.take(&to)?;
+    budget.take(&to)?;
     let wrong = || Fault::value("the dimensions", &to);
     Ok(c.with(on_values!(&c.values, a => {
         a.broadcast(IxDyn(&to)).ok_or_else(wrong)?.to_owned()
     })))
 }
 
-pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
+pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
     let repeats = sizes(&n.constant(1)?.to_ints()?)?;
     if repeats.len() != c.dims().len() {
         return Err(n.fault(
@@ -142,7 +142,7 @@ pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
         .zip(&repeats)
         .map(|(d, r)| d.checked_mul(*r))
         .collect();
-    room.take(&whole.ok_or_else(|| Fault::value("the repetitions", &repeats))?)?;
+    budget.take(&whole.ok_or_else(|| Fault::value("the repetitions", &repeats))?)?;
     let mut out = c.clone();
     for (at, times) in repeats.into_iter().enumerate() {
         let size = c.dims()[at];
@@ -150,15 +150,19 @@ pub(super) fn tile(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
         let total = total.ok_or_else(|| Fault::value("a repetition", times))?;
         let mut dims = out.dims().to_vec();
         dims[at] = total;
-        room.take(&dims)?;
-        room.take(&[total])?;
+        budget.take(&dims)?;
+        budget.take(&[total])?;
         let indices: Vec<usize> = (0..total).map(|i| i % size).collect();
         out.values = on_values!(&out.values, a => a.select(Axis(at), &indices));
     }
     Ok(out)
 }
 
-pub(super) fn range(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) -> Res<Const> {
+pub(super) fn range(
+    n: &OnnxNode<'_>,
+    operands: &[Rc<Const>],
+    budget: &mut SizeBudget,
+) -> Res<Const> {
     let mut bounds = [0i64; 3];
     for (i, bound) in bounds.iter_mut().enumerate() {
         match operands.get(i).map(|c| c.to_ints()).transpose()?.as_deref() {
@@ -181,7 +185,7 @@ pub(super) fn range(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) -
         let step = step.unsigned_abs();
         usize::try_from(distance.unsigned_abs().div_ceil(step)).unwrap_or(usize::MAX)
     };
-    room.take(&[count])?;
+    budget.take(&[count])?;
     let values: Vec<i64> = (0..count as i128)
         .map(|i| (start + i * step) as i64)
         .collect();
@@ -193,7 +197,11 @@ pub(super) fn range(n: &OnnxNode<'_>, operands: &[Rc<Const>], room: &mut Room) -
     Ok(out)
 }
 
-pub(super) fn constant_of_shape(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
+pub(super) fn constant_of_shape(
+    n: &OnnxNode<'_>,
+    c: &Const,
+    budget: &mut SizeBudget,
+) -> Res<Const> {
     let dims = sizes(&c.to_ints()?)?;
     let (what, value) = match n.tensor_attribute("value")? {
         Some(t) => {
@@ -202,7 +210,7 @@ pub(super) fn constant_of_shape(n: &OnnxNode<'_>, c: &Const, room: &mut Room) ->
         }
         None => (ty::FLOAT, Values::Float(ArrayD::zeros(IxDyn(&[1])))),
     };
-    room.take(&dims)?;
+    budget.take(&dims)?;
     if elements(&dims).is_none() {
         return Err(Fault::value("the dimensions", &dims));
     }

@@ -1,17 +1,17 @@
 //! Operators whose operands are all constant: computed at import.
 //!
 //! Exporters leave arithmetic on dimensions behind (`Shape`, `Gather`, `Concat`),
-//! and weights that still have to be dequantised, transposed or reshaped. Room
-//! is taken for each result before it is allocated.
+//! and weights that still have to be dequantised, transposed or reshaped. Each
+//! result takes from the size budget before it is allocated.
 
 mod arithmetic;
 mod layout;
 mod quantized;
 
 use super::constant::{Const, Values, decode, ty};
-use super::draft::Draft;
 use super::error::{Fault, Res};
-use super::import::Room;
+use super::graph_builder::GraphBuilder;
+use super::import::SizeBudget;
 use super::node::{OnnxNode, Value, axis};
 use ndarray::{ArrayD, IxDyn};
 use std::rc::Rc;
@@ -28,11 +28,15 @@ macro_rules! on_values {
 use on_values;
 
 /// The results of a node, or none when it has to be computed at run time.
-pub(super) fn fold(n: &OnnxNode<'_>, draft: &Draft, room: &mut Room) -> Res<Option<Vec<Const>>> {
+pub(super) fn fold(
+    n: &OnnxNode<'_>,
+    graph: &GraphBuilder,
+    budget: &mut SizeBudget,
+) -> Res<Option<Vec<Const>>> {
     let one = |c: Res<Const>| c.map(|c| Some(vec![c]));
     match n.op() {
         "Constant" => return one(constant(n)),
-        "Shape" | "Size" => return one(shape(n, draft)),
+        "Shape" | "Size" => return one(shape(n, graph)),
         _ => {}
     }
     let mut operands: Vec<Rc<Const>> = Vec::with_capacity(n.inputs.len());
@@ -48,32 +52,32 @@ pub(super) fn fold(n: &OnnxNode<'_>, draft: &Draft, room: &mut Room) -> Res<Opti
     let c = first.as_ref();
     one(match n.op() {
         "Identity" | "Dropout" => {
-            room.take(c.dims())?;
+            budget.take(c.dims())?;
             Ok(c.clone())
         }
-        "Cast" => cast(n, c, room),
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => layout::reshape(n, c, room),
-        "Transpose" => layout::transpose(n, c, room),
-        "Concat" => layout::concat(n, &operands, room),
-        "Slice" => layout::slice(n, c, room),
-        "Split" => return layout::split(n, c, room).map(Some),
-        "Gather" => layout::gather(n, c, room),
-        "Expand" => layout::expand(n, c, room),
-        "Tile" => layout::tile(n, c, room),
-        "Range" => layout::range(n, &operands, room),
-        "ConstantOfShape" => layout::constant_of_shape(n, c, room),
+        "Cast" => cast(n, c, budget),
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => layout::reshape(n, c, budget),
+        "Transpose" => layout::transpose(n, c, budget),
+        "Concat" => layout::concat(n, &operands, budget),
+        "Slice" => layout::slice(n, c, budget),
+        "Split" => return layout::split(n, c, budget).map(Some),
+        "Gather" => layout::gather(n, c, budget),
+        "Expand" => layout::expand(n, c, budget),
+        "Tile" => layout::tile(n, c, budget),
+        "Range" => layout::range(n, &operands, budget),
+        "ConstantOfShape" => layout::constant_of_shape(n, c, budget),
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Min" | "Max" | "Equal" | "Less"
         | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" => {
-            arithmetic::binary(n, &operands, room)
+            arithmetic::binary(n, &operands, budget)
         }
-        "Where" => arithmetic::select(n, &operands, room),
+        "Where" => arithmetic::select(n, &operands, budget),
         "Floor" | "Ceil" | "Round" | "Sqrt" | "Neg" | "Abs" | "Reciprocal" | "Exp" | "Log"
-        | "Not" | "Relu" => arithmetic::unary(n, c, room),
+        | "Not" | "Relu" => arithmetic::unary(n, c, budget),
         "ReduceProd" | "ReduceSum" | "ReduceMin" | "ReduceMax" | "ReduceMean" => {
-            arithmetic::reduce(n, c, room)
+            arithmetic::reduce(n, c, budget)
         }
-        "DequantizeLinear" => quantized::dequantize(n, room),
-        "QuantizeLinear" => quantized::quantize(n, room),
+        "DequantizeLinear" => quantized::dequantize(n, budget),
+        "QuantizeLinear" => quantized::quantize(n, budget),
         _ => return Ok(None),
     })
 }
@@ -110,10 +114,10 @@ fn constant(n: &OnnxNode<'_>) -> Res<Const> {
     Err(Fault::form("no value of a supported type"))
 }
 
-fn shape(n: &OnnxNode<'_>, draft: &Draft) -> Res<Const> {
+fn shape(n: &OnnxNode<'_>, graph: &GraphBuilder) -> Res<Const> {
     let dims: Vec<i64> = match n.value(0)? {
         Value::Const(c) => c.dims().iter().map(|d| *d as i64).collect(),
-        Value::Tensor(t) => draft.dims(*t).iter().map(|d| *d as i64).collect(),
+        Value::Tensor(t) => graph.dims(*t).iter().map(|d| *d as i64).collect(),
     };
     if n.op() == "Size" {
         let total = dims.iter().product::<i64>();
@@ -131,8 +135,8 @@ fn shape(n: &OnnxNode<'_>, draft: &Draft) -> Res<Const> {
     Ok(Const::ints(n.output(0), part))
 }
 
-fn cast(n: &OnnxNode<'_>, c: &Const, room: &mut Room) -> Res<Const> {
-    room.take(c.dims())?;
+fn cast(n: &OnnxNode<'_>, c: &Const, budget: &mut SizeBudget) -> Res<Const> {
+    budget.take(c.dims())?;
     let to = n.int("to", 0)?;
     let to = i32::try_from(to).unwrap_or(0);
     let values = if ty::is_float(to) {

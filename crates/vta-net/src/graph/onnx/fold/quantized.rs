@@ -2,7 +2,7 @@
 
 use super::super::constant::{Const, Values, ty};
 use super::super::error::{Fault, Problem, Res};
-use super::super::import::Room;
+use super::super::import::SizeBudget;
 use super::super::node::{OnnxNode, axis};
 use crate::graph::shape::ShapeError;
 use ndarray::{ArrayD, IxDyn};
@@ -56,9 +56,9 @@ impl Scales {
     }
 }
 
-pub(super) fn dequantize(n: &OnnxNode<'_>, room: &mut Room) -> Res<Const> {
+pub(super) fn dequantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const> {
     let c = n.constant(0)?;
-    room.take(c.dims())?;
+    budget.take(c.dims())?;
     let Values::Int(a) = &c.values else {
         return Err(n.fault(0, Problem::Type(c.ty)));
     };
@@ -78,9 +78,9 @@ pub(super) fn dequantize(n: &OnnxNode<'_>, room: &mut Room) -> Res<Const> {
     Ok(out)
 }
 
-pub(super) fn quantize(n: &OnnxNode<'_>, room: &mut Room) -> Res<Const> {
+pub(super) fn quantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const> {
     let c = n.constant(0)?;
-    room.take(c.dims())?;
+    budget.take(c.dims())?;
     let to = match n.optional_constant(2)? {
         Some(z) => z.ty,
         None => i32::try_from(n.int("output_dtype", 0)?)

@@ -82,7 +82,7 @@ pub(super) fn conv(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let groups = usize::try_from(groups).map_err(|_| Fault::value("attribute group", groups))?;
     let conv = Conv {
         weight_name,
-        weight,
+        weight: weight.into(),
         bias,
         window,
         groups,

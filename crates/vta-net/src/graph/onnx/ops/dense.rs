@@ -43,7 +43,7 @@ fn weight(
     let bias = Array1::zeros(weight.nrows());
     let dense = Dense {
         weight_name: c.origin.clone(),
-        weight,
+        weight: weight.into(),
         transposed: stored_in_out != c.flipped,
         bias,
     };
@@ -118,7 +118,7 @@ pub(super) fn gemm(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         Value::Const(_) => {
             let (mut dense, _) = weight(im, n, 1, !tb)?;
             if alpha != 1.0 {
-                dense.weight.mapv_inplace(|v| v * alpha);
+                dense.weight.update(|mut w| w.mapv_inplace(|v| v * alpha));
             }
             let out = dense.weight.nrows();
             let c = match n.optional(2) {

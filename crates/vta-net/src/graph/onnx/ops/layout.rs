@@ -72,7 +72,7 @@ fn with_constants(im: &mut Importer, n: &OnnxNode<'_>, axis: usize) -> Res<()> {
         all => im.step(n, Op::Concat { axis }, all)?,
     };
     let full = im.dims(joined).to_vec();
-    im.room.take(&full)?;
+    im.budget.take(&full)?;
     let mut sum = ArrayD::<f32>::zeros(IxDyn(&full));
     for (i, at, c) in &constants {
         let values = im.finite(c)?;

@@ -1,4 +1,4 @@
-//! One function for each operator of the list: a node of the file to nodes of the draft.
+//! One function for each operator of the list: a node of the file to nodes of the graph builder.
 
 mod conv;
 mod dense;

@@ -21,7 +21,7 @@ pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let scale = n.optional_scalar(1).unwrap_or_default();
     let (low, high) = ty::range(to);
     let maybe_negative = matches!(
-        im.draft.producer(x),
+        im.builder.producer(x),
         Some(
             Op::Conv(_)
                 | Op::Dense(_)
@@ -53,7 +53,7 @@ fn one(c: &Const) -> Option<i64> {
 /// the network are numbers of their own: there it is computed.
 pub(super) fn dequantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
-    if !im.draft.is_int(x) {
+    if !im.builder.is_int(x) {
         return alias(im, n);
     }
     let scale = n.optional_scalar(1)?;

@@ -36,7 +36,7 @@ impl Names {
 
 /// Tensors and nodes, operands first.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct GraphBuilder {
     pub tensors: Vec<TensorInfo>,
     /// For each tensor the node that computes it.
     producer: Vec<Option<usize>>,
@@ -49,7 +49,7 @@ pub(super) struct Draft {
     pub tensor_names: Names,
 }
 
-impl Draft {
+impl GraphBuilder {
     pub fn dims(&self, t: TensorId) -> &[usize] {
         &self.tensors[t.0].dims
     }
