@@ -75,7 +75,7 @@ pub use vta_net::{graph, quant, sparse};
 pub use vta_program::strategies;
 pub use vta_program::{asm, config, isa, mem, program};
 pub use vta_prune as prune;
-pub use vta_sim::{fsim, golden, sight, trace, tsim};
+pub use vta_sim::{fsim, golden, profiling, steps, trace, tsim};
 pub use vta_tensor::{host, npy, spelling};
 #[cfg(feature = "train")]
 pub use vta_train as train;

@@ -4,7 +4,7 @@ use crate::monitor::Phase;
 use crate::simulate::{LaunchFailure, LaunchReport, SimError};
 use crate::{Error, Program};
 use vta_sim::golden::Status;
-use vta_sim::sight::{self, Row, Seen, View};
+use vta_sim::profiling::{self, Row, Seen, View};
 
 /// A program's launches without data, their cycles attributed: to units and
 /// causes, and to layers.
@@ -32,7 +32,7 @@ impl<'a> Profile<'a> {
         let watch = program.watch();
         watch.go_on()?;
         let _phase = watch.phase(Phase::Simulate, None);
-        let seen = sight::watch(program, max_cycles)
+        let seen = profiling::watch(program, max_cycles)
             .map_err(|(launch, source)| SimError::Launch { launch, source })?;
         let view = View::new(program, &seen);
         Ok(Self { seen, view })

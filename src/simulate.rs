@@ -230,7 +230,11 @@ impl Sim {
             }
             (Simulator::Tsim, Some(to)) => {
                 let mut csv = Csv::new(to);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut csv)?;
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut csv);
+                let done = done.map_err(|e| match e.into_sink() {
+                    Ok(e) => SimError::Trace(e),
+                    Err(e) => e.into(),
+                })?;
                 csv.finish()?;
                 Ok(from_tsim(done))
             }
@@ -270,7 +274,8 @@ fn from_tsim(done: tsim::Outcome) -> LaunchReport {
         symbols: Vec::new(),
     };
     match done.status {
-        tsim::Status::Ok => {}
+        // No sink of the program ends a run.
+        tsim::Status::Ok | tsim::Status::Stopped => {}
         tsim::Status::Hang { reason, waits } => {
             report.status = Status::Hang;
             report.reason = Some(reason.name().into());

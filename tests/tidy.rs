@@ -75,8 +75,9 @@ mod layers {
             "vta-program",
             &[
                 ("config", &[]),
-                ("isa", &[]),
+                ("isa", &["config"]),
                 ("mem", &["config"]),
+                ("timing", &["config", "isa"]),
                 ("program", &["config", "isa", "mem"]),
                 ("asm", &["config", "isa", "mem", "program"]),
                 ("strategies", &["config", "isa", "mem", "program"]),
@@ -89,7 +90,8 @@ mod layers {
                 ("fsim", &[]),
                 ("tsim", &["fsim"]),
                 ("trace", &["tsim"]),
-                ("sight", &["fsim", "tsim", "trace"]),
+                ("steps", &[]),
+                ("profiling", &["fsim", "steps", "trace", "tsim"]),
             ],
         ),
         (

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use vta::asm::insn_text;
 use vta::config::HwConfig;
 use vta::mem::Dram;
+use vta::profiling::{Ended, Order, Place, Replay, ReplayError, order};
 use vta::program::{Launch, Program, Step};
-use vta::sight::{Ended, Order, Place, Replay, ReplayError, order};
 
 /// Find the first instruction, then the first byte, that differs: between two programs, between the two simulators, or against a recorded trace
 #[derive(Debug, Args)]

@@ -3,13 +3,14 @@
 use super::CliError;
 use super::diff::Difference;
 use serde_json::json;
+use std::io;
 use std::path::Path;
 use vta::asm::insn_text;
 use vta::isa::Unit;
 use vta::mem::Dram;
 use vta::program::{Launch, Program};
 use vta::trace::Csv;
-use vta::tsim::{self, Event, Options, Sink};
+use vta::tsim::{self, Event, Options, Sink, Stop};
 
 /// How every trace begins.
 const HEAD: &str = "event,module,index,start,end,a,b";
@@ -60,10 +61,12 @@ impl Rows {
 }
 
 impl Sink for Rows {
-    fn event(&mut self, cycle: u64, event: Event) {
+    type Error = io::Error;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<io::Error>> {
         let of = self.insn(&event);
         self.insns.extend(of);
-        self.csv.event(cycle, event);
+        self.csv.event(cycle, event)
     }
 }
 

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use vta::Profile;
 use vta::config::HwConfig;
+use vta::profiling::{Advice, Row, advise, split};
 use vta::report::thousands;
-use vta::sight::{Advice, Row, advise, split};
 
 /// Say in words what holds each layer back, how far it is from its floor, and what would help
 #[derive(Debug, Args)]

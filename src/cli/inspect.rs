@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use vta::Simulator;
 use vta::asm::insn_text;
 use vta::mem::Dram;
+use vta::profiling::{Ended, Order, Replay, order};
 use vta::program::{Program, Step};
-use vta::sight::{Ended, Order, Replay, order};
 
 /// Where a run stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::profiled::{self, ProfiledArgs};
 use super::{CliError, Output, Paint};
 use clap::Args;
 use vta::Profile;
+use vta::profiling::{Row, View, view_json};
 use vta::report::{Cell, Table};
-use vta::sight::{Row, View, view_json};
 use vta::trace::{Cause, Kind, MODULES, Part};
 use vta::tsim::Client;
 

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
+use vta::profiling::{program_json, tile};
 use vta::program::atomic::write_file;
 use vta::report::{page, thousands};
-use vta::sight::{program_json, tile};
 use vta::{Profile, Program};
 
 /// Write an HTML page about programs: layers, causes, roofline, timeline, masks and all numbers in one file

@@ -7,9 +7,9 @@ use serde_json::json;
 use std::io::BufWriter;
 use std::path::PathBuf;
 use vta::mem::Dram;
+use vta::profiling::symbols;
 use vta::program::atomic::AtomicFile;
 use vta::report::thousands;
-use vta::sight::symbols;
 use vta::simulate::LaunchFailure;
 use vta::trace::Timeline;
 use vta::tsim::{self, Options};
@@ -53,7 +53,10 @@ impl Trace {
                 options,
                 &mut timeline,
             )
-            .map_err(|e| CliError::new("simulator", format_args!("launch {}: {e}", launch.name)))?;
+            .map_err(|e| match e.into_sink() {
+                Ok(e) => file(e),
+                Err(e) => CliError::new("simulator", format_args!("launch {}: {e}", launch.name)),
+            })?;
             timeline.launch_end(outcome.cycles);
             cycles += outcome.cycles;
             if outcome.status != tsim::Status::Ok {

@@ -4,7 +4,7 @@
 
 pub mod fsim;
 pub mod golden;
-pub mod sight;
+pub mod profiling;
 pub mod steps;
 pub mod trace;
 pub mod tsim;

@@ -4,13 +4,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::convert::Infallible;
 use vta_program::asm::{AsmOptions, assemble};
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::Program;
 use vta_sim::fsim;
 use vta_sim::trace::Timeline;
-use vta_sim::tsim::{self, Event, NoSink, Options, Sink, Status};
+use vta_sim::tsim::{self, Event, NoSink, Options, Sink, Status, Stop};
 
 /// What this thread has taken.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,7 +103,11 @@ fn rounds(n: u32) -> Program {
 struct Listener;
 
 impl Sink for Listener {
-    fn event(&mut self, _: u64, _: Event) {}
+    type Error = Infallible;
+
+    fn event(&mut self, _: u64, _: Event) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// Wants what leaps tell, keeps none.
@@ -110,8 +115,11 @@ struct Coarse;
 
 impl Sink for Coarse {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, _: u64, _: Event) {}
+    fn event(&mut self, _: u64, _: Event) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// What `run` takes.

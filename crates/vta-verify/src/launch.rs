@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
             layers,
         };
         for i in 0..context.insns.len() {
-            errors.extend(context.odd(i as u32));
+            errors.extend(context.degenerate(i as u32));
         }
         if errors.is_empty() {
             Ok(context)
@@ -81,8 +81,8 @@ impl<'a> Context<'a> {
         InsnAt::new(&self.launch.name, insn, &self.insns[insn as usize])
     }
 
-    /// Loops of no trips and transfers of no rows.
-    fn odd(&self, insn: u32) -> Option<VerifyError> {
+    /// A degenerate encoding: a loop of no trips, a transfer of no rows.
+    fn degenerate(&self, insn: u32) -> Option<VerifyError> {
         let trips = |iter_out: u16, iter_in: u16, bgn: u16, end: u16| {
             let none = |n: u16| loop_trips(n) != u64::from(n);
             if none(iter_out) {

@@ -202,7 +202,7 @@ fn sort(
 fn cycle(c: &Context<'_>, graph: &DiGraph<(), ()>) -> VerifyError {
     let n = c.insns.len();
     let parts = tarjan_scc(graph);
-    // The smallest knot tells most.
+    // The smallest knot says most.
     let knots = parts.iter().filter(|p| {
         let alone = p.len() == 1;
         !alone || graph.contains_edge(p[0], p[0])

@@ -4,18 +4,23 @@
 use crate::cases::{Conv, Kept, convs};
 use crate::layers::configs;
 use proptest::prelude::*;
+use std::convert::Infallible;
 use vta_compile::{Options, Sparsity, compile};
 use vta_net::graph::Window;
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::{Program, Step};
-use vta_sim::tsim::{self, Event, NoSink, Sink};
+use vta_sim::tsim::{self, Event, NoSink, Sink, Stop};
 
 /// Wants all events, keeps none.
 struct Listener;
 
 impl Sink for Listener {
-    fn event(&mut self, _: u64, _: Event) {}
+    type Error = Infallible;
+
+    fn event(&mut self, _: u64, _: Event) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 fn outcomes(program: &Program, max_cycles: u64) {

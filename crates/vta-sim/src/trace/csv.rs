@@ -1,44 +1,52 @@
 //! The rows of the golden traces: `event,module,index,start,end,a,b`.
 
-use crate::tsim::{Event, Sink};
+use crate::tsim::{Event, Sink, Stop};
 use std::io::{self, Write};
 use vta_program::isa::Unit;
 
+/// The first line.
+const HEAD: &[u8] = b"event,module,index,start,end,a,b\n";
+
 /// Writes one row for each instruction, dispatch and bus event, in the order
-/// of the golden cases. The first error ends the writing and is kept.
+/// of the golden cases. An error of the writer ends the run.
 #[derive(Debug)]
 pub struct Csv<W> {
     to: W,
-    error: Option<io::Error>,
+    /// The head is written.
+    begun: bool,
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the head; rows follow.
-    pub fn new(mut to: W) -> Self {
-        let error = to.write_all(b"event,module,index,start,end,a,b\n").err();
-        Self { to, error }
+    /// The head comes before the first row, or at the end.
+    pub const fn new(to: W) -> Self {
+        let begun = false;
+        Self { to, begun }
     }
 
     /// Ends the writing.
     ///
     /// # Errors
-    /// The first error of any row.
-    pub fn finish(mut self) -> io::Result<()> {
-        match self.error {
-            Some(e) => Err(e),
-            None => self.to.flush(),
-        }
+    /// Those of the writer.
+    pub fn finish(self) -> io::Result<()> {
+        self.into_inner().map(|_| ())
     }
 
     /// The target, with all rows.
     ///
     /// # Errors
-    /// The first error of any row.
+    /// Those of the writer.
     pub fn into_inner(mut self) -> io::Result<W> {
-        match self.error {
-            Some(e) => Err(e),
-            None => self.to.flush().map(|()| self.to),
+        self.begin()?;
+        self.to.flush()?;
+        Ok(self.to)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if !self.begun {
+            self.begun = true;
+            self.to.write_all(HEAD)?;
         }
+        Ok(())
     }
 
     fn row(&mut self, cycle: u64, event: Event) -> io::Result<()> {
@@ -81,9 +89,10 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Sink for Csv<W> {
-    fn event(&mut self, cycle: u64, event: Event) {
-        if self.error.is_none() {
-            self.error = self.row(cycle, event).err();
-        }
+    type Error = io::Error;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<io::Error>> {
+        self.begin()?;
+        Ok(self.row(cycle, event)?)
     }
 }

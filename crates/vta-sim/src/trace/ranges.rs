@@ -2,7 +2,8 @@
 //! and its bytes on the bus.
 
 use super::fetched::fetched;
-use crate::tsim::{Client, Event, Sink};
+use crate::tsim::{Client, Event, Sink, Stop};
+use std::convert::Infallible;
 use vta_program::isa::Unit;
 
 const NONE: u32 = u32::MAX;
@@ -87,8 +88,9 @@ impl Ranges {
 
 impl Sink for Ranges {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::InsnStart { unit, insn } => self.at[unit as usize] = insn,
             Event::InsnEnd {
@@ -103,6 +105,7 @@ impl Sink for Ranges {
             Event::WriteBeat => self.at(Unit::Store).bytes_written += self.beat_bytes,
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -133,7 +136,7 @@ mod tests {
             (11, Unit::Compute, 4),
             (12, Unit::Compute, 5),
         ] {
-            ranges.event(cycle, end(unit, insn));
+            ranges.event(cycle, end(unit, insn)).expect("it goes on");
         }
         let ends: Vec<_> = ranges.into_uses().iter().map(|u| u.end).collect();
         assert_eq!(ends, [Some(9), None, Some(12), None]);
@@ -151,13 +154,21 @@ mod tests {
             },
         };
         // Instructions 0 to 3: two of the first range, one of the second, one of none.
-        ranges.event(0, read(Client::Fetch, 64, 8));
+        ranges
+            .event(0, read(Client::Fetch, 64, 8))
+            .expect("it goes on");
         for (unit, insn) in [(Unit::Load, 1), (Unit::Compute, 2), (Unit::Store, 5)] {
-            ranges.event(1, Event::InsnStart { unit, insn });
+            ranges
+                .event(1, Event::InsnStart { unit, insn })
+                .expect("it goes on");
         }
-        ranges.event(2, read(Client::Wgt, 4096, 4));
-        ranges.event(3, read(Client::Uop, 4096, 1));
-        ranges.event(4, Event::WriteBeat);
+        ranges
+            .event(2, read(Client::Wgt, 4096, 4))
+            .expect("it goes on");
+        ranges
+            .event(3, read(Client::Uop, 4096, 1))
+            .expect("it goes on");
+        ranges.event(4, Event::WriteBeat).expect("it goes on");
         let uses = ranges.into_uses();
         let bytes: Vec<_> = uses
             .iter()

@@ -1,7 +1,8 @@
 //! What happens in some cycles of a run, slice by slice.
 
 use super::profile::{Cause, Kind};
-use crate::tsim::{Client, Event, Module, Sink, UnitState};
+use crate::tsim::{Client, Event, Module, Sink, Stop, UnitState};
+use std::convert::Infallible;
 use vta_program::isa::{Insn, Unit};
 
 /// Tracks of a window: the four units, then read clients, then writes.
@@ -92,8 +93,9 @@ impl Window {
 
 impl Sink for Window {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::State { module, state } => {
                 let slot = module.index();
@@ -116,6 +118,7 @@ impl Sink for Window {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -143,8 +146,9 @@ impl Tiles {
 
 impl Sink for Tiles {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         if let Event::InsnEnd {
             unit: Unit::Compute,
             insn,
@@ -154,6 +158,7 @@ impl Sink for Tiles {
         {
             self.ends.push((cycle, insn));
         }
+        Ok(())
     }
 }
 

@@ -66,8 +66,8 @@ impl Compute {
         }
     }
 
-    /// One clock edge. `data`, `cmd_ready`: for uop and acc. `hazard` tells on
-    /// which steps an ALU instruction that starts now asserts.
+    /// One clock edge. `data`, `cmd_ready`: for uop and acc. `hazard` gives
+    /// the steps on which an ALU instruction that starts now asserts.
     pub fn tick(
         &mut self,
         head: Option<&Queued>,
@@ -129,30 +129,30 @@ impl Compute {
     }
 
     /// Cycles for which only counters move, while the inputs stay as they are.
-    pub fn quiet(&self, head: Option<&Queued>, data: [bool; 2], cmd_ready: [bool; 2]) -> u64 {
+    pub fn idle_window(&self, head: Option<&Queued>, data: [bool; 2], cmd_ready: [bool; 2]) -> u64 {
         let unit = match (self.stage, head) {
             (Stage::Idle, None) => u64::MAX,
             (Stage::Idle, Some(q)) if self.blocked(q.insn.deps()).is_some() => u64::MAX,
             (Stage::Exe, Some(q)) => match &q.insn {
-                Insn::Gemm(_) | Insn::Alu(_) => self.pipeline.quiet(),
+                Insn::Gemm(_) | Insn::Alu(_) => self.pipeline.idle_window(),
                 Insn::Load(_) => u64::MAX,
                 _ => 0,
             },
             _ => 0,
         };
-        let tensor = |i: usize| self.tensor[i].quiet(data[i], cmd_ready[i]);
+        let tensor = |i: usize| self.tensor[i].idle_window(data[i], cmd_ready[i]);
         unit.min(tensor(0)).min(tensor(1))
     }
 
-    /// Moves the counters by `n` quiet cycles.
-    pub fn skip(&mut self, n: u64, head: Option<&Queued>, data: [bool; 2]) {
+    /// Moves the counters by `n` idle cycles.
+    pub fn fast_forward(&mut self, n: u64, head: Option<&Queued>, data: [bool; 2]) {
         if let (Stage::Exe, Some(Insn::Gemm(_) | Insn::Alu(_))) =
             (self.stage, head.map(|q| &q.insn))
         {
-            self.pipeline.skip(n);
+            self.pipeline.fast_forward(n);
         }
         for (t, data) in self.tensor.iter_mut().zip(data) {
-            t.skip(n, data);
+            t.fast_forward(n, data);
         }
     }
 

@@ -96,7 +96,7 @@ impl ReadPort {
     }
 
     /// Cycles for which only counters move, if no command comes.
-    pub fn quiet(&self) -> u64 {
+    pub fn idle_window(&self) -> u64 {
         match (self.reading, self.valid) {
             (true, true) => u64::from(self.ar_len.saturating_sub(1)),
             (true, false) => u64::MAX,
@@ -109,8 +109,8 @@ impl ReadPort {
         }
     }
 
-    /// Moves the counters by `n` quiet cycles.
-    pub fn skip(&mut self, n: u64) {
+    /// Moves the counters by `n` idle cycles.
+    pub fn fast_forward(&mut self, n: u64) {
         if self.queue.is_empty() {
             self.counter = 0;
         } else {

@@ -1,4 +1,4 @@
-//! Typed events of a run, and who receives them.
+//! Typed events of a run.
 
 use super::dram::{ReadBeat, ReadCmd};
 use super::vme::{Client, WriteCmd};
@@ -134,43 +134,4 @@ pub enum Event {
         /// The state.
         state: UnitState,
     },
-}
-
-/// Receives events. With `ENABLED` false the simulator makes none.
-pub trait Sink {
-    /// Whether events are wanted.
-    const ENABLED: bool = true;
-
-    /// Whether everything is wanted, in its cycle. Without, single beats,
-    /// write commands and responses may be missing, and the run is faster;
-    /// `WriteBeat` and `WriteEnd` come when their store ends, and `State` of a
-    /// unit when its instruction starts or ends.
-    const CYCLES: bool = Self::ENABLED;
-
-    /// An event of a cycle. Cycles never go back, but for what comes late
-    /// without `CYCLES`; the states of a module are in order in any case.
-    /// With `CYCLES`, within a cycle: instruction ends (load, compute, store),
-    /// bus events, dispatches, then the rest.
-    fn event(&mut self, cycle: u64, event: Event);
-}
-
-/// Wants no events.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoSink;
-
-impl Sink for NoSink {
-    const ENABLED: bool = false;
-
-    #[inline(always)]
-    fn event(&mut self, _: u64, _: Event) {}
-}
-
-impl<S: Sink> Sink for &mut S {
-    const ENABLED: bool = S::ENABLED;
-    const CYCLES: bool = S::CYCLES;
-
-    #[inline(always)]
-    fn event(&mut self, cycle: u64, event: Event) {
-        (**self).event(cycle, event);
-    }
 }

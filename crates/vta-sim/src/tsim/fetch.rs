@@ -104,12 +104,12 @@ impl Fetch {
     }
 
     /// Cycles for which nothing changes, while the inputs stay as they are.
-    pub fn quiet(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> u64 {
-        let quiet = match self {
-            Self::Narrow(f) => f.is_quiet(data, cmd_ready, deq_ready),
-            Self::Wide(f) => f.is_quiet(data, cmd_ready, deq_ready),
+    pub fn idle_window(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> u64 {
+        let idle = match self {
+            Self::Narrow(f) => f.is_idle(data, cmd_ready, deq_ready),
+            Self::Wide(f) => f.is_idle(data, cmd_ready, deq_ready),
         };
-        if quiet { u64::MAX } else { 0 }
+        if idle { u64::MAX } else { 0 }
     }
 }
 
@@ -208,7 +208,7 @@ impl Fetch64 {
         out
     }
 
-    fn is_quiet(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> bool {
+    fn is_idle(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> bool {
         match self.state {
             State64::Launch => false,
             State64::Idle => true,
@@ -377,7 +377,7 @@ impl FetchWide {
         out
     }
 
-    fn is_quiet(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> bool {
+    fn is_idle(&self, data: bool, cmd_ready: bool, deq_ready: bool) -> bool {
         let reads = match self.state {
             StateWide::Idle => !self.launch,
             StateWide::Read => {

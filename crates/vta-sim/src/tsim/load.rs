@@ -92,21 +92,21 @@ impl Load {
     }
 
     /// Cycles for which only counters move, while the inputs stay as they are.
-    pub fn quiet(&self, head: Option<&Queued>, data: [bool; 2], cmd_ready: [bool; 2]) -> u64 {
+    pub fn idle_window(&self, head: Option<&Queued>, data: [bool; 2], cmd_ready: [bool; 2]) -> u64 {
         let unit = match (self.stage, insn(head)) {
             (Stage::Idle, None) => u64::MAX,
             (Stage::Idle, Some(l)) if self.blocked(l).is_some() => u64::MAX,
             (Stage::Exe, _) => u64::MAX,
             _ => 0,
         };
-        let tensor = |i: usize| self.tensor[i].quiet(data[i], cmd_ready[i]);
+        let tensor = |i: usize| self.tensor[i].idle_window(data[i], cmd_ready[i]);
         unit.min(tensor(0)).min(tensor(1))
     }
 
-    /// Moves the counters by `n` quiet cycles.
-    pub fn skip(&mut self, n: u64, data: [bool; 2]) {
+    /// Moves the counters by `n` idle cycles.
+    pub fn fast_forward(&mut self, n: u64, data: [bool; 2]) {
         for (t, data) in self.tensor.iter_mut().zip(data) {
-            t.skip(n, data);
+            t.fast_forward(n, data);
         }
     }
 

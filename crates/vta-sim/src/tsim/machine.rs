@@ -2,8 +2,8 @@
 //!
 //! A part is ticked only in cycles in which more than its counters can move:
 //! after each tick, and whenever a wire into it changes, it says for how many
-//! cycles it is quiet, and sleeps until then. Its counters catch up when it
-//! wakes. With [`Options::jump`] off every part ticks in every cycle; both
+//! cycles only its counters move, and sleeps until then. Its counters catch up
+//! when it wakes. With [`Options::jump`] off every part ticks in every cycle; both
 //! give the same run (a property test compares them).
 //!
 //! The clock edge, its wires and the counters are one file, because their order
@@ -15,20 +15,21 @@ mod parts;
 use self::parts::{PARTS, Part, Parts};
 use super::compute::Compute;
 use super::dram::{ReadBeat, ReadCmd, ReadPort};
-use super::event::{Event, NoSink, Sink, UnitState};
+use super::event::{Event, UnitState};
+use super::event_driven::{self, Attempt};
 use super::fetch::{Fetch, Head};
-use super::leap::{self, Leapt};
+use super::ledger::{Ending, Ledger};
 use super::load::Load;
-use super::outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status};
+use super::outcome::{AssertCause, Halt, HangReason, Options, Outcome, RunError, Status};
 use super::queue::{InsnQueue, Queued};
+use super::sink::{NoSink, Sink};
 use super::store::Store;
 use super::unit::{Stage, UnitOut};
 use super::vme::{Client, Vme, VmeCmd, WriteChannel, WriteEvents};
-use crate::fsim::{Core, LeavesDram};
-use std::cell::OnceCell;
+use crate::fsim::LeavesDram;
 use std::collections::VecDeque;
 use vta_program::config::HwConfig;
-use vta_program::isa::{Illegal, Insn, MemoryType, Unit, memory_type_bits};
+use vta_program::isa::{Illegal, Insn, Unit, memory_type_bits};
 use vta_program::mem::Dram;
 use vta_program::program::Launch;
 
@@ -48,13 +49,9 @@ struct Machine<'a> {
     synced: [u64; PARTS],
     /// The client with data on its wires, as each part last saw it.
     seen: [Option<Client>; PARTS],
-    dram: &'a mut Dram,
+    ledger: Ledger<'a>,
     insn_addr: u32,
     insn_count: u32,
-    data: bool,
-    /// The run was made by leaps and did not end: all data are moved, and no
-    /// assertion fires before the end.
-    blind: bool,
     cycle: u64,
     fetch: Fetch,
     fetched: VecDeque<Fetched>,
@@ -65,9 +62,6 @@ struct Machine<'a> {
     vme: Vme,
     port: ReadPort,
     write: WriteChannel,
-    /// Scratchpads: made when the first instruction needs them.
-    core: OnceCell<Core>,
-    cfg: &'a HwConfig,
     /// Cycle in which each unit's instruction left idle.
     started: [u64; 3],
     /// Cycle in which each unit's head came to the front.
@@ -79,8 +73,6 @@ struct Machine<'a> {
     bursts: [(Client, u64, u16); 16],
     /// The cycle of the first beat of the write burst, and its beats.
     writes: (u64, u32),
-    acc_writes: u64,
-    stats: Stats,
 }
 
 /// What ends a run.
@@ -93,11 +85,13 @@ enum End {
     },
 }
 
-/// Runs a launch from reset until FINISH, hang or assertion. `dram` is changed
-/// as far as the program came; a store under way at FINISH is completed.
+/// Runs a launch from reset until FINISH, hang or assertion, or until the sink
+/// ends it. `dram` is changed as far as the program came; a store under way at
+/// FINISH is completed.
 ///
 /// # Errors
-/// The launch cannot start, or an instruction reaches outside the DRAM image.
+/// The launch cannot start, an instruction reaches outside the DRAM image, or
+/// the sink fails.
 pub fn run<S: Sink>(
     cfg: &HwConfig,
     dram: &mut Dram,
@@ -105,30 +99,32 @@ pub fn run<S: Sink>(
     insn_count: u32,
     options: Options,
     sink: &mut S,
-) -> Result<Outcome, RunError> {
+) -> Result<Outcome, RunError<S::Error>> {
     if insn_count == 0 {
         return Err(RunError::NoInsns);
     }
     if !insn_addr.is_multiple_of(8) {
         return Err(RunError::Misaligned(insn_addr));
     }
-    let mut blind = false;
+    let launch = (insn_addr, insn_count);
     if options.jump && !S::CYCLES {
-        match leap::run(cfg, dram, (insn_addr, insn_count), options, sink)? {
-            Leapt::Ended(outcome) => return Ok(*outcome),
-            Leapt::Hangs => blind = true,
-            Leapt::Cannot => {}
+        match event_driven::run(cfg, dram, launch, options, sink)? {
+            Attempt::Ended(outcome) => return Ok(*outcome),
+            Attempt::Hangs => {
+                // A diagnostic replay, to see who waits for what. DRAM is
+                // final, and the sink has all events.
+                let mut m = Machine::new(cfg, dram, launch, options);
+                m.ledger.replay();
+                let replayed = m.run(options, &mut NoSink);
+                return replayed.map_err(|e| match e.into_sink() {
+                    Err(RunError::LeavesDram(e)) => RunError::LeavesDram(e),
+                    _ => unreachable!("the launch has started, and nobody listens"),
+                });
+            }
+            Attempt::Unsuited => {}
         }
     }
-    let mut m = Machine::new(cfg, dram, insn_addr, insn_count, options);
-    m.blind = blind;
-    if blind {
-        // Ticked once more, to see who waits for what. DRAM is final, and all
-        // events were told.
-        m.run(options, &mut NoSink)
-    } else {
-        m.run(options, sink)
-    }
+    Machine::new(cfg, dram, launch, options).run(options, sink)
 }
 
 /// Runs a launch of a program, as [`run`] does.
@@ -141,7 +137,7 @@ pub fn run_launch<S: Sink>(
     launch: &Launch,
     options: Options,
     sink: &mut S,
-) -> Result<Outcome, RunError> {
+) -> Result<Outcome, RunError<S::Error>> {
     run(
         cfg,
         dram,
@@ -154,72 +150,77 @@ pub fn run_launch<S: Sink>(
 
 impl<'a> Machine<'a> {
     /// Runs from reset to the end.
-    fn run<S: Sink>(mut self, options: Options, sink: &mut S) -> Result<Outcome, RunError> {
-        let m = &mut self;
-        let status = loop {
+    fn run<S: Sink>(
+        mut self,
+        options: Options,
+        sink: &mut S,
+    ) -> Result<Outcome, RunError<S::Error>> {
+        let status = match self.run_to_end(options, sink) {
+            Ok(status) => status,
+            Err(halt) => {
+                self.cycle = halt.enough()?;
+                Status::Stopped
+            }
+        };
+        Ok(self.ledger.close(status, self.cycle))
+    }
+
+    /// Ticks until the run is over.
+    fn run_to_end<S: Sink>(
+        &mut self,
+        options: Options,
+        sink: &mut S,
+    ) -> Result<Status, Halt<S::Error>> {
+        loop {
             if S::ENABLED {
-                m.report_states(sink);
+                self.report_states(sink)?;
             }
-            let next = m.next_wake();
+            let next = self.next_wake();
             if next == u64::MAX {
-                break m.hang(HangReason::Deadlock);
+                return Ok(self.hang(HangReason::Deadlock));
             }
-            if next > m.cycle && options.jump {
-                m.jump_to(next.min(options.max_cycles.saturating_add(1)), sink);
+            if next > self.cycle && options.jump {
+                self.jump_to(next.min(options.max_cycles.saturating_add(1)), sink)?;
             }
-            if m.cycle > options.max_cycles {
-                break m.hang(HangReason::MaxCycles);
+            if self.cycle > options.max_cycles {
+                return Ok(self.hang(HangReason::MaxCycles));
             }
-            let end = m.tick(sink)?;
-            match end {
-                None => m.cycle += 1,
+            match self.tick(sink)? {
+                None => self.cycle += 1,
                 Some(End::Finish) => {
-                    m.drain()?;
-                    break Status::Ok;
+                    self.drain()?;
+                    return Ok(Status::Ok);
                 }
                 Some(End::Assert {
                     module,
                     insn,
                     cause,
                 }) => {
-                    break Status::Assert {
+                    return Ok(Status::Assert {
                         module,
                         insn,
                         cause,
-                    };
+                    });
                 }
             }
-        };
-        Ok(Outcome {
-            status,
-            cycles: self.cycle,
-            acc_writes: self.acc_writes,
-            stats: self.stats,
-        })
+        }
     }
 
     fn new(
         cfg: &'a HwConfig,
         dram: &'a mut Dram,
-        insn_addr: u32,
-        insn_count: u32,
+        (insn_addr, insn_count): (u32, u32),
         options: Options,
     ) -> Self {
         let queue = || InsnQueue::new(cfg.insn_queue_entries);
-        let stats = Stats {
-            beat_bytes: cfg.beat_bytes().into(),
-            ..Stats::default()
-        };
         Self {
             jump: options.jump,
             wake: [0; PARTS],
             synced: [0; PARTS],
             seen: [None; PARTS],
-            dram,
+            ledger: Ledger::new(cfg, dram, options.data),
             insn_addr,
             insn_count,
-            data: options.data,
-            blind: false,
             cycle: 0,
             fetch: Fetch::new(cfg.beat_bytes(), cfg.mem_len_bits, insn_addr, insn_count),
             fetched: VecDeque::with_capacity(1 << cfg.mem_len_bits),
@@ -230,16 +231,12 @@ impl<'a> Machine<'a> {
             vme: Vme::new(),
             port: ReadPort::new(cfg.mem_delay),
             write: WriteChannel::default(),
-            core: OnceCell::new(),
-            cfg,
             started: [0; 3],
             head_since: [0; 3],
             fetch_since: 0,
             states: [None; 4],
             bursts: [(Client::Fetch, 0, 0); 16],
             writes: (0, 0),
-            acc_writes: 0,
-            stats,
         }
     }
 
@@ -275,42 +272,43 @@ impl<'a> Machine<'a> {
     }
 
     /// Goes to a later cycle; all parts sleep until then.
-    fn jump_to<S: Sink>(&mut self, cycle: u64, sink: &mut S) {
+    fn jump_to<S: Sink>(&mut self, cycle: u64, sink: &mut S) -> Result<(), Halt<S::Error>> {
         if S::ENABLED
             && let Some(beat) = self.port.beat()
         {
             for c in self.cycle..cycle {
-                sink.event(c, Event::ReadBeat(beat));
+                sink.emit(c, Event::ReadBeat(beat))?;
             }
         }
         self.cycle = cycle;
+        Ok(())
     }
 
     /// For how many cycles only the part's counters move from now on.
-    fn quiet(&self, p: Part) -> u64 {
+    fn idle_window(&self, p: Part) -> u64 {
         let data = self.vme.data();
         let is = |c: Client| data == Some(c);
         match p {
             Part::Fetch if self.asserts().is_some() => 0,
-            Part::Fetch => self.fetch.quiet(
+            Part::Fetch => self.fetch.idle_window(
                 is(Client::Fetch),
                 self.ready(Client::Fetch),
                 self.dispatch_to().is_some(),
             ),
-            Part::Load => self.load.quiet(
+            Part::Load => self.load.idle_window(
                 self.head(Unit::Load),
                 [is(Client::Inp), is(Client::Wgt)],
                 [self.ready(Client::Inp), self.ready(Client::Wgt)],
             ),
-            Part::Compute => self.compute.quiet(
+            Part::Compute => self.compute.idle_window(
                 self.head(Unit::Compute),
                 [is(Client::Uop), is(Client::Acc)],
                 [self.ready(Client::Uop), self.ready(Client::Acc)],
             ),
             Part::Store if self.write.is_busy() => 0,
-            Part::Store => self.store.quiet(self.head(Unit::Store)),
-            Part::Vme => self.vme.quiet(self.port.beat()),
-            Part::Port => self.port.quiet(),
+            Part::Store => self.store.idle_window(self.head(Unit::Store)),
+            Part::Vme => self.vme.idle_window(self.port.beat()),
+            Part::Port => self.port.idle_window(),
         }
     }
 
@@ -325,13 +323,15 @@ impl<'a> Machine<'a> {
         let seen = self.seen[p as usize];
         let is = |c: Client| seen == Some(c);
         match p {
-            Part::Load => self.load.skip(n, [is(Client::Inp), is(Client::Wgt)]),
+            Part::Load => self
+                .load
+                .fast_forward(n, [is(Client::Inp), is(Client::Wgt)]),
             Part::Compute => {
                 let head = self.queues[Unit::Compute as usize].head();
                 self.compute
-                    .skip(n, head, [is(Client::Uop), is(Client::Acc)]);
+                    .fast_forward(n, head, [is(Client::Uop), is(Client::Acc)]);
             }
-            Part::Port => self.port.skip(n),
+            Part::Port => self.port.fast_forward(n),
             Part::Fetch | Part::Store | Part::Vme => {}
         }
     }
@@ -347,7 +347,7 @@ impl<'a> Machine<'a> {
     }
 
     /// One clock edge of the parts that are awake.
-    fn tick<S: Sink>(&mut self, sink: &mut S) -> Result<Option<End>, RunError> {
+    fn tick<S: Sink>(&mut self, sink: &mut S) -> Result<Option<End>, Halt<S::Error>> {
         let cycle = self.cycle;
         let mut awake = Parts::default();
         for p in Part::ALL {
@@ -358,7 +358,7 @@ impl<'a> Machine<'a> {
             }
         }
         // Parts whose inputs may be others in the next cycle.
-        let mut stirred = awake;
+        let mut dirty = awake;
         let data = self.vme.data();
         let is = |c: Client| data == Some(c);
         let beat = self.port.beat();
@@ -387,9 +387,9 @@ impl<'a> Machine<'a> {
         if awake.has(Part::Compute) {
             let ready = [self.ready(Client::Uop), self.ready(Client::Acc)];
             let head = self.queues[Unit::Compute as usize].head();
-            let (core, cfg, blind) = (&self.core, self.cfg, self.blind);
+            let ledger = &self.ledger;
             let hazard = |i: &Insn| match i {
-                Insn::Alu(a) if !blind => core.get_or_init(|| Core::new(cfg)).alu_hazard(a),
+                Insn::Alu(a) => ledger.hazard(a),
                 _ => None,
             };
             let data = [is(Client::Uop), is(Client::Acc)];
@@ -448,40 +448,40 @@ impl<'a> Machine<'a> {
             if out.start || out.done {
                 self.unit_events(unit, out, sink)?;
                 if out.done {
-                    stirred.add(Part::Fetch);
+                    dirty.add(Part::Fetch);
                 }
             }
         }
         if S::ENABLED {
-            self.bus_events(ar, beat, written, sink);
+            self.bus_events(ar, beat, written, sink)?;
         }
-        self.stats.write_beats += u64::from(written.w);
-        self.stats.write_bursts += u64::from(written.aw.is_some());
+        self.ledger
+            .wrote(written.w.into(), written.aw.is_some().into());
         if let Some((unit, queued)) = dispatch {
             self.fetched.pop_front();
             self.fetch_since = cycle + 1;
             let q = &mut self.queues[unit as usize];
             if q.is_empty() {
                 self.head_since[unit as usize] = cycle + 1;
-                stirred.add(Part::of_unit(unit));
+                dirty.add(Part::of_unit(unit));
             }
             q.push(queued);
             if S::ENABLED {
                 let insn = queued.index;
-                sink.event(cycle, Event::Dispatch { unit, insn });
+                sink.emit(cycle, Event::Dispatch { unit, insn })?;
             }
         }
-        self.tokens(&units, &mut stirred, sink);
+        self.tokens(&units, &mut dirty, sink)?;
         if let Some(index) = arrived {
             self.fetch_since = cycle + 1;
             self.arrive(index)?;
         }
-        self.bus(awake, beat, ar, cmds, &mut stirred);
+        self.bus(awake, beat, ar, cmds, &mut dirty);
         for p in Part::ALL {
-            if stirred.has(p) {
+            if dirty.has(p) {
                 self.sync(p, cycle + 1);
                 self.seen[p as usize] = self.vme.data();
-                self.wake[p as usize] = (cycle + 1).saturating_add(self.quiet(p));
+                self.wake[p as usize] = (cycle + 1).saturating_add(self.idle_window(p));
             }
         }
         Ok(end)
@@ -493,17 +493,17 @@ impl<'a> Machine<'a> {
         beat: Option<ReadBeat>,
         written: WriteEvents,
         sink: &mut S,
-    ) {
+    ) -> Result<(), Halt<S::Error>> {
         let cycle = self.cycle;
         if let Some((client, cmd)) = ar {
-            sink.event(cycle, Event::ReadCmd { client, cmd });
+            sink.emit(cycle, Event::ReadCmd { client, cmd })?;
         }
         if let Some(b) = beat {
-            sink.event(cycle, Event::ReadBeat(b));
+            sink.emit(cycle, Event::ReadBeat(b))?;
             if b.last {
                 let (client, cmd, len) = self.bursts[usize::from(b.id)];
                 let first = cycle - u64::from(len);
-                sink.event(cycle, Event::ReadEnd { client, cmd, first });
+                sink.emit(cycle, Event::ReadEnd { client, cmd, first })?;
             }
         }
         if let Some((client, cmd)) = ar {
@@ -511,16 +511,17 @@ impl<'a> Machine<'a> {
         }
         if let Some(c) = written.aw {
             self.writes = (cycle + 1, u32::from(c.len) + 1);
-            sink.event(cycle, Event::WriteCmd(c));
+            sink.emit(cycle, Event::WriteCmd(c))?;
         }
         if written.w {
-            sink.event(cycle, Event::WriteBeat);
+            sink.emit(cycle, Event::WriteBeat)?;
         }
         if written.b {
             let (first, beats) = self.writes;
-            sink.event(cycle, Event::WriteResp);
-            sink.event(cycle, Event::WriteEnd { first, beats });
+            sink.emit(cycle, Event::WriteResp)?;
+            sink.emit(cycle, Event::WriteEnd { first, beats })?;
         }
+        Ok(())
     }
 
     /// The clock edge of memory engine and memory.
@@ -530,32 +531,33 @@ impl<'a> Machine<'a> {
         beat: Option<ReadBeat>,
         ar: Option<(Client, ReadCmd)>,
         cmds: [Option<VmeCmd>; 5],
-        stirred: &mut Parts,
+        dirty: &mut Parts,
     ) {
         let any = cmds.iter().any(Option::is_some);
         if awake.has(Part::Vme) || any {
             let before = self.vme.data();
             self.vme.tick(beat, ar, cmds);
-            stirred.add(Part::Vme);
+            dirty.add(Part::Vme);
             let after = self.vme.data();
             if before != after {
                 for c in [before, after].into_iter().flatten() {
-                    stirred.add(Part::of_client(c));
+                    dirty.add(Part::of_client(c));
                 }
             }
             self.synced[Part::Vme as usize] = self.cycle + 1;
         }
         if let Some((client, cmd)) = ar {
-            self.stats.read_bursts[client as usize] += 1;
-            self.stats.read_beats[client as usize] += u64::from(cmd.len) + 1;
-            stirred.add(Part::of_client(client));
+            let stats = &mut self.ledger.stats;
+            stats.read_bursts[client as usize] += 1;
+            stats.read_beats[client as usize] += u64::from(cmd.len) + 1;
+            dirty.add(Part::of_client(client));
         }
         if awake.has(Part::Port) || ar.is_some() {
             self.sync(Part::Port, self.cycle);
             self.port.tick(ar.map(|a| a.1));
             self.synced[Part::Port as usize] = self.cycle + 1;
-            stirred.add(Part::Port);
-            stirred.add(Part::Vme);
+            dirty.add(Part::Port);
+            dirty.add(Part::Vme);
         }
     }
 
@@ -565,16 +567,16 @@ impl<'a> Machine<'a> {
         unit: Unit,
         out: UnitOut,
         sink: &mut S,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), Halt<S::Error>> {
         let u = unit as usize;
         if out.start {
             self.started[u] = self.cycle;
-            self.stats.units[u].token_cycles += self.cycle - self.head_since[u];
+            self.ledger.waited(unit, self.cycle - self.head_since[u]);
             if S::ENABLED
                 && let Some(q) = self.queues[u].head()
             {
                 let insn = q.index;
-                sink.event(self.cycle, Event::InsnStart { unit, insn });
+                sink.emit(self.cycle, Event::InsnStart { unit, insn })?;
             }
         }
         if !out.done {
@@ -587,72 +589,32 @@ impl<'a> Machine<'a> {
             );
         };
         self.head_since[u] = self.cycle + 1;
-        let index = self.stats.units[u].insns as u32;
-        self.stats.units[u].insns += 1;
-        self.stats.units[u].busy_cycles += self.cycle - self.started[u] + 1;
-        if S::ENABLED {
-            let opcode = match q.insn {
-                Insn::Load(_) => 0,
-                Insn::Store(_) => 1,
-                Insn::Gemm(_) => 2,
-                Insn::Finish(_) => 3,
-                Insn::Alu(_) => 4,
-            };
-            let event = Event::InsnEnd {
-                unit,
-                index,
-                insn: q.index,
-                start: self.started[u],
-                opcode,
-                memory_type: q.memory_type,
-            };
-            sink.event(self.cycle, event);
-        }
-        match &q.insn {
-            Insn::Gemm(g) => {
-                self.acc_writes += g.steps();
-                match g.reset_reg {
-                    true => self.stats.reset_steps += g.steps(),
-                    false => self.stats.gemm_steps += g.steps(),
-                }
-            }
-            Insn::Alu(a) => {
-                self.acc_writes += a.steps();
-                self.stats.alu_steps += a.steps();
-            }
-            _ => {}
-        }
-        self.exec(unit, &q)
-    }
-
-    fn exec(&mut self, unit: Unit, q: &Queued) -> Result<(), RunError> {
-        let is_uop = matches!(&q.insn, Insn::Load(l) if l.memory_type == MemoryType::Uop);
-        if !self.data && !is_uop {
-            return Ok(());
-        }
-        let insn = q.index;
-        if self.blind || q.insn.is_sync() || matches!(q.insn, Insn::Finish(_)) {
-            return Ok(());
-        }
-        self.core.get_or_init(|| Core::new(self.cfg));
-        let Some(core) = self.core.get_mut() else {
-            unreachable!()
+        let ending = Ending {
+            unit,
+            index: q.index,
+            insn: &q.insn,
+            memory_type: q.memory_type,
+            started: self.started[u],
         };
-        let done = core.exec(&q.insn, self.dram);
-        done.map_err(|cause| LeavesDram::by(unit, insn, cause).into())
+        self.ledger.end(ending, self.cycle, sink)
     }
 
     /// Completes the store that was under way at FINISH.
-    fn drain(&mut self) -> Result<(), RunError> {
+    fn drain(&mut self) -> Result<(), LeavesDram> {
         if self.store.stage == Stage::Exe
             && let Some(q) = self.queues[Unit::Store as usize].head().copied()
         {
-            self.exec(Unit::Store, &q)?;
+            self.ledger.exec(Unit::Store, q.index, &q.insn)?;
         }
         Ok(())
     }
 
-    fn tokens<S: Sink>(&mut self, units: &[UnitOut; 3], stirred: &mut Parts, sink: &mut S) {
+    fn tokens<S: Sink>(
+        &mut self,
+        units: &[UnitOut; 3],
+        dirty: &mut Parts,
+        sink: &mut S,
+    ) -> Result<(), Halt<S::Error>> {
         let [load, compute, store] = units;
         let wires = [
             (Unit::Load, Unit::Compute, load.post_next, compute.wait_prev),
@@ -680,21 +642,22 @@ impl<'a> Machine<'a> {
             if !post && !wait {
                 continue;
             }
-            stirred.add(Part::of_unit(to));
+            dirty.add(Part::of_unit(to));
             let count = sem.count();
             sem.tick(post, wait);
             if S::ENABLED && wait {
-                sink.event(self.cycle, Event::Wait { from, to, count });
+                sink.emit(self.cycle, Event::Wait { from, to, count })?;
             }
             if S::ENABLED && post {
-                sink.event(self.cycle, Event::Post { from, to, count });
+                sink.emit(self.cycle, Event::Post { from, to, count })?;
             }
         }
+        Ok(())
     }
 
-    fn arrive(&mut self, index: u32) -> Result<(), RunError> {
+    fn arrive(&mut self, index: u32) -> Result<(), LeavesDram> {
         let addr = u64::from(self.insn_addr) + 16 * u64::from(index);
-        let word = self.dram.word128(addr);
+        let word = self.ledger.dram.word128(addr);
         let word = word.map_err(|cause| LeavesDram::new(index, cause))?;
         self.fetched.push_back(Fetched {
             index,

@@ -1,7 +1,9 @@
 //! What a run is asked for, and what it gives.
 
 use super::hang::Wait;
+use super::sink::{Stop, Stopped};
 use crate::fsim::{Hazard, LeavesDram};
+use std::convert::Infallible;
 use vta_program::isa::{Illegal, Unit};
 
 /// How to run.
@@ -37,6 +39,8 @@ pub enum Status {
         /// Who waits for what.
         waits: Vec<Wait>,
     },
+    /// A sink had seen enough ([`Stop::Enough`](super::Stop)).
+    Stopped,
     /// An assertion of the RTL fired.
     Assert {
         /// The unit's path in the RTL, as in the golden cases.
@@ -150,9 +154,10 @@ pub struct Outcome {
     pub stats: Stats,
 }
 
-/// A run that cannot start, or that leaves the DRAM image.
+/// A run that cannot start, that leaves the DRAM image, or whose sink fails
+/// with `E`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
+pub enum RunError<E = Infallible> {
     /// An instruction lies or reaches outside the image.
     #[error(transparent)]
     LeavesDram(#[from] LeavesDram),
@@ -162,4 +167,61 @@ pub enum RunError {
     /// The RTL asks for aligned instructions.
     #[error("insn_addr is {0}, not a multiple of 8")]
     Misaligned(u32),
+    /// The sink failed.
+    #[error("cycle {cycle}: {source}")]
+    Sink {
+        /// The cycle of the event.
+        cycle: u64,
+        /// What with.
+        source: E,
+    },
+}
+
+impl<E> RunError<E> {
+    /// The error of the sink, if it is one.
+    ///
+    /// # Errors
+    /// The error of the run.
+    pub fn into_sink(self) -> Result<E, RunError> {
+        match self {
+            Self::Sink { source, .. } => Ok(source),
+            Self::LeavesDram(e) => Err(RunError::LeavesDram(e)),
+            Self::NoInsns => Err(RunError::NoInsns),
+            Self::Misaligned(addr) => Err(RunError::Misaligned(addr)),
+        }
+    }
+}
+
+/// What breaks a run off on the way.
+pub(super) enum Halt<E> {
+    LeavesDram(LeavesDram),
+    Stopped(Stopped<E>),
+}
+
+impl<E> From<LeavesDram> for Halt<E> {
+    fn from(e: LeavesDram) -> Self {
+        Self::LeavesDram(e)
+    }
+}
+
+impl<E> From<Stopped<E>> for Halt<E> {
+    fn from(s: Stopped<E>) -> Self {
+        Self::Stopped(s)
+    }
+}
+
+impl<E> Halt<E> {
+    /// The cycle in which a sink had seen enough.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub(super) fn enough(self) -> Result<u64, RunError<E>> {
+        match self {
+            Self::LeavesDram(e) => Err(RunError::LeavesDram(e)),
+            Self::Stopped(Stopped { cycle, stop }) => match stop {
+                Stop::Enough => Ok(cycle),
+                Stop::Failed(source) => Err(RunError::Sink { cycle, source }),
+            },
+        }
+    }
 }

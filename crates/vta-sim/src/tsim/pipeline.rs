@@ -65,12 +65,12 @@ impl Pipeline {
     }
 
     /// Cycles for which only the counters move.
-    pub fn quiet(&self) -> u64 {
+    pub fn idle_window(&self) -> u64 {
         self.left.min(self.assert.map_or(u64::MAX, |a| a.0))
     }
 
     /// Moves the counters.
-    pub const fn skip(&mut self, n: u64) {
+    pub const fn fast_forward(&mut self, n: u64) {
         self.left -= n;
         if let Some((left, _)) = &mut self.assert {
             *left -= n;

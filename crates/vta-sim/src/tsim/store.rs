@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Cycles for which nothing changes, while the inputs stay as they are.
-    pub fn quiet(&self, head: Option<&Queued>) -> u64 {
+    pub fn idle_window(&self, head: Option<&Queued>) -> u64 {
         match (self.stage, insn(head)) {
             (Stage::Idle, None) => u64::MAX,
             (Stage::Idle, Some(s)) if self.blocked(s).is_some() => u64::MAX,

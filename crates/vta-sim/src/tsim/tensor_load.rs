@@ -135,7 +135,7 @@ impl TensorLoad {
 
     /// Cycles for which only the beat counter moves, while `data` and
     /// `cmd_ready` stay as they are.
-    pub fn quiet(&self, data: bool, cmd_ready: bool) -> u64 {
+    pub fn idle_window(&self, data: bool, cmd_ready: bool) -> u64 {
         if !self.busy {
             return if data || self.data_pipe { 0 } else { u64::MAX };
         }
@@ -152,8 +152,8 @@ impl TensorLoad {
         }
     }
 
-    /// Moves the beat counter by `n` quiet cycles with a beat in each.
-    pub fn skip(&mut self, n: u64, data: bool) {
+    /// Moves the beat counter by `n` idle cycles with a beat in each.
+    pub fn fast_forward(&mut self, n: u64, data: bool) {
         if self.busy && data {
             self.in_flight -= n as u32;
         }

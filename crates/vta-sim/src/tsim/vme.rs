@@ -4,7 +4,7 @@
 //! Writes: one client on a path of its own.
 
 use super::dram::{ReadBeat, ReadCmd};
-use vta_program::isa::Unit;
+use vta_program::isa::{MemoryType, Unit};
 
 /// A read client, in order of priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,16 @@ impl Client {
             Self::Inp => "inp",
             Self::Wgt => "wgt",
             Self::Acc => "acc",
+        }
+    }
+
+    /// The client by which loads of a type read.
+    pub const fn of(m: MemoryType) -> Self {
+        match m {
+            MemoryType::Uop => Self::Uop,
+            MemoryType::Wgt => Self::Wgt,
+            MemoryType::Inp => Self::Inp,
+            MemoryType::Acc => Self::Acc,
         }
     }
 
@@ -142,7 +152,7 @@ impl Vme {
     }
 
     /// Cycles for which nothing changes, while the bus stays as it is.
-    pub fn quiet(&self, beat: Option<ReadBeat>) -> u64 {
+    pub fn idle_window(&self, beat: Option<ReadBeat>) -> u64 {
         let next = beat.map(|b| (self.tags[usize::from(b.id)], b.last));
         let steady = self.data == next && !beat.is_some_and(|b| b.last);
         let stuck = self.available == 0 || self.select().is_none();

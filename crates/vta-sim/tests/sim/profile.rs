@@ -1,12 +1,13 @@
 //! Attribution: every cycle of every unit has a cause.
 
+use std::convert::Infallible;
 use std::path::Path;
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::Launch;
 use vta_sim::golden::find;
 use vta_sim::trace::{Cause, MODULES, Profile, Profiler};
-use vta_sim::tsim::{self, Event, NoSink, Options, Outcome, Sink};
+use vta_sim::tsim::{self, Event, NoSink, Options, Outcome, Sink, Stop};
 use vta_test_support::network::program_of;
 use vta_test_support::{root, shared};
 
@@ -14,8 +15,10 @@ use vta_test_support::{root, shared};
 struct Ticked(Profiler);
 
 impl Sink for Ticked {
-    fn event(&mut self, cycle: u64, event: Event) {
-        self.0.event(cycle, event);
+    type Error = Infallible;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
+        self.0.event(cycle, event)
     }
 }
 

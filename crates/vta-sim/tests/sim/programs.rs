@@ -75,6 +75,7 @@ fn ended(status: &Status) -> String {
     match status {
         Status::Ok => "ok".into(),
         Status::Hang { .. } => "hang".into(),
+        Status::Stopped => "stopped".into(),
         Status::Assert { module, .. } => format!("assert {module}"),
     }
 }

@@ -7,7 +7,7 @@ use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::Launch;
 use vta_sim::golden::find;
-use vta_sim::sight::{profiler, symbols};
+use vta_sim::profiling::{profiler, symbols};
 use vta_sim::trace::perfetto::proto::{Trace, Type};
 use vta_sim::trace::{Cause, Kind, MODULES, Profile, Timeline};
 use vta_sim::tsim::{self, Options, Outcome};

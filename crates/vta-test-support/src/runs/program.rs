@@ -143,7 +143,7 @@ impl Program {
         &self,
         options: Options,
         sink: &mut S,
-    ) -> Result<(Outcome, Dram), tsim::RunError> {
+    ) -> Result<(Outcome, Dram), tsim::RunError<S::Error>> {
         let mut dram = self.dram();
         let (at, n) = (self.insn_addr, self.insn_count());
         tsim::run(&self.cfg, &mut dram, at, n, options, sink).map(|o| (o, dram))

@@ -1,16 +1,20 @@
 //! What a run showed, as lines of text: state and cycles in one comparison.
 
+use std::convert::Infallible;
 use vta_program::isa::Unit;
 use vta_program::mem::Dram;
-use vta_sim::tsim::{Event, Outcome, Sink, Status};
+use vta_sim::tsim::{Event, Outcome, Sink, Status, Stop};
 
 /// Keeps every event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log(pub Vec<(u64, Event)>);
 
 impl Sink for Log {
-    fn event(&mut self, cycle: u64, event: Event) {
+    type Error = Infallible;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         self.0.push((cycle, event));
+        Ok(())
     }
 }
 
@@ -35,6 +39,7 @@ impl Seen {
         let cycles = self.outcome.cycles;
         match &self.outcome.status {
             Status::Ok => format!("ok {cycles}"),
+            Status::Stopped => format!("stopped {cycles}"),
             Status::Hang { reason, .. } => format!("hang {} {cycles}", reason.name()),
             Status::Assert { module, insn, .. } => match insn {
                 Some(n) => format!("assert {module} insn {n} {cycles}"),

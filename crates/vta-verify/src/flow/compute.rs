@@ -86,13 +86,13 @@ impl Flow<'_> {
             let found = self.inp_places.read(&mut self.judge, insn, e as usize);
             self.race(insn, found, Place::Element(Scratchpad::Inp, e));
         }
-        let mut told = false;
+        let mut reported = false;
         for e in touched.wgt.iter() {
             let found = self.wgt_places.read(&mut self.judge, insn, e as usize);
             self.race(insn, found, Place::Element(Scratchpad::Wgt, e));
-            if !told && let Some(error) = self.wrong_weight(insn, e) {
+            if !reported && let Some(error) = self.wrong_weight(insn, e) {
                 self.errors.push(error);
-                told = true;
+                reported = true;
             }
         }
         self.computed(insn, &touched.dst);

@@ -10,7 +10,7 @@ use vta_program::config::Scratchpad;
 impl Flow<'_> {
     pub(super) fn store(&mut self, insn: u32, t: &Transfer) {
         self.report.stores += 1;
-        let mut told = false;
+        let mut reported = false;
         for e in t.elements.clone() {
             let found = self.out_places.read(&mut self.judge, insn, e as usize);
             self.race(insn, found, Place::Element(Scratchpad::Out, e));
@@ -27,9 +27,9 @@ impl Flow<'_> {
                     by: Box::new(self.c.at(by)),
                 },
             };
-            if !told {
+            if !reported {
                 self.errors.push(error);
-                told = true;
+                reported = true;
             }
         }
         let bytes = t.row_bytes();

@@ -12,7 +12,7 @@ mod writer;
 
 use self::writer::Writer;
 use super::profile::{Cause, Kind};
-use crate::tsim::{Client, Event, Module, Sink, UnitState};
+use crate::tsim::{Client, Event, Module, Sink, Stop, UnitState};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use vta_program::isa::{Insn, Unit};
@@ -59,7 +59,7 @@ struct Launch {
     depth: [i64; 3],
 }
 
-/// Writes a timeline.
+/// Writes a timeline. An error of the writer ends the run.
 #[derive(Debug)]
 pub struct Timeline<W> {
     to: Writer<W>,
@@ -152,7 +152,7 @@ impl<W: Write> Timeline<W> {
     /// Ends the file.
     ///
     /// # Errors
-    /// The first error of any packet.
+    /// Those of the writer.
     pub fn finish(self) -> io::Result<W> {
         self.to.finish()
     }
@@ -310,8 +310,9 @@ impl<W: Write> Timeline<W> {
 
 impl<W: Write> Sink for Timeline<W> {
     const CYCLES: bool = false;
+    type Error = io::Error;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<io::Error>> {
         match event {
             Event::State { module, state } => self.state(module.index(), cycle, state),
             Event::InsnStart { unit, insn } => {
@@ -343,5 +344,6 @@ impl<W: Write> Sink for Timeline<W> {
             Event::WriteEnd { first, .. } => self.burst(self.writes, first, cycle),
             _ => {}
         }
+        Ok(self.to.write_out()?)
     }
 }

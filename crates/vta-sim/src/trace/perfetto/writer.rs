@@ -38,11 +38,10 @@ const fn varint_len(n: u64) -> u8 {
     (70 - (n | 1).leading_zeros() as u8) / 7
 }
 
-/// Writes packets. The first error ends the writing and is kept.
+/// Makes packets, which [`Self::write_out`] writes in blocks.
 #[derive(Debug)]
 pub struct Writer<W> {
     to: W,
-    error: Option<io::Error>,
     buffer: Vec<u8>,
     /// The event that is written.
     event: Vec<u8>,
@@ -58,7 +57,6 @@ impl<W: Write> Writer<W> {
     pub fn new(to: W, process: &str) -> Self {
         let mut w = Self {
             to,
-            error: None,
             buffer: Vec::with_capacity(BLOCK + 4096),
             event: Vec::new(),
             known: [((0, 0), 0); 64],
@@ -117,22 +115,26 @@ impl<W: Write> Writer<W> {
         packet.trusted_packet_sequence_id = Some(SEQUENCE);
         // Field 1 of `Trace`, with a length.
         self.buffer.push(0x0a);
-        if let Err(e) = packet.encode_length_delimited(&mut self.buffer) {
-            self.error.get_or_insert(e.into());
-        }
-        self.flush(BLOCK);
+        self.buffer.extend(packet.encode_length_delimited_to_vec());
     }
 
-    /// Hands on what is there, if it is at least so much.
-    fn flush(&mut self, least: usize) {
-        if self.buffer.len() < least {
-            return;
+    /// Writes what is there, if it is a block.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    #[inline]
+    pub fn write_out(&mut self) -> io::Result<()> {
+        if self.buffer.len() < BLOCK {
+            return Ok(());
         }
+        self.write_all()
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
         self.bytes += self.buffer.len() as u64;
-        if self.error.is_none() {
-            self.error = self.to.write_all(&self.buffer).err();
-        }
+        let written = self.to.write_all(&self.buffer);
         self.buffer.clear();
+        written
     }
 
     /// The number of a name. A new one is written first.
@@ -207,7 +209,6 @@ impl<W: Write> Writer<W> {
         varint(b, inner);
         b.extend_from_slice(&self.event);
         b.extend([0x68, 2]);
-        self.flush(BLOCK);
     }
 
     /// A slice begins; `insn` is shown with it, flows end there.
@@ -253,12 +254,9 @@ impl<W: Write> Writer<W> {
     /// Ends the file.
     ///
     /// # Errors
-    /// The first error of any packet.
+    /// Those of the writer.
     pub fn finish(mut self) -> io::Result<W> {
-        self.flush(0);
-        if let Some(e) = self.error {
-            return Err(e);
-        }
+        self.write_all()?;
         self.to.flush()?;
         Ok(self.to)
     }

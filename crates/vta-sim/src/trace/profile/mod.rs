@@ -10,7 +10,8 @@ mod cause;
 pub use cause::{Cause, Kind};
 
 use super::fetched::fetched;
-use crate::tsim::{Client, Event, Module, Sink, UnitState};
+use crate::tsim::{Client, Event, Module, Sink, Stop, UnitState};
+use std::convert::Infallible;
 use vta_program::isa::{Insn, Unit};
 
 /// Names of the units, in the order of tables.
@@ -318,8 +319,9 @@ impl Profiler {
 
 impl Sink for Profiler {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::State { module, state } => {
                 let slot = module.index();
@@ -353,5 +355,6 @@ impl Sink for Profiler {
             }
             _ => {}
         }
+        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! What each unit does or waits for, and why a run cannot go on.
 
 use super::{Fetched, Machine};
-use crate::tsim::event::{Event, Module, Sink, UnitState};
+use crate::tsim::event::{Event, Module, UnitState};
 use crate::tsim::fetch::Head;
 use crate::tsim::hang::{self, Wait, WaitFor};
-use crate::tsim::outcome::{HangReason, Status};
+use crate::tsim::outcome::{Halt, HangReason, Status};
+use crate::tsim::sink::Sink;
 use crate::tsim::vme::Client;
 use vta_program::isa::{Insn, MemoryType, Unit};
 
@@ -31,13 +32,7 @@ impl Machine<'_> {
     }
 
     fn state(&self, module: Module) -> UnitState {
-        let client = |m: MemoryType| match m {
-            MemoryType::Uop => Client::Uop,
-            MemoryType::Wgt => Client::Wgt,
-            MemoryType::Inp => Client::Inp,
-            MemoryType::Acc => Client::Acc,
-        };
-        let memory = |m: MemoryType, commanded| self.memory(client(m), commanded);
+        let memory = |m: MemoryType, commanded| self.memory(Client::of(m), commanded);
         let head = |u: Unit| self.queues[u as usize].head();
         let state = match module {
             Module::Fetch => match self.fetch.head() {
@@ -62,14 +57,15 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn report_states<S: Sink>(&mut self, sink: &mut S) {
+    pub(super) fn report_states<S: Sink>(&mut self, sink: &mut S) -> Result<(), Halt<S::Error>> {
         for (i, module) in MODULES.into_iter().enumerate() {
             let state = self.state(module);
             if self.states[i] != Some(state) {
                 self.states[i] = Some(state);
-                sink.event(self.cycle, Event::State { module, state });
+                sink.emit(self.cycle, Event::State { module, state })?;
             }
         }
+        Ok(())
     }
 
     /// Every instruction of the program that decodes.
@@ -77,7 +73,11 @@ impl Machine<'_> {
         (0..self.insn_count)
             .map_while(|n| {
                 let addr = u64::from(self.insn_addr) + 16 * u64::from(n);
-                self.dram.word128(addr).ok().map(|w| (n, Insn::decode(w)))
+                self.ledger
+                    .dram
+                    .word128(addr)
+                    .ok()
+                    .map(|w| (n, Insn::decode(w)))
             })
             .filter_map(|(n, i)| i.ok().map(|i| (n, i)))
             .collect()

@@ -2,9 +2,10 @@
 
 use super::programs::{pipeline, placed, racy, serial};
 use proptest::prelude::*;
+use std::convert::Infallible;
 use vta_program::config::HwConfig;
 use vta_program::strategies::Bases;
-use vta_sim::tsim::{Event, Module, NoSink, Options, Sink, Status, UnitState};
+use vta_sim::tsim::{Event, Module, NoSink, Options, Sink, Status, Stop, UnitState};
 use vta_test_support::cases;
 use vta_test_support::runs::{Log, Program};
 
@@ -112,8 +113,9 @@ impl Coarse {
 
 impl Sink for Coarse {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::InsnStart { .. }
             | Event::InsnEnd { .. }
@@ -136,6 +138,7 @@ impl Sink for Coarse {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -206,7 +209,8 @@ proptest! {
         let jump = p.tsim(options, &mut all);
         prop_assert_eq!(&leap, &jump);
         let mut of_all = Coarse::default();
-        all.0.into_iter().for_each(|(c, e)| of_all.event(c, e));
+        let all = all.0.into_iter().try_for_each(|(c, e)| of_all.event(c, e));
+        prop_assert_eq!(all, Ok(()));
         prop_assert_eq!(few.beats, of_all.beats);
         let until = leap.map_or(u64::MAX, |l| l.0.cycles);
         let (few, of_all) = (few.until(until), of_all.until(until));
@@ -232,6 +236,7 @@ fn random_programs_end_in_every_way() {
         ways.insert(match o.status {
             Status::Ok => "ok".to_owned(),
             Status::Hang { reason, .. } => reason.name().to_owned(),
+            Status::Stopped => unreachable!("nobody listens"),
             Status::Assert { module, .. } => module.to_owned(),
         });
     }

@@ -69,8 +69,8 @@ pub fn split(part: &Part) -> Vec<(Bottleneck, u64)> {
         (Bottleneck::Accumulators, kind(Kind::LoadAcc).cycles),
         (Bottleneck::Fetch, waits(Cause::Insn)),
     ];
-    let told: u64 = all.iter().map(|a| a.1).sum();
-    all.push((Bottleneck::Rest, part.cycles().saturating_sub(told)));
+    let named: u64 = all.iter().map(|a| a.1).sum();
+    all.push((Bottleneck::Rest, part.cycles().saturating_sub(named)));
     // Those of one number stay in this order.
     all.sort_by_key(|a| std::cmp::Reverse(a.1));
     all

@@ -112,7 +112,7 @@ impl<'a> Fetch<'a> {
         self.room_from = cycle;
     }
 
-    /// Hands on what can be: `push` is told each instruction with its cycle and
+    /// Hands on what can be: `push` gets each instruction with its cycle and
     /// the one in which it came, and says whether its queue has room then.
     /// Returns the cycle in which one has found no room, with the instruction.
     pub fn hand_on(

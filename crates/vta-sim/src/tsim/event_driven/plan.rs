@@ -1,10 +1,11 @@
-//! Which launches can be run by leaps: those in which no counter wraps and no
+//! Which launches the engine can run: those in which no counter wraps and no
 //! transfer is of the kinds that never end.
 
 use super::tokens;
 use crate::fsim::byte_addr;
+use crate::tsim::vme::Client;
 use vta_program::config::{HwConfig, Scratchpad};
-use vta_program::isa::{Insn, Load, MemoryType, Store, Unit};
+use vta_program::isa::{Insn, Load, MemoryType, Store, Unit, memory_type_bits};
 use vta_program::mem::Dram;
 use vta_program::timing::{Geometry, fetch};
 
@@ -15,6 +16,8 @@ pub struct Op {
     pub insn: Insn,
     /// Its unit.
     pub unit: Unit,
+    /// The word's bits 9:7.
+    pub memory_type: u8,
     /// Semaphores that it takes a token from, as bits.
     pub takes: u8,
     /// Semaphores that it gives a token to, as bits.
@@ -73,7 +76,8 @@ impl Plan {
         let code = u64::from(insn_addr)..u64::from(insn_addr) + 16 * u64::from(insn_count);
         let words = dram.read(code.start, code.end - code.start).ok()?;
         for word in words.chunks_exact(16) {
-            let insn = Insn::decode(u128::from_le_bytes(word.try_into().ok()?)).ok()?;
+            let word = u128::from_le_bytes(word.try_into().ok()?);
+            let insn = Insn::decode(word).ok()?;
             let fits = match &insn {
                 _ if insn.is_sync() => true,
                 Insn::Load(l) => plan.load_fits(l, cfg.depth(l.memory_type.scratchpad())),
@@ -87,6 +91,7 @@ impl Plan {
             plan.ops.push(Op {
                 insn,
                 unit: insn.unit(),
+                memory_type: memory_type_bits(word),
                 takes,
                 gives,
             });
@@ -144,14 +149,9 @@ impl Plan {
     }
 }
 
-/// Index of a load's widths.
+/// Index of a load's widths: fetch is the client without.
 pub const fn index(m: MemoryType) -> usize {
-    match m {
-        MemoryType::Uop => 0,
-        MemoryType::Inp => 1,
-        MemoryType::Wgt => 2,
-        MemoryType::Acc => 3,
-    }
+    Client::of(m) as usize - 1
 }
 
 #[cfg(test)]
@@ -198,8 +198,8 @@ mod tests {
         push_next_dep: false,
     };
 
-    /// Whether a program of this instruction at 0x1000 is leapt over.
-    fn leaps(config: &str, insn: Insn) -> bool {
+    /// Whether a program of this instruction at 0x1000 is run by events.
+    fn suits(config: &str, insn: Insn) -> bool {
         let mut image = vec![0; 1 << 16];
         for (i, insn) in [insn, Insn::Finish(FINISH)].iter().enumerate() {
             let word = insn.encode().expect("every field is in range");
@@ -210,16 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn usual_transfers_are_leapt_over() {
+    fn usual_transfers_are_run_by_events() {
         for config in HwConfig::BUILT_IN {
             for memory_type in MemoryType::ALL {
                 let load = Load {
                     memory_type,
                     ..LOAD
                 };
-                assert!(leaps(config, Insn::Load(load)), "{config} {memory_type:?}");
+                assert!(suits(config, Insn::Load(load)), "{config} {memory_type:?}");
             }
-            assert!(leaps(config, Insn::Store(STORE)), "{config}");
+            assert!(suits(config, Insn::Store(STORE)), "{config}");
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
             }),
         ];
         for insn in ticked {
-            assert!(!leaps("de10", insn), "{insn:?}");
+            assert!(!suits("de10", insn), "{insn:?}");
         }
         // More beats in flight than the counter holds.
         let long = Load {
@@ -259,7 +259,7 @@ mod tests {
             y_size: 1,
             ..LOAD
         };
-        assert!(leaps("de10", Insn::Load(long)));
-        assert!(!leaps("pynq", Insn::Load(long)));
+        assert!(suits("de10", Insn::Load(long)));
+        assert!(!suits("pynq", Insn::Load(long)));
     }
 }

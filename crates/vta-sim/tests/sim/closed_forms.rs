@@ -4,33 +4,19 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed};
+use std::convert::Infallible;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Alu, AluOpcode, Gemm, Insn, Load, MemoryType, Store};
 use vta_program::mem::Dram;
 use vta_program::timing::{self, Geometry, Padding, Rows, fetch};
 use vta_sim::fsim::Core;
-use vta_sim::tsim::{self, Event, Options, Sink, Status};
+use vta_sim::tsim::{self, Event, Options, Sink, Status, Stop};
+use vta_test_support::cases;
 
 /// Bytes of DRAM.
 const DRAM: u32 = 8 << 20;
 /// Where elements lie.
 const DATA: u32 = 1 << 20;
-
-fn cases(cases: u32) -> Config {
-    let mut config = Config {
-        failure_persistence: None,
-        ..Config::default()
-    };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(1);
-    }
-    println!("PROPTEST_RNG_SEED={}", config.rng_seed);
-    config
-}
 
 /// A built-in configuration, or one with another block, bus and memory.
 fn configs() -> impl Strategy<Value = HwConfig> {
@@ -64,12 +50,15 @@ struct Ends {
 }
 
 impl Sink for Ends {
-    fn event(&mut self, cycle: u64, event: Event) {
+    type Error = Infallible;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::InsnStart { insn: 0, .. } => self.start = Some(cycle),
             Event::InsnEnd { insn: 0, .. } => self.end = Some(cycle),
             _ => {}
         }
+        Ok(())
     }
 }
 

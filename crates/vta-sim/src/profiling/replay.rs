@@ -6,7 +6,8 @@
 //! there can be compared between any two runs.
 
 use crate::fsim::{self, Core, LeavesDram, byte_addr};
-use crate::tsim::{self, Event, Options, Sink, Status};
+use crate::tsim::{self, Event, Options, Sink, Status, Stop};
+use std::convert::Infallible;
 use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Insn, MemoryType, Unit};
 use vta_program::mem::Dram;
@@ -52,8 +53,9 @@ struct Ends {
 
 impl Sink for Ends {
     const CYCLES: bool = false;
+    type Error = Infallible;
 
-    fn event(&mut self, cycle: u64, event: Event) {
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
             Event::InsnStart {
                 unit: Unit::Store,
@@ -68,6 +70,7 @@ impl Sink for Ends {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
 //! What it costs to look: ResNet-18, one core, without a sink and with each.
-//! `cargo bench --bench sight`. The bound: less than three times the
+//! `cargo bench --bench profiling`. The bound: less than three times the
 //! time of a run with data and without a sink.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -11,9 +11,9 @@ use std::{
 use vta::compiler::{Options as CompileOptions, compile};
 use vta::graph::zoo;
 use vta::mem::Dram;
+use vta::profiling::{profiler, symbols};
 use vta::program::Program;
 use vta::quant::{Calibration, QuantOptions, quantise};
-use vta::sight::{profiler, symbols};
 use vta::trace::{Csv, Timeline};
 use vta::tsim::{NoSink, Options, Sink, run};
 

@@ -1,12 +1,14 @@
-//! What a run by leaps tells of the cycles between its events: states of the
-//! units, when bursts end, what fetch hands on. Nothing of it is kept or
-//! computed where nobody listens.
+//! What happens in the cycles between the engine's events: states of the units,
+//! when bursts end, what fetch hands on. Nothing of it is kept or computed
+//! where nobody listens.
 
 use super::bus::NEVER;
 use crate::tsim::dram::ReadCmd;
-use crate::tsim::event::{Event, Module, Sink, UnitState};
+use crate::tsim::event::{Event, Module, UnitState};
+use crate::tsim::sink::{Sink, Stopped};
 use crate::tsim::vme::Client;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use vta_program::isa::Unit;
 use vta_program::timing::{Geometry, Rows, StoreBursts};
 
@@ -25,7 +27,7 @@ struct Burst {
 /// What fetch is at.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fetching {
-    /// All before this cycle is told.
+    /// All before this cycle is in the log.
     cursor: u64,
     /// The last beat of the batch that came last.
     last_beat: u64,
@@ -34,13 +36,13 @@ struct Fetching {
     done: bool,
 }
 
-/// Keeps what is to be told later.
+/// Keeps what is to be emitted later.
 #[derive(Debug, Clone, Default)]
-pub struct Tell {
+pub struct EventLog {
     states: [Option<UnitState>; 4],
     /// In the order of the bus.
     bursts: VecDeque<Burst>,
-    /// How many of them have been told to have ended.
+    /// How many of their ends have been emitted.
     ended: usize,
     fetch: Fetching,
     /// What fetch does from now on, in order.
@@ -49,22 +51,23 @@ pub struct Tell {
     pub last_beat: [Option<u64>; 2],
 }
 
-impl Tell {
-    /// Tells what has happened up to and with a cycle.
-    pub fn flush<S: Sink>(&mut self, cycle: u64, sink: &mut S) {
+impl EventLog {
+    /// Emits what has happened up to and with a cycle.
+    pub fn flush<S: Sink>(&mut self, cycle: u64, sink: &mut S) -> Result<(), Stopped<S::Error>> {
         while let Some(b) = self.bursts.get(self.ended)
             && b.last <= cycle
         {
             let (client, cmd, first) = (b.client, b.cmd, b.first);
-            sink.event(b.last, Event::ReadEnd { client, cmd, first });
+            sink.emit(b.last, Event::ReadEnd { client, cmd, first })?;
             self.ended += 1;
         }
         while let Some(&(at, event)) = self.ahead.front()
             && at <= cycle
         {
-            sink.event(at, event);
+            sink.emit(at, event)?;
             self.ahead.pop_front();
         }
+        Ok(())
     }
 
     /// A command goes out.
@@ -74,15 +77,16 @@ impl Tell {
         client: Client,
         cmd: ReadCmd,
         sink: &mut S,
-    ) {
-        self.flush(cycle, sink);
-        sink.event(cycle, Event::ReadCmd { client, cmd });
+    ) -> Result<(), Stopped<S::Error>> {
+        self.flush(cycle, sink)?;
+        sink.emit(cycle, Event::ReadCmd { client, cmd })?;
         self.bursts.push_back(Burst {
             client,
             cmd: cycle,
             first,
             last: first + u64::from(cmd.len),
         });
+        Ok(())
     }
 
     /// No state before this cycle will be asked for.
@@ -97,31 +101,38 @@ impl Tell {
     }
 
     /// A unit is in a state from a cycle on.
-    pub fn state<S: Sink>(&mut self, unit: Unit, cycle: u64, state: UnitState, sink: &mut S) {
+    pub fn state<S: Sink>(
+        &mut self,
+        unit: Unit,
+        cycle: u64,
+        state: UnitState,
+        sink: &mut S,
+    ) -> Result<(), Stopped<S::Error>> {
         let module = Module::Unit(unit);
         let known = &mut self.states[module.index()];
         if *known != Some(state) {
             *known = Some(state);
-            sink.event(cycle, Event::State { module, state });
+            sink.emit(cycle, Event::State { module, state })?;
         }
+        Ok(())
     }
 
     /// What a client's transfer waits for in cycles `from` to `to`: changes of
     /// state, in order. `last_beat` is its last one, if it is known.
-    fn memory(
+    fn memory<E>(
         &self,
         client: Client,
         (from, to): (u64, u64),
         last_beat: Option<u64>,
-        mut tell: impl FnMut(u64, UnitState),
-    ) {
+        mut emit: impl FnMut(u64, UnitState) -> Result<(), E>,
+    ) -> Result<(), E> {
         let done = last_beat.map_or(NEVER, |l| l + 2);
         let end = to.min(done - 1);
         let mut x = from;
         let mut i = self.bursts.partition_point(|b| b.last + 1 < from);
         while x <= end {
             let Some(b) = self.bursts.get(i) else {
-                tell(x, UnitState::Arbitration);
+                emit(x, UnitState::Arbitration)?;
                 break;
             };
             if x <= b.first {
@@ -130,10 +141,10 @@ impl Tell {
                 let mut own = self.bursts.range(i..).filter(|b| b.client == client);
                 let out = own.next().map_or(NEVER, |b| b.cmd + 1);
                 if x < out {
-                    tell(x, UnitState::Arbitration);
+                    emit(x, UnitState::Arbitration)?;
                 }
                 if out <= gap {
-                    tell(x.max(out), UnitState::Latency);
+                    emit(x.max(out), UnitState::Latency)?;
                 }
                 x = gap + 1;
             }
@@ -143,29 +154,40 @@ impl Tell {
                 } else {
                     UnitState::Arbitration
                 };
-                tell(x, state);
+                emit(x, state)?;
                 x = x.max(b.last + 2);
             }
             i += 1;
         }
         if done <= to {
-            tell(done.max(from), UnitState::Work);
+            emit(done.max(from), UnitState::Work)?;
         }
+        Ok(())
     }
 
     /// States of a load of `client` that started in `start`, up to and with `to`.
-    pub fn load<S: Sink>(&mut self, client: Client, start: u64, to: u64, sink: &mut S) {
-        let Some(unit) = client.unit() else { return };
+    pub fn load<S: Sink>(
+        &mut self,
+        client: Client,
+        start: u64,
+        to: u64,
+        sink: &mut S,
+    ) -> Result<(), Stopped<S::Error>> {
+        let Some(unit) = client.unit() else {
+            return Ok(());
+        };
         let module = Module::Unit(unit);
         let mut known = self.states[module.index()];
         let last = self.last_beat[unit as usize];
         self.memory(client, (start + 1, to), last, |cycle, state| {
             if known != Some(state) {
                 known = Some(state);
-                sink.event(cycle, Event::State { module, state });
+                sink.emit(cycle, Event::State { module, state })?;
             }
-        });
+            Ok(())
+        })?;
         self.states[module.index()] = known;
+        Ok(())
     }
 
     /// States and bursts of a store that started in `start`, up to and with `to`.
@@ -175,20 +197,21 @@ impl Tell {
         start: u64,
         to: u64,
         sink: &mut S,
-    ) {
+    ) -> Result<(), Stopped<S::Error>> {
         let mut all = StoreBursts::new(geo, rows, start);
         while all.command() <= to {
-            self.state(Unit::Store, all.command(), UnitState::Latency, sink);
-            let Some(burst) = all.next() else { return };
+            self.state(Unit::Store, all.command(), UnitState::Latency, sink)?;
+            let Some(burst) = all.next() else { break };
             let (first, last, beats) = (burst.first, burst.last, burst.beats);
             if first <= to {
-                self.state(Unit::Store, first, UnitState::Beats, sink);
+                self.state(Unit::Store, first, UnitState::Beats, sink)?;
             }
             if last < to {
-                self.state(Unit::Store, last + 1, UnitState::Latency, sink);
-                sink.event(last + 1, Event::WriteEnd { first, beats });
+                self.state(Unit::Store, last + 1, UnitState::Latency, sink)?;
+                sink.emit(last + 1, Event::WriteEnd { first, beats })?;
             }
         }
+        Ok(())
     }
 
     /// States of a unit without an instruction under way, from the end of its
@@ -201,18 +224,19 @@ impl Tell {
         head: Option<u64>,
         tokens: [Option<(Unit, u64)>; 2],
         sink: &mut S,
-    ) {
+    ) -> Result<(), Stopped<S::Error>> {
         let since = head.unwrap_or(NEVER).min(to);
         if free < since {
-            self.state(unit, free, UnitState::Insn, sink);
+            self.state(unit, free, UnitState::Insn, sink)?;
         }
         let mut x = since;
         for (from, there) in tokens.into_iter().flatten() {
             if x < there.min(to) {
-                self.state(unit, x, UnitState::Token(from), sink);
+                self.state(unit, x, UnitState::Token(from), sink)?;
                 x = there;
             }
         }
+        Ok(())
     }
 
     fn fetch_state(&mut self, cycle: u64, state: UnitState) {
@@ -240,8 +264,10 @@ impl Tell {
             x = x.max(begin);
             if x < to {
                 let mut all = Vec::new();
-                let tell = |cycle, state| all.push((cycle, state));
-                self.memory(Client::Fetch, (x, to - 1), last_beat, tell);
+                let Ok(()) = self.memory(Client::Fetch, (x, to - 1), last_beat, |cycle, state| {
+                    all.push((cycle, state));
+                    Ok::<_, Infallible>(())
+                });
                 all.into_iter().for_each(|(c, s)| self.fetch_state(c, s));
             }
         } else if x < to {
@@ -283,7 +309,12 @@ impl Tell {
 
     /// The end: what fetch was at up to and with a cycle. `reads` is when it
     /// began to read a batch of which nothing was handed on.
-    pub fn finish<S: Sink>(&mut self, cycle: u64, reads: Option<(u64, bool)>, sink: &mut S) {
+    pub fn finish<S: Sink>(
+        &mut self,
+        cycle: u64,
+        reads: Option<(u64, bool)>,
+        sink: &mut S,
+    ) -> Result<(), Stopped<S::Error>> {
         if !self.fetch.done && self.fetch.cursor <= cycle {
             let last = self.fetch.last_beat;
             let reads = reads.map(|(begin, came)| (begin, came.then_some(last)));
@@ -298,6 +329,6 @@ impl Tell {
                 None => self.fetch_gap(cycle + 1, reads),
             }
         }
-        self.flush(cycle, sink);
+        self.flush(cycle, sink)
     }
 }

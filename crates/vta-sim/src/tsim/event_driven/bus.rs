@@ -105,9 +105,9 @@ impl Bus {
     }
 
     /// Sends commands up to and with cycle `until`, or until the last one of a
-    /// transfer. `seen` is told of each, with its cycle and that of its first
-    /// beat, if `TOLD`.
-    pub fn advance<const TOLD: bool>(
+    /// transfer. `seen` gets each, with its cycle and that of its first beat, if
+    /// `LOG`.
+    pub fn advance<const LOG: bool>(
         &mut self,
         until: u64,
         mut seen: impl FnMut((u64, u64), Client, ReadCmd),
@@ -130,7 +130,7 @@ impl Bus {
             let mut alone = second - 1;
             if alone < cycle {
                 // Several wait: the lowest-numbered one goes.
-                cycle = self.allowed::<TOLD>(cycle);
+                cycle = self.allowed::<LOG>(cycle);
                 self.next_ar = cycle;
                 if cycle > until {
                     self.due = cycle;
@@ -142,8 +142,8 @@ impl Bus {
             }
             let until = until.min(alone);
             let done = match self.transfers[client].pad.is_done() {
-                true => self.stream::<TOLD, false>(client, until, &mut seen),
-                false => self.stream::<TOLD, true>(client, until, &mut seen),
+                true => self.stream::<LOG, false>(client, until, &mut seen),
+                false => self.stream::<LOG, true>(client, until, &mut seen),
             };
             if done.is_some() {
                 break done;
@@ -156,7 +156,7 @@ impl Bus {
     }
 
     /// The first cycle from this one on in which a command may go out.
-    fn allowed<const TOLD: bool>(&mut self, cycle: u64) -> u64 {
+    fn allowed<const LOG: bool>(&mut self, cycle: u64) -> u64 {
         let mut cycle = cycle;
         while self.head != self.tail {
             let last = self.lasts[self.head % TAGS];
@@ -164,7 +164,7 @@ impl Bus {
                 break;
             }
             cycle = after(last, cycle);
-            if TOLD {
+            if LOG {
                 self.available |= 1 << self.ids[self.head % TAGS];
             }
             self.head += 1;
@@ -176,7 +176,7 @@ impl Bus {
     /// has one until then. With `PADS` it follows the padding and stops when
     /// that is done.
     #[inline(always)]
-    fn stream<const TOLD: bool, const PADS: bool>(
+    fn stream<const LOG: bool, const PADS: bool>(
         &mut self,
         client: usize,
         until: u64,
@@ -202,7 +202,7 @@ impl Bus {
             }
             while oldest <= cycle || tail - head == TAGS {
                 cycle = after(oldest, cycle);
-                if TOLD {
+                if LOG {
                     self.available |= 1 << self.ids[head % TAGS];
                 }
                 head += 1;
@@ -224,7 +224,7 @@ impl Bus {
             lasts[tail % TAGS] = last;
             oldest = oldest.min(last);
             beats += u64::from(n);
-            if TOLD {
+            if LOG {
                 let id = self.available.trailing_zeros() as u8;
                 self.available &= self.available - 1;
                 self.ids[tail % TAGS] = id;

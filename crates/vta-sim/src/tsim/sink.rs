@@ -1,0 +1,173 @@
+//! Who receives events: one sink or several, which may end a run.
+
+use super::event::Event;
+use std::convert::Infallible;
+
+/// Why a sink ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop<E = Infallible> {
+    /// It has seen enough.
+    Enough,
+    /// It cannot go on.
+    Failed(E),
+}
+
+impl<E> From<E> for Stop<E> {
+    fn from(e: E) -> Self {
+        Self::Failed(e)
+    }
+}
+
+/// A run that a sink ended, and in which cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped<E> {
+    /// The cycle of the event that it did not want to go past.
+    pub(super) cycle: u64,
+    pub(super) stop: Stop<E>,
+}
+
+/// Receives events. With `ENABLED` false the simulator makes none.
+///
+/// Sinks compose: a pair of sinks is a sink, so pairs nest; so are an
+/// `Option`, a `Vec` of sinks of one type, and a `Vec` of boxed ones
+/// ([`DynSink`]). Each receives every event, also that with which another
+/// ends the run.
+pub trait Sink {
+    /// Whether events are wanted.
+    const ENABLED: bool = true;
+
+    /// Whether everything is wanted, in its cycle. Without, single beats,
+    /// write commands and responses may be missing, and the run is faster;
+    /// `WriteBeat` and `WriteEnd` come when their store ends, and `State` of a
+    /// unit when its instruction starts or ends.
+    const CYCLES: bool = Self::ENABLED;
+
+    /// What it can fail with; [`Infallible`] if it cannot.
+    type Error: std::error::Error + 'static;
+
+    /// An event of a cycle. Cycles never go back, but for what comes late
+    /// without `CYCLES`; the states of a module are in order in any case.
+    /// With `CYCLES`, within a cycle: instruction ends (load, compute, store),
+    /// bus events, dispatches, then the rest.
+    ///
+    /// # Errors
+    /// Ends the run in this cycle: [`Stop::Enough`] with
+    /// [`Status::Stopped`](super::Status::Stopped), an error with
+    /// [`RunError::Sink`](super::RunError::Sink).
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<Self::Error>>;
+
+    /// An event, and its cycle if it ends the run.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn emit(&mut self, cycle: u64, event: Event) -> Result<(), Stopped<Self::Error>> {
+        self.event(cycle, event)
+            .map_err(|stop| Stopped { cycle, stop })
+    }
+}
+
+/// Wants no events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    const ENABLED: bool = false;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn event(&mut self, _: u64, _: Event) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
+    type Error = S::Error;
+
+    #[inline(always)]
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
+        (**self).event(cycle, event)
+    }
+}
+
+impl<S: Sink> Sink for Option<S> {
+    const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
+    type Error = S::Error;
+
+    #[inline]
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
+        match self {
+            Some(s) => s.event(cycle, event),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The error of one of two sinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Either<A, B> {
+    /// Of the first.
+    #[error(transparent)]
+    First(A),
+    /// Of the second.
+    #[error(transparent)]
+    Second(B),
+}
+
+impl<A: Sink, B: Sink> Sink for (A, B) {
+    const ENABLED: bool = A::ENABLED || B::ENABLED;
+    const CYCLES: bool = A::CYCLES || B::CYCLES;
+    type Error = Either<A::Error, B::Error>;
+
+    #[inline]
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<Self::Error>> {
+        let first = self.0.event(cycle, event).map_err(|s| match s {
+            Stop::Enough => Stop::Enough,
+            Stop::Failed(e) => Stop::Failed(Either::First(e)),
+        });
+        let second = self.1.event(cycle, event).map_err(|s| match s {
+            Stop::Enough => Stop::Enough,
+            Stop::Failed(e) => Stop::Failed(Either::Second(e)),
+        });
+        first.and(second)
+    }
+}
+
+impl<S: Sink> Sink for Vec<S> {
+    const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
+    type Error = S::Error;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
+        let mut done = Ok(());
+        for s in self {
+            done = done.and(s.event(cycle, event));
+        }
+        done
+    }
+}
+
+/// A sink behind a pointer, all events wanted in their cycles: what it is made
+/// of is not known before the run.
+pub trait DynSink<E> {
+    /// As [`Sink::event`].
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn dyn_event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<E>>;
+}
+
+impl<S: Sink> DynSink<S::Error> for S {
+    fn dyn_event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
+        self.event(cycle, event)
+    }
+}
+
+impl<E: std::error::Error + 'static> Sink for Box<dyn DynSink<E> + '_> {
+    type Error = E;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<E>> {
+        (**self).dyn_event(cycle, event)
+    }
+}
