@@ -105,7 +105,7 @@ impl Compare {
         let Some(dir) = &self.report else {
             return Ok(());
         };
-        let data = super::report::data(title, &[a, b], self.max_cycles)?;
+        let data = vta::report::data(title, &super::report::command(), &[a, b], self.max_cycles)?;
         std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
         let file = dir.join("index.html");
         super::report::write(&file, &data)?;

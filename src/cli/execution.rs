@@ -4,8 +4,7 @@ use super::{EXIT_NOT_OK, SCHEMA_VERSION};
 use serde_json::{Value, json};
 use vta::execution::{Execution, LaunchRun};
 use vta::golden::Status;
-use vta::report::{Cell, Table};
-use vta::simulate::LaunchReport;
+use vta::report::{Cell, Table, add_end};
 
 /// Exit code of a command that ran it.
 pub fn exit(run: &Execution) -> u8 {
@@ -112,22 +111,4 @@ pub fn text(run: &Execution, paint: impl Fn(Status) -> String) -> String {
         text += &format!("\n{table}");
     }
     text
-}
-
-/// How it ended, where that is not the finish.
-pub fn add_end(object: &mut Value, report: &LaunchReport) {
-    if let Some(reason) = &report.reason {
-        object["reason"] = json!(reason);
-    }
-    if let Some(place) = &report.where_ {
-        object["where"] = json!(place);
-    }
-    if let Some(instruction) = report.instruction {
-        object["instruction"] = json!(instruction);
-    }
-    match (report.status, report.waits.as_slice()) {
-        (_, []) => {}
-        (Status::Assert, why) => object["cause"] = json!(why.join("; ")),
-        (_, waits) => object["waits"] = json!(waits),
-    }
 }

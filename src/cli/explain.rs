@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vta::Profile;
 use vta::config::HwConfig;
 use vta::profiling::{Advice, Row, advise, split};
-use vta::report::thousands;
+use vta::report::{add_status, thousands};
 
 /// Say in words what holds each layer back, how far it is from its floor, and what would help
 #[derive(Debug, Args)]
@@ -66,7 +66,8 @@ impl Explain {
             text += &format!("\n{one}");
         }
         let mut json = json!({ "cycles": view.profile.cycles, "layers": layers });
-        let exit = profiled::add_status(&mut json, failure.as_ref());
+        add_status(&mut json, failure.as_ref());
+        let exit = profiled::exit(failure.as_ref());
         Ok(Output {
             exit,
             ..Output::ok(text, json)

@@ -4,8 +4,8 @@ use super::profiled::{self, ProfiledArgs};
 use super::{CliError, Output, Paint};
 use clap::Args;
 use vta::Profile;
-use vta::profiling::{Row, View, view_json};
-use vta::report::{Cell, Table};
+use vta::profiling::{Row, View};
+use vta::report::{Cell, Table, add_status, view_json};
 use vta::trace::{Cause, Kind, MODULES, Part};
 use vta::tsim::Client;
 
@@ -46,7 +46,8 @@ impl ProfileArgs {
             By::Roofline => roofline(view),
         };
         let mut json = view_json(view);
-        let exit = profiled::add_status(&mut json, failure.as_ref());
+        add_status(&mut json, failure.as_ref());
+        let exit = profiled::exit(failure.as_ref());
         let text = format!("{}{table}", profiled::status_text(failure.as_ref(), paint));
         Ok(Output {
             exit,

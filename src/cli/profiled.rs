@@ -3,9 +3,7 @@
 use super::input::{self, ProgramArgs};
 use super::{CliError, number};
 use clap::Args;
-use serde_json::{Value, json};
 use vta::Program;
-use vta::golden::Status;
 use vta::simulate::LaunchFailure;
 
 /// A program, and how it is run.
@@ -35,19 +33,12 @@ impl ProfiledArgs {
     }
 }
 
-/// The status, and with a hang or an assertion who waits for what.
-pub fn add_status(json: &mut Value, failure: Option<&LaunchFailure>) -> u8 {
-    let Some(LaunchFailure { launch, report }) = failure else {
-        json["status"] = json!(Status::Ok);
-        return 0;
-    };
-    json["status"] = json!(report.status);
-    json["launch"] = json!(launch);
-    super::execution::add_end(json, report);
-    super::EXIT_NOT_OK
+/// Exit code of a command whose program ended so.
+pub fn exit(failure: Option<&LaunchFailure>) -> u8 {
+    failure.map_or(0, |_| super::EXIT_NOT_OK)
 }
 
-/// The same as lines of text; nothing if all ended well.
+/// With a hang or an assertion, who waits for what; nothing if all ended well.
 pub fn status_text(failure: Option<&LaunchFailure>, paint: super::Paint) -> String {
     let Some(LaunchFailure { launch, report }) = failure else {
         return String::new();

@@ -1,16 +1,14 @@
 //! `vta report`: one HTML page about programs, to be looked at.
 
 use super::input;
-use super::profiled;
 use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::Program;
 use vta::config::HwConfig;
-use vta::profiling::{program_json, tile};
 use vta::program::atomic::write_file;
-use vta::report::{page, thousands};
-use vta::{Profile, Program};
+use vta::report::{data, page, thousands};
 
 /// Write an HTML page about programs: layers, causes, roofline, timeline, masks and all numbers in one file
 #[derive(Debug, Args)]
@@ -55,7 +53,7 @@ impl ReportArgs {
         let named: Vec<(&str, &Program)> = programs.iter().map(|(n, p)| (n.as_str(), p)).collect();
         let names: Vec<&str> = named.iter().map(|n| n.0).collect();
         let title = self.title.clone().unwrap_or_else(|| names.join(" and "));
-        let mut json = data(&title, &named, self.max_cycles)?;
+        let mut json = data(&title, &command(), &named, self.max_cycles)?;
         let bytes = write(&self.out, &json)?;
         json["file"] = json!(self.out.display().to_string());
         let text = format!("{}: {} bytes\n", self.out.display(), thousands(bytes));
@@ -80,7 +78,7 @@ fn distinct(programs: &mut [(String, Program)]) {
 }
 
 /// The command line that made a page.
-fn command() -> String {
+pub(super) fn command() -> String {
     let quoted = |a: std::ffi::OsString| {
         let a = a.to_string_lossy().into_owned();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+".contains(c);
@@ -91,42 +89,6 @@ fn command() -> String {
     };
     let args: Vec<String> = std::env::args_os().skip(1).map(quoted).collect();
     format!("vta {}", args.join(" "))
-}
-
-/// What a page about these programs shows.
-///
-/// # Errors
-/// A program that cannot be run at all.
-pub(super) fn data(
-    title: &str,
-    programs: &[(&str, &Program)],
-    max_cycles: u64,
-) -> Result<Value, CliError> {
-    let mut all = Vec::new();
-    for (name, program) in programs {
-        let profile = Profile::new(program, max_cycles)?;
-        let tile = tile(profile.view(), max_cycles);
-        let tile = tile.map_err(|e| CliError::new("simulator", e))?;
-        let mut json = program_json(name, profile.view(), tile);
-        profiled::add_status(&mut json, profile.failure().as_ref());
-        all.push(json);
-    }
-    let cycles = |p: &Value| p["cycles"].as_u64().unwrap_or(0);
-    let speedup = match all.as_slice() {
-        [a, b] if cycles(b) > 0 => Some(cycles(a) as f64 / cycles(b) as f64),
-        _ => None,
-    };
-    let lead = match all.len() {
-        1 => "Where the cycles of the program went, layer by layer.",
-        _ => {
-            "The programs side by side, layer by layer: cycles, what they went to, and what would help."
-        }
-    };
-    Ok(json!({
-        "schema_version": super::SCHEMA_VERSION,
-        "title": title, "lead": lead, "command": command(),
-        "speedup": speedup, "programs": all,
-    }))
 }
 
 /// Writes a page; its length in bytes.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use vta::mem::Dram;
 use vta::profiling::symbols;
 use vta::program::atomic::AtomicFile;
-use vta::report::thousands;
+use vta::report::{add_status, thousands};
 use vta::simulate::LaunchFailure;
 use vta::trace::Timeline;
 use vta::tsim::{self, Options};
@@ -73,7 +73,8 @@ impl Trace {
         to.commit().map_err(file)?;
         let mut json =
             json!({ "cycles": cycles, "bytes": bytes, "file": self.out.display().to_string() });
-        let exit = profiled::add_status(&mut json, failure.as_ref());
+        add_status(&mut json, failure.as_ref());
+        let exit = profiled::exit(failure.as_ref());
         let text = format!(
             "{}{}: {} cycles, {} bytes\nnext: open it in https://ui.perfetto.dev; a cycle is shown as a nanosecond\n",
             profiled::status_text(failure.as_ref(), paint),

@@ -5,8 +5,6 @@
 //! says what holds a layer back and what would help.
 
 mod advice;
-mod json;
-mod page;
 mod replay;
 mod reuse;
 mod split;
@@ -14,8 +12,6 @@ mod view;
 mod watch;
 
 pub use advice::{Advice, advise};
-pub use json::{part_json, view_json};
-pub use page::{program_json, tile};
 pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
 pub use reuse::{Needs, needs};
 pub use split::{Bottleneck, split};

@@ -1,16 +1,19 @@
 //! All that a report page shows, as one JSON object.
 
-use super::advice::advise;
-use super::json::view_json;
-use super::split::split;
-use super::view::View;
-use super::watch::symbols;
-use crate::steps::each_launch;
-use crate::trace::{TRACKS, Tiles, Window};
-use crate::tsim::{self, Options, RunError};
+use super::numbers::view_json;
+use super::status::add_status;
+use crate::simulate::SimError;
+use crate::{Error, Profile, Program};
 use serde_json::{Map, Value, json};
 use std::ops::ControlFlow::{Break, Continue};
-use vta_program::program::{On, Program};
+use vta_program::program::{self as raw, On};
+use vta_sim::profiling::{View, advise, split, symbols};
+use vta_sim::steps::each_launch;
+use vta_sim::trace::{TRACKS, Tiles, Window};
+use vta_sim::tsim::{self, Options, RunError};
+
+/// Version of the shape of the object.
+const SCHEMA_VERSION: u32 = 1;
 
 /// Most slices of the timeline in a page.
 const SLICES: usize = 4000;
@@ -22,8 +25,8 @@ const CYCLES: u64 = 60_000;
 ///
 /// # Errors
 /// The launch cannot be run.
-pub fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
-    let program: &Program = view.program;
+fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
+    let program: &raw::Program = view.program;
     let Some(longest) = view.rows.iter().max_by_key(|r| r.part.cycles()) else {
         return Ok(Value::Null);
     };
@@ -40,7 +43,7 @@ pub fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
             let holds = |s: &&(&str, u32, u32)| s.1 <= insn && insn - s.1 < s.2;
             all.iter().rev().find(holds).is_some_and(|s| s.0 == name)
         };
-        if !all.iter().any(|s| s.0 == name) && all.len() > 1 && name != crate::trace::OTHER {
+        if !all.iter().any(|s| s.0 == name) && all.len() > 1 && name != vta_sim::trace::OTHER {
             return Ok(Continue(()));
         }
         let insns: Vec<_> = launch.insns(dram.bytes()).map(Result::ok).collect();
@@ -76,7 +79,7 @@ pub fn tile(view: &View<'_>, max_cycles: u64) -> Result<Value, RunError> {
 }
 
 /// One program's part of a page: [`view_json`], advice, masks and a tile.
-pub fn program_json(name: &str, view: &View<'_>, tile: Value) -> Value {
+fn program_json(name: &str, view: &View<'_>, tile: Value) -> Value {
     let mut json = view_json(view);
     json["name"] = json!(name);
     let config = &view.program.config;
@@ -109,4 +112,41 @@ pub fn program_json(name: &str, view: &View<'_>, tile: Value) -> Value {
     json["masks"] = masks.collect();
     json["tile"] = tile;
     json
+}
+
+/// What a page about programs shows; with two, the second is put beside the
+/// first. `command` is what made it.
+///
+/// # Errors
+/// A launch that cannot start. One that hangs or asserts is shown.
+pub fn data(
+    title: &str,
+    command: &str,
+    programs: &[(&str, &Program)],
+    max_cycles: u64,
+) -> Result<Value, Error> {
+    let mut all = Vec::new();
+    for (name, program) in programs {
+        let profile = Profile::new(program, max_cycles)?;
+        let tile = tile(profile.view(), max_cycles).map_err(SimError::Tsim)?;
+        let mut json = program_json(name, profile.view(), tile);
+        add_status(&mut json, profile.failure().as_ref());
+        all.push(json);
+    }
+    let cycles = |p: &Value| p["cycles"].as_u64().unwrap_or(0);
+    let speedup = match all.as_slice() {
+        [a, b] if cycles(b) > 0 => Some(cycles(a) as f64 / cycles(b) as f64),
+        _ => None,
+    };
+    let lead = match all.len() {
+        1 => "Where the cycles of the program went, layer by layer.",
+        _ => {
+            "The programs side by side, layer by layer: cycles, what they went to, and what would help."
+        }
+    };
+    Ok(json!({
+        "schema_version": SCHEMA_VERSION,
+        "title": title, "lead": lead, "command": command,
+        "speedup": speedup, "programs": all,
+    }))
 }

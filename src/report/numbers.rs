@@ -1,9 +1,9 @@
 //! A view as JSON: the numbers that tables and pages show.
 
-use super::view::{Row, View};
-use crate::trace::{Cause, Kind, MODULES, Part};
-use crate::tsim::Client;
 use serde_json::{Map, Value, json};
+use vta_sim::profiling::{Row, View};
+use vta_sim::trace::{Cause, Kind, MODULES, Part};
+use vta_sim::tsim::Client;
 
 /// Causes of each unit, kinds of instructions, traffic and steps of a part.
 pub fn part_json(part: &Part) -> Value {
