@@ -2,10 +2,11 @@
 
 use super::kernels::fake::Grid;
 use super::ops;
-use burn::backend::{Autodiff, Flex};
-use burn::tensor::backend::Backend;
-use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Tensor, TensorData, module, s};
+use burn_autodiff::Autodiff;
+use burn_flex::Flex;
+use burn_tensor::backend::Backend;
+use burn_tensor::ops::{ConvOptions, PadMode};
+use burn_tensor::{Tensor, TensorData, module, s};
 use vta_net::graph::Window;
 
 /// The CPU, without gradients.
@@ -20,14 +21,14 @@ pub type Chosen = Cpu;
 /// What the commands train on, without gradients: the CPU, or with the feature
 /// `wgpu` a GPU.
 #[cfg(feature = "wgpu")]
-pub type Chosen = burn::backend::Wgpu;
+pub type Chosen = burn_wgpu::Wgpu;
 /// The same with gradients.
 pub type ChosenGrad = Autodiff<Chosen>;
 
 #[cfg(feature = "wgpu")]
-impl Kernels for burn::backend::Wgpu {}
+impl Kernels for burn_wgpu::Wgpu {}
 #[cfg(feature = "wgpu")]
-impl Kernels for Autodiff<burn::backend::Wgpu> {}
+impl Kernels for Autodiff<burn_wgpu::Wgpu> {}
 
 /// A batch normalisation's result and what it saw.
 #[derive(Debug, Clone)]
@@ -94,7 +95,7 @@ pub trait Kernels: Backend {
             y = y + r;
         }
         if relu {
-            y = burn::tensor::activation::relu(y);
+            y = burn_tensor::activation::relu(y);
         }
         Normed {
             y,

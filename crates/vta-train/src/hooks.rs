@@ -4,8 +4,8 @@ use super::TrainError;
 use super::backend::Kernels;
 use super::checkpoint::Checkpoint;
 use super::network::{Network, Pass, Value};
-use burn::tensor::Tensor;
-use burn::tensor::backend::BackendTypes;
+use burn_tensor::Tensor;
+use burn_tensor::backend::BackendTypes;
 
 /// The step that a run is in.
 #[derive(Debug, Clone, Copy, PartialEq)]

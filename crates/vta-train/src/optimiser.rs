@@ -8,7 +8,7 @@ use super::TrainError;
 use super::backend::{Kernels, floats};
 use super::checkpoint::Checkpoint;
 use super::network::{Kind, Network, row};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// How parameters follow their gradients. Decay is on weights only, not on
 /// biases and normalisations.

@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::backend::{Kernels, floats};
 use super::network::{Network, Pass, Value};
-use burn::tensor::{Tensor, TensorData, activation};
+use burn_tensor::{Tensor, TensorData, activation};
 use ndarray::Array4;
 use vta_data::{Label, Loader, Normalise, Sample};
 use vta_net::graph::{Graph, Op};

@@ -9,8 +9,8 @@ use super::network::{Mode, Network, Running};
 use super::optimiser::{Optimiser, Rule};
 use super::schedule::Schedule;
 use super::task::{Task, first, images, normalise};
-use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, BackendTypes};
+use burn_tensor::Tensor;
+use burn_tensor::backend::{AutodiffBackend, BackendTypes};
 use std::time::Instant;
 use vta_data::{Augment, Label, Loader, Sample};
 

@@ -4,8 +4,8 @@ use super::loss::cross_entropy;
 use super::{BEFORE, Detect, OBJECT};
 use crate::backend::Kernels;
 use crate::{Pass, TrainError};
-use burn::tensor::Tensor;
-use burn::tensor::backend::AutodiffBackend;
+use burn_tensor::Tensor;
+use burn_tensor::backend::AutodiffBackend;
 use vta_data::Boxes;
 
 /// Fraction of the weight that lies on boxes; the rest is on what is around them.

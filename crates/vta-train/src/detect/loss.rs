@@ -8,7 +8,7 @@ use crate::backend::{Kernels, floats};
 use crate::network::{Network, Pass};
 use crate::task::{Measured, Task, first, predictions};
 use crate::{TrainError, Value};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn_tensor::{Int, Tensor, TensorData};
 use vta_data::{ApRule, Boxes, Detection, Evaluation, Sample, evaluate};
 use vta_net::graph::{Graph, Op, TensorId};
 

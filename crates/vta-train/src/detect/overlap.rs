@@ -1,7 +1,7 @@
 //! Overlap of boxes, with gradients.
 
 use crate::backend::Kernels;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// Intersection over union of boxes, given by centre and size of each axis, with
 /// boxes given by `x0, y0, x1, y1`; and the squared distance of their centres

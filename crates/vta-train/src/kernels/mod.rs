@@ -9,7 +9,7 @@ pub mod fake;
 mod gather;
 mod gradient;
 mod matrix;
-pub mod norm;
+pub(crate) mod norm;
 
 pub use gradient::{input_gradient, weight_gradient};
-pub use norm::plane_sums;
+pub(crate) use norm::plane_sums;

@@ -3,9 +3,9 @@
 use super::params::row;
 use super::value::Value;
 use crate::backend::Kernels;
-use burn::tensor::module::{avg_pool2d, max_pool2d};
-use burn::tensor::ops::PadMode;
-use burn::tensor::{Tensor, activation, s};
+use burn_tensor::module::{avg_pool2d, max_pool2d};
+use burn_tensor::ops::PadMode;
+use burn_tensor::{Tensor, activation, s};
 use ndarray::ArrayD;
 use vta_net::graph::{Op, Window};
 

@@ -8,8 +8,8 @@ use super::{EPSILON, Network, size};
 use crate::TrainError;
 use crate::backend::Kernels;
 use crate::kernels::fake::Grid;
-use burn::tensor::Tensor;
-use burn::tensor::backend::{Backend, BackendTypes};
+use burn_tensor::Tensor;
+use burn_tensor::backend::{Backend, BackendTypes};
 use vta_net::graph::{Node, Op, TensorId};
 
 /// How normalisations work.

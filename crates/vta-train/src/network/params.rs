@@ -2,8 +2,8 @@
 
 use super::plan::last_layers;
 use crate::backend::floats;
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::backend::{AutodiffBackend, Backend};
+use burn_tensor::{Tensor, TensorData};
 use vta_net::graph::{Graph, Op};
 
 /// What a parameter is.

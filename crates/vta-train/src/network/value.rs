@@ -1,7 +1,7 @@
 //! Tensors of any rank.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Shape, Tensor, TensorPrimitive};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Shape, Tensor, TensorPrimitive};
 
 /// A tensor whose rank is known when the network runs.
 #[derive(Debug, Clone)]

@@ -4,13 +4,13 @@ use super::primitive::{slice, tensor, whole};
 use crate::backend::{Cpu, CpuGrad};
 use crate::kernels::conv::{Geometry, forward};
 use crate::kernels::{input_gradient, plane_sums, weight_gradient};
-use burn::backend::autodiff::NodeId;
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn_autodiff::NodeId;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::NoCheckpointing;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_flex::FlexTensor;
+use burn_tensor::{Tensor, TensorPrimitive};
 use vta_net::graph::Window;
 
 /// Sizes, checked: a graph is checked before, so a misfit is a mistake in the code.

@@ -3,12 +3,12 @@
 use super::primitive::{slice, take, tensor, whole};
 use crate::backend::{Cpu, CpuGrad, Normed};
 use crate::kernels::norm::{self, Planes, Scaling, Statistics};
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::NoCheckpointing;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_flex::FlexTensor;
+use burn_tensor::{Tensor, TensorPrimitive};
 
 /// What the backward pass needs.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Flex tensors as slices, and back.
 
-use burn::backend::flex::FlexTensor;
-use burn::tensor::{Bytes, DType, Shape, TensorData};
+use burn_flex::FlexTensor;
+use burn_tensor::{Bytes, DType, Shape, TensorData};
 
 /// A tensor whose elements lie one after the other.
 pub(super) fn whole(t: FlexTensor) -> FlexTensor {

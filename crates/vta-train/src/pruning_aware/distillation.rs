@@ -3,8 +3,8 @@
 //! Block pruning keeps every shape, so maps are compared as they are.
 //! Teachers are on the backend without gradients.
 
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, activation};
+use burn_tensor::backend::{AutodiffBackend, Backend};
+use burn_tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 /// Keeps roots away from zero.

@@ -3,8 +3,8 @@
 use super::distillation::soft_outputs;
 use crate::backend::Kernels;
 use crate::{Classify, Detect, Pass, TrainError};
-use burn::tensor::Tensor;
-use burn::tensor::backend::AutodiffBackend;
+use burn_tensor::Tensor;
+use burn_tensor::backend::AutodiffBackend;
 use vta_data::Boxes;
 
 /// How far a student is from its teacher in what a task looks at, with labels `L`.

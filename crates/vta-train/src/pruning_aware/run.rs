@@ -9,8 +9,8 @@ use crate::backend::{Kernels, floats};
 use crate::{
     Checkpoint, Hooks, Mask, Mode, Network, Pass, Seen, StepContext, TrainError, network::row,
 };
-use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, BackendTypes};
+use burn_tensor::Tensor;
+use burn_tensor::backend::{AutodiffBackend, BackendTypes};
 use vta_net::graph::{Graph, TensorId};
 use vta_net::quant::{Exponents, QuantError};
 use vta_net::sparse::Masks;

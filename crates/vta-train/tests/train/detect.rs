@@ -1,7 +1,7 @@
 //! Detectors: places, loss, decoding, runs with boxes, what they teach.
 
 use crate::values::{distance, random, tensor};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 use vta_data::shapes::{Counts, boxes};
 use vta_data::{Augment, BBox, Boxes, Dataset, Image, Sample, iou};
 use vta_net::graph::{Builder, ConvSpec, Graph, zoo};
@@ -52,7 +52,7 @@ fn at(anchor: usize, value: usize, row: usize, column: usize) -> usize {
 }
 
 fn pass<
-    K: vta_train::backend::Kernels<Device = <Cpu as burn::tensor::backend::BackendTypes>::Device>,
+    K: vta_train::backend::Kernels<Device = <Cpu as burn_tensor::backend::BackendTypes>::Device>,
 >(
     input: Tensor<K, 4>,
 ) -> Pass<K> {

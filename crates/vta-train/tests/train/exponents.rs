@@ -49,8 +49,8 @@ fn compare(mut network: Network<Cpu>, exponents: &Exponents, n: usize) -> Apart 
             panic!("inputs are float")
         };
         let dims: [usize; 4] = x.shape().try_into().expect("a map");
-        let data = burn::tensor::TensorData::new(x.iter().copied().collect(), dims);
-        let x = burn::tensor::Tensor::<Cpu, 4>::from_data(data, &Default::default());
+        let data = burn_tensor::TensorData::new(x.iter().copied().collect(), dims);
+        let x = burn_tensor::Tensor::<Cpu, 4>::from_data(data, &Default::default());
         let pass = network.predict(Value::from(x)).expect("it runs");
         for (want, got) in want.iter().zip(pass.outputs()) {
             let want: Vec<f32> = want.as_f32().expect("float").iter().copied().collect();

@@ -4,8 +4,9 @@
 
 use crate::operators::{NORMS, cases, run_own, run_own_norm};
 use crate::values::{distance, random, tensor};
-use burn::backend::{Autodiff, Wgpu};
-use burn::tensor::activation::log_softmax;
+use burn_autodiff::Autodiff;
+use burn_tensor::activation::log_softmax;
+use burn_wgpu::Wgpu;
 use vta_net::graph::zoo;
 use vta_train::backend::{Cpu, CpuGrad, Kernels, floats};
 use vta_train::kernels::fake::Grid;

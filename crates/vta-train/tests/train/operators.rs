@@ -1,9 +1,9 @@
 //! Our operators against burn's and against finite differences.
 
 use crate::values::{distance, random, tensor};
-use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, activation, module};
+use burn_tensor::backend::AutodiffBackend;
+use burn_tensor::ops::ConvOptions;
+use burn_tensor::{Tensor, activation, module};
 use vta_net::graph::Window;
 use vta_train::backend::{Cpu, CpuGrad, Kernels, floats};
 use vta_train::kernels::conv::{Geometry, forward};
@@ -65,7 +65,7 @@ pub fn cases() -> Vec<Case> {
 /// With symmetric padding burn can do it itself; else it pads first.
 fn burns((x, weight, bias): Operands<CpuGrad>, c: &Case) -> Tensor<CpuGrad, 4> {
     let [top, left, bottom, right] = c.window.pads;
-    let mode = burn::tensor::ops::PadMode::Constant(0.0);
+    let mode = burn_tensor::ops::PadMode::Constant(0.0);
     let x = x.pad((left, right, top, bottom), mode);
     let options = ConvOptions::new(c.window.stride, [0, 0], c.window.dilation, c.groups);
     module::conv2d(x, weight, Some(bias), options)

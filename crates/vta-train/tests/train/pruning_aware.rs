@@ -1,7 +1,7 @@
 //! Runs of pruning: phases reach the network, what is dropped is zero, teachers
 //! teach, a stopped run goes on with the same bits.
 
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use vta_data::Dataset;
 use vta_data::shapes::{Counts, classes};
 use vta_net::graph::{Builder, ConvSpec, Graph, Op};

@@ -1,7 +1,7 @@
 //! Runs: they learn, stop and go on with the same bits; checkpoints; hooks.
 
 use crate::values::tensor;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 use vta_data::shapes::{Counts, classes};
 use vta_data::{Dataset, Sample};
 use vta_net::graph::{Builder, ConvSpec, Graph};

@@ -1,7 +1,7 @@
 //! Random values and tensors of them.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Tensor, TensorData};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
