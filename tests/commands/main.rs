@@ -1,4 +1,4 @@
-//! The command-line program, as it is built.
+//! The command-line program, as it is built, and what takes all crates at once.
 
 mod check;
 mod cli;
@@ -8,8 +8,16 @@ mod cli_prune;
 mod cli_sight;
 mod docs;
 mod eval;
+mod floors;
 mod golden;
 mod network;
+#[cfg(feature = "train")]
+mod prune_counts;
 mod report;
-#[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "train")]
+mod train_boxes;
+#[cfg(feature = "train")]
+mod train_classes;
+#[cfg(feature = "train")]
+mod train_prune;

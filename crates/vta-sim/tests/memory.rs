@@ -110,7 +110,7 @@ impl Sink for Listener {
     }
 }
 
-/// Wants what leaps tell, keeps none.
+/// Wants the events of the event-driven engine, keeps none.
 struct Coarse;
 
 impl Sink for Coarse {
@@ -139,7 +139,13 @@ fn taken(run: impl FnOnce()) -> Taken {
 }
 
 /// Each way to run.
-const WAYS: [&str; 5] = ["leap", "leap, no data", "every event", "tick", "fsim"];
+const WAYS: [&str; 5] = [
+    "event-driven",
+    "event-driven, no data",
+    "every event",
+    "tick",
+    "fsim",
+];
 
 fn run(way: &str, p: &Program) -> Taken {
     let launch = p.launches().next().expect("there is one");
@@ -156,7 +162,7 @@ fn run(way: &str, p: &Program) -> Taken {
             }
             "every event" => tsim::run(c, &mut dram, addr, count, options, &mut Listener),
             _ => {
-                options.data = way != "leap, no data";
+                options.data = way != "event-driven, no data";
                 options.jump = way != "tick";
                 tsim::run(c, &mut dram, addr, count, options, &mut NoSink)
             }

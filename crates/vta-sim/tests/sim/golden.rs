@@ -1,4 +1,4 @@
-//! Golden cases: what is read, what is compared, and how differences are told.
+//! Golden cases: what is read, what is compared, and how differences are shown.
 
 use serde_json::json;
 use std::path::Path;
@@ -27,14 +27,14 @@ fn cases(dir: &Path) -> Vec<Case> {
 fn differences(change: impl Fn(&mut Observed) + Sync) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     write_case(&dir.path().join("fetch/000"), &finish_json());
-    told(&run(&cases(dir.path()), 2, &|r| {
+    messages(&run(&cases(dir.path()), 2, &|r| {
         let mut seen = right(r)?;
         change(&mut seen);
         Ok(seen)
     }))
 }
 
-fn told(report: &Report) -> Vec<String> {
+fn messages(report: &Report) -> Vec<String> {
     let each = report.results.iter();
     each.flat_map(|r| {
         r.differences
@@ -92,7 +92,7 @@ fn a_runner_that_fails_is_a_difference() {
     let dir = tempfile::tempdir().unwrap();
     write_case(&dir.path().join("fetch/000"), &finish_json());
     let report = run(&cases(dir.path()), 1, &|_| Err("no".into()));
-    assert_eq!(told(&report)[0], "fetch/000 de10: not run: no");
+    assert_eq!(messages(&report)[0], "fetch/000 de10: not run: no");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_simulator_that_panics_is_a_difference_in_that_case_only() {
         right(r)
     });
     assert_eq!(
-        told(&report),
+        messages(&report),
         ["fetch/000 wide512: not run: the simulator panics: cycle 5: load"]
     );
 }
@@ -126,7 +126,7 @@ fn bytes_are_not_compared_where_they_are_not_defined() {
         Ok(seen)
     });
     assert_eq!(
-        told(&report),
+        messages(&report),
         [
             "store/000 de10: output 0: 1 bytes differ; first at 64 (byte 0): expected 0x07, found 0x00"
         ]
@@ -150,7 +150,7 @@ fn the_unit_of_an_assertion_is_compared_where_it_is_given() {
         Ok(seen)
     });
     assert_eq!(
-        told(&report),
+        messages(&report),
         ["illegal/000 de10: where: expected core.fetch.fetch, found core.load"]
     );
 }
@@ -214,14 +214,14 @@ fn what_cannot_be_read_is_named() {
     write_case(&at("a/005"), &finish_json());
     std::fs::remove_file(at("a/005/case.json")).unwrap();
     let found = find(dir.path()).unwrap();
-    let told: Vec<String> = found.unreadable.iter().map(|e| e.what.clone()).collect();
+    let messages: Vec<String> = found.unreadable.iter().map(|e| e.what.clone()).collect();
     assert!(
-        told[0].contains("invalid value: integer `-1`, expected u32"),
+        messages[0].contains("invalid value: integer `-1`, expected u32"),
         "{}",
-        told[0]
+        messages[0]
     );
     assert_eq!(
-        told[1..],
+        messages[1..],
         [
             "output of 16 bytes at 8190 is outside DRAM",
             "configuration huge is not built in",

@@ -11,7 +11,7 @@ use vta_sim::tsim::{self, Event, NoSink, Options, Outcome, Sink, Stop};
 use vta_test_support::network::program_of;
 use vta_test_support::{root, shared};
 
-/// The same sink, told every cycle.
+/// The same sink, with every cycle.
 struct Ticked(Profiler);
 
 impl Sink for Ticked {
@@ -35,14 +35,19 @@ fn profile(cfg: &HwConfig, image: &[u8], launch: &Launch, options: Options) -> (
     let (addr, count) = (launch.insn_addr, launch.insn_count);
     let silent =
         run(&mut |d| tsim::run(cfg, d, addr, count, options, &mut NoSink).expect("it runs"));
-    let mut leapt = profiler(cfg, image, launch);
-    let a = run(&mut |d| tsim::run(cfg, d, addr, count, options, &mut leapt).expect("it runs"));
+    let mut event_driven = profiler(cfg, image, launch);
+    let a =
+        run(&mut |d| tsim::run(cfg, d, addr, count, options, &mut event_driven).expect("it runs"));
     let mut ticked = Ticked(profiler(cfg, image, launch));
     let b = run(&mut |d| tsim::run(cfg, d, addr, count, options, &mut ticked).expect("it runs"));
     assert_eq!(silent, a, "a profile changes nothing");
     assert_eq!(silent, b);
-    let profile = leapt.finish(a.cycles);
-    assert_eq!(profile, ticked.0.finish(b.cycles), "leaps tell the same");
+    let profile = event_driven.finish(a.cycles);
+    assert_eq!(
+        profile,
+        ticked.0.finish(b.cycles),
+        "the event-driven engine gives the same"
+    );
     (profile, silent)
 }
 

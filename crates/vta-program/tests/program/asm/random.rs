@@ -10,7 +10,7 @@ use vta_program::program::{Launch, Program, Segment, SegmentKind, Step, Symbol};
 
 fn config() -> impl Strategy<Value = HwConfig> {
     let built_in = prop::sample::select(&HwConfig::BUILT_IN[..]).prop_map(HwConfig::built_in);
-    let odd = (
+    let other = (
         name(),
         0..9u32,
         vec(0..13u32, 5),
@@ -19,7 +19,7 @@ fn config() -> impl Strategy<Value = HwConfig> {
         any::<u32>(),
         1..2000u32,
     );
-    let odd = odd.prop_map(|(name, block, depths, bus, len, delay, queue)| {
+    let other = other.prop_map(|(name, block, depths, bus, len, delay, queue)| {
         Some(HwConfig {
             name,
             block: 1 << block,
@@ -34,7 +34,7 @@ fn config() -> impl Strategy<Value = HwConfig> {
             insn_queue_entries: queue,
         })
     });
-    prop_oneof![built_in, odd].prop_map(Option::unwrap_or_default)
+    prop_oneof![built_in, other].prop_map(Option::unwrap_or_default)
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -170,9 +170,9 @@ fn many_tokens() -> impl Strategy<Value = Program> {
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// Whatever the bus, the memory and the queues: leaping equals ticking.
+    /// Whatever the bus, the memory and the queues: the event-driven engine equals ticking.
     #[test]
-    fn leaping_equals_ticking(
+    fn event_driven_equals_ticking(
         p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()],
         alter in (
             prop::sample::select(vec![64, 128, 256, 512]),
@@ -205,14 +205,14 @@ proptest! {
         p.cfg = altered(p.cfg, alter);
         let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
         let (mut few, mut all) = (Coarse::default(), Log::default());
-        let leap = p.tsim(options, &mut few);
-        let jump = p.tsim(options, &mut all);
-        prop_assert_eq!(&leap, &jump);
+        let few_run = p.tsim(options, &mut few);
+        let all_run = p.tsim(options, &mut all);
+        prop_assert_eq!(&few_run, &all_run);
         let mut of_all = Coarse::default();
         let all = all.0.into_iter().try_for_each(|(c, e)| of_all.event(c, e));
         prop_assert_eq!(all, Ok(()));
         prop_assert_eq!(few.beats, of_all.beats);
-        let until = leap.map_or(u64::MAX, |l| l.0.cycles);
+        let until = few_run.map_or(u64::MAX, |l| l.0.cycles);
         let (few, of_all) = (few.until(until), of_all.until(until));
         prop_assert_eq!(few.events, of_all.events);
         prop_assert_eq!(few.states, of_all.states);

@@ -1,11 +1,6 @@
 //! The mask's zeros, the compiler's blocks and the simulator's steps are the same numbers.
 
-#![cfg(feature = "train")]
-
-mod support;
-
 use std::collections::BTreeMap;
-use support::network::{Sim, run};
 use vta::compiler::{Options, Sparsity, compile};
 use vta::config::HwConfig;
 use vta::graph::{Graph, zoo};
@@ -19,6 +14,7 @@ use vta::prune::{
 use vta::quant::{Calibration, QOp, QuantOptions, quantise};
 use vta::sparse::{self, Masks};
 use vta::tsim;
+use vta_test_support::network::{Sim, run};
 
 /// Counts of a uniform density.
 fn kept_at(graph: &Graph, density: f64) -> (Vec<PruneLayer>, Allocation) {

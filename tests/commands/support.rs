@@ -1,11 +1,5 @@
-//! What several tests start from.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "every test takes a part of what is here"
-)]
-
-pub use vta_test_support::{golden, programs};
+//! What the tests of the program start from.
+pub use vta_test_support::golden;
 
 /// Runs of the built `vta`.
 pub mod command {
@@ -21,9 +15,4 @@ pub mod command {
     pub fn ok(dir: &Path, args: &[&str]) -> Ran {
         vta_test_support::command::ok(env!("CARGO_BIN_EXE_vta"), dir, args)
     }
-}
-
-/// Integer networks: made, compiled, run on the simulators.
-pub mod network {
-    pub use vta_test_support::{network::*, nodes::*};
 }

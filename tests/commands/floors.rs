@@ -1,10 +1,8 @@
 //! How near programs come to what the hardware allows. Cycles are exact and
 //! the same on every machine, so they can be asserted.
 
-mod support;
-
+use crate::support::command::{folder, vta};
 use serde_json::Value;
-use support::command::{folder, vta};
 
 fn compared(model: &str, density: &str) -> Value {
     let dir = folder();
