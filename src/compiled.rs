@@ -7,7 +7,7 @@ use crate::run::{Run, RunOptions, Runner};
 use crate::samples::InputShape;
 use crate::simulate::Simulator;
 use crate::{Error, execution, files};
-use std::ops::Deref;
+use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 use std::sync::Arc;
 use vta_net::graph::zoo;
@@ -16,6 +16,8 @@ use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::export::{ExportError, export_images};
 use vta_program::program::{self as raw, MAX_DRAM_BYTES, Step, is_bundle};
+use vta_sim::steps::each_launch;
+use vta_sim::tsim::{self, Outcome, Sink};
 use vta_tensor::host::Tensor;
 use vta_verify::{self as verify, Report};
 
@@ -235,6 +237,36 @@ impl Program {
     /// A launch that cannot start. One that hangs or asserts is in the profile.
     pub fn profile(&self) -> Result<Profile<'_>, Error> {
         Profile::new(self, crate::run::MAX_CYCLES)
+    }
+
+    /// Runs all launches with a sink of one's own, which receives what happens
+    /// and may stop the run; up to the first launch that does not end well. No
+    /// data are moved.
+    ///
+    /// # Errors
+    /// A launch that cannot start, an error of the sink.
+    pub fn observe<S: Sink>(
+        &self,
+        sink: &mut S,
+        max_cycles: u64,
+    ) -> Result<Vec<Outcome>, tsim::RunError<S::Error>> {
+        let options = tsim::Options {
+            max_cycles,
+            data: false,
+            ..tsim::Options::default()
+        };
+        let mut outcomes = Vec::new();
+        let _ = each_launch(&self.raw, |launch, dram| {
+            let (addr, count) = (launch.insn_addr, launch.insn_count);
+            let outcome = tsim::run(&self.config, dram, addr, count, options, sink)?;
+            let ok = outcome.status == tsim::Status::Ok;
+            outcomes.push(outcome);
+            Ok(match ok {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        })?;
+        Ok(outcomes)
     }
 
     /// Writes raw DRAM images of all launches into a new folder, whole or not

@@ -43,8 +43,16 @@ pub struct HwConfig {
 }
 
 impl Default for HwConfig {
-    /// `de10`.
+    /// [`HwConfig::de10`].
     fn default() -> Self {
+        Self::de10()
+    }
+}
+
+impl HwConfig {
+    /// `de10`, the default of upstream's `tsim`: blocks of 16 x 16, a bus of 64
+    /// bits, bursts of up to 16 beats.
+    pub fn de10() -> Self {
         Self {
             name: "de10".into(),
             block: 16,
@@ -59,9 +67,7 @@ impl Default for HwConfig {
             insn_queue_entries: 512,
         }
     }
-}
 
-impl HwConfig {
     /// Names of the built-in configurations.
     pub const BUILT_IN: [&str; 6] = ["de10", "pynq", "wide128", "wide512", "small", "b32"];
 
