@@ -8,6 +8,7 @@ use crate::op::OpKind;
 use std::collections::HashSet;
 use vta_program::config::HwConfig;
 use vta_program::isa::{MemoryType, Unit, Uop};
+use vta_program::timing;
 
 /// Cycles that a transfer of compute waits behind commands of load that are out.
 const BEHIND_LOADS: u64 = 130;
@@ -15,12 +16,6 @@ const BEHIND_LOADS: u64 = 130;
 /// Cycles to fetch a batch on an idle bus, and behind loads.
 const FETCH_IDLE: u64 = 45;
 const FETCH_BUSY: u64 = 160;
-
-/// Cycles from the start of a load of micro-ops to its first beat.
-const UOP_LATENCY: u64 = 23;
-
-/// Cycles of an instruction that does nothing.
-const EMPTY: u64 = 2;
 
 /// Sizes that the estimate needs.
 #[derive(Debug, Clone)]
@@ -32,6 +27,8 @@ struct Geometry {
     acc_bytes: u32,
     out_bytes: u32,
     uop_depth: usize,
+    /// Cycles of a load of micro-ops beside its beats.
+    uop_latency: u64,
     /// Instructions of a fetch batch.
     batch: u32,
 }
@@ -59,7 +56,7 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// An empty schedule on a configuration.
     pub(crate) fn new(c: &HwConfig) -> Self {
-        let burst = c.beat_bytes() << c.mem_len_bits;
+        let uops = timing::Geometry::new(c, c.uop_bytes());
         let geo = Geometry {
             cost: Cost::new(c),
             uop_bytes: c.uop_bytes(),
@@ -68,7 +65,8 @@ impl Estimate {
             acc_bytes: c.acc_bytes(),
             out_bytes: c.out_bytes(),
             uop_depth: c.uop_depth as usize,
-            batch: (burst / 16).max(1),
+            uop_latency: timing::first_beat(c.mem_delay) + timing::written_after(uops) + 1,
+            batch: timing::fetch::batch(c),
         };
         let clock = Clock::default();
         Self { geo, clock }
@@ -144,7 +142,7 @@ impl Estimate {
             OpKind::Store { rows, .. } => cost.store(rows, geo.out_bytes),
             OpKind::Gemm { .. } => Cost::gemm(kind.steps()),
             OpKind::Alu { imm, .. } => Cost::alu(kind.steps(), imm.is_some()),
-            OpKind::Sync | OpKind::Finish => EMPTY,
+            OpKind::Sync | OpKind::Finish => timing::EMPTY,
         }
     }
 
@@ -156,10 +154,11 @@ impl Estimate {
         if !self.clock.seen.insert(name) {
             return 0;
         }
+        let geo = &self.geo;
         let n = uops.len();
         let mut wait = n as u64 / 2;
-        if self.clock.uops == 0 || self.clock.uops + n > self.geo.uop_depth {
-            wait += UOP_LATENCY + self.behind_loads(at);
+        if self.clock.uops == 0 || self.clock.uops + n > geo.uop_depth {
+            wait += geo.uop_latency + self.behind_loads(at);
             self.clock.seen.clear();
             self.clock.seen.insert(name);
             self.clock.uops = 0;

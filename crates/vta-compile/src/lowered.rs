@@ -6,6 +6,7 @@ use crate::map::{FMap, KernelWindow, extent, len};
 use std::ops::Range;
 use vta_net::graph::Window;
 use vta_program::config::HwConfig;
+use vta_program::timing::{ALU_IMM_CYCLES as IMM, ALU_REG_CYCLES as REG};
 
 /// One weight element: which blocks it joins, at which kernel position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,19 +98,20 @@ impl LoweredConv {
     /// ALU cycles: those of the start of the sum for each sum, the rest for
     /// each vector that is stored.
     pub(crate) fn alu_cycles(&self, sums: u64, stored: u64) -> u64 {
-        let shift = match &self.shifts {
-            Some(_) => 2,
-            None => u64::from(self.shift > 0),
+        let shift = |by: u8| if by > 0 { IMM } else { 0 };
+        let shifts = match &self.shifts {
+            Some(_) => REG,
+            None => shift(self.shift),
         };
         let leaky = match &self.leaky {
             None => 0,
-            Some(k) if k.is_empty() => 1,
-            // A copy each, a sum of two cycles for all but the first, the maximum.
-            Some(k) => k.len() as u64 + 2 * (k.len() as u64 - 1) + 2,
+            Some(k) if k.is_empty() => IMM,
+            // A shift each, a sum for all but the first, the maximum.
+            Some(k) => k.len() as u64 * (IMM + REG),
         };
         let pool = self.pool.map_or(0, |p| p.window.cycles());
-        // Two limits.
-        sums + stored * (2 + pool + shift + leaky + u64::from(self.post_shift > 0))
+        let limits = 2 * IMM;
+        sums * IMM + stored * (limits + pool + shifts + leaky + shift(self.post_shift))
     }
 
     /// GEMM steps, those on padding left out.
@@ -186,10 +188,10 @@ impl LoweredPool {
 
 impl KernelWindow {
     /// ALU cycles of an output when all positions are compared one by one: a
-    /// copy, then register steps of two cycles.
+    /// copy, then register steps.
     pub(crate) fn at_once(&self) -> u64 {
         let [kh, kw] = self.kernel.map(u64::from);
-        2 * kh * kw - 1
+        IMM + REG * (kh * kw - 1)
     }
 
     /// ALU cycles of an output when columns are compared first, in place, in
@@ -199,7 +201,7 @@ impl KernelWindow {
         let [kh, kw] = self.kernel.map(u64::from);
         let free = |kx: u32| !(kx.abs_diff(kx0) * self.dilation[1]).is_multiple_of(self.stride[1]);
         let all = (0..self.kernel[1]).all(|kx| kx == kx0 || free(kx));
-        all.then(|| u64::from(self.stride[0]) * 2 * (kw - 1) + 2 * kh - 1)
+        all.then(|| u64::from(self.stride[0]) * REG * (kw - 1) + IMM + REG * (kh - 1))
     }
 
     /// ALU cycles of an output in the cheaper way.

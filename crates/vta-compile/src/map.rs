@@ -172,8 +172,9 @@ impl KernelWindow {
         let met = self
             .axis(axis)
             .outputs_met(k as usize, len as usize, n as usize);
-        // Positions of an axis of `n`, which has 32 bits.
-        met.start as u32..met.end as u32
+        // Positions of an axis of `n`.
+        let position = |p: usize| u32::try_from(p).map_or(n, |p| p.min(n));
+        position(met.start)..position(met.end)
     }
 
     const fn axis(&self, axis: usize) -> Axis {
@@ -186,13 +187,13 @@ impl KernelWindow {
         }
     }
 
-    /// The input position that kernel position `k` meets at output position
+    /// As [`Axis::input`], in the device's 32 bits: the input position that kernel position `k` meets at output position
     /// `y`, which is one of [`Self::valid`].
     pub(crate) fn met(&self, axis: usize, y: u32, k: u32) -> u32 {
         y * self.stride[axis] + k * self.dilation[axis] - self.pads[axis]
     }
 
-    /// Positions that outputs of a range, not empty, meet in an input axis of
+    /// As [`Axis::inputs_read`], from the first to the last: positions that outputs of a range, not empty, meet in an input axis of
     /// `len` with the kernel positions of a range.
     pub(crate) fn needed(
         &self,
@@ -214,6 +215,43 @@ impl KernelWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The window of the device and the one that everybody shares see the same inputs.
+    #[test]
+    fn windows_meet_what_the_shared_window_meets() {
+        for (kernel, stride, dilation, pad) in
+            (1..4).flat_map(|k| (1..4).flat_map(move |s| (1..3).map(move |d| (k, s, d, k / 2))))
+        {
+            let shared = Window {
+                kernel: [kernel; 2],
+                stride: [stride; 2],
+                dilation: [dilation; 2],
+                pads: [pad; 4],
+            };
+            let inputs = 9;
+            let axis = shared.axis(1);
+            let Some(n) = axis.outputs(inputs) else {
+                continue;
+            };
+            let map = FMap::new((1, n, n), 16).expect("it fits");
+            let window = KernelWindow::new(&shared, &map).expect("it fits");
+            for k in 0..kernel {
+                for x in window.valid(1, map.w, 9, k as u32) {
+                    let met = window.met(1, x, k as u32);
+                    assert_eq!(axis.input(x as usize, k), Some(met as usize));
+                }
+            }
+            for x in 0..map.w {
+                let needed = window.needed(1, &(x..x + 1), 0..=kernel as u32 - 1, 9);
+                let read: Vec<_> = axis.inputs_read(x as usize, inputs).collect();
+                if let (Some(first), Some(last)) = (read.first(), read.last()) {
+                    let read = *first as u32..*last as u32 + 1;
+                    assert!(needed.start <= read.start && read.end <= needed.end, "{x}");
+                    assert!(len(&needed) <= window.reach(1) + 1);
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_would_leave_32_bits_is_refused() {

@@ -12,6 +12,7 @@ use crate::lowered::{LoweredConv, Tile};
 use crate::schedule::Schedule;
 use vta_program::config::HwConfig;
 use vta_program::isa::Unit;
+use vta_program::timing::PIPELINE;
 
 /// Tilings that are tried in the schedule.
 const TRIED: usize = 48;
@@ -165,7 +166,7 @@ impl<'a> Formula<'a> {
         let chunks = n_tiles * n_ci_tiles * groups;
         let loads = chunks * 2.0;
         let gemms = chunks * (self.positions / groups).max(1.0);
-        let compute = self.steps * again + self.alu + 7.0 * (gemms + 5.0 * n_tiles);
+        let compute = self.steps * again + self.alu + PIPELINE as f64 * (gemms + 5.0 * n_tiles);
         let load = read + 24.0 * loads;
         let ops = gemms + 6.0 * n_tiles + loads;
         let chunk = area * f64::from(t.tci);
