@@ -62,7 +62,9 @@ pub(super) fn load<B: Kernels>(
     let mut pruner: Pruner =
         serde_json::from_str(text).map_err(|e| bad(format!("has a broken pruner: {e}")))?;
     if !pruner.same_run(now) {
-        return Err(bad("is of a run with another plan, budget or rates".into()));
+        return Err(bad(
+            "is of a run with another plan, budget or sparsity allocation".into(),
+        ));
     }
     let arrays = now.layers().iter().map(|l| {
         let values = from.get(&array(&l.weight_name), l.blocks.len())?;
