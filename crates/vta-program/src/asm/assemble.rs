@@ -1,7 +1,7 @@
 //! Text to program: the first pass finds what stands where and how long it
 //! is; `emit` then gives out addresses and makes the bytes.
 
-use super::data::{self, Fields, Spot};
+use super::data::{self, Fields, Position};
 use super::error::{AsmErrorKind, AsmErrors, Fault, Nearest, locate};
 use super::names::{Def, Loops, Names, Place};
 use super::text::{Arg, Expr, Stmt, Val, parse};
@@ -391,7 +391,7 @@ impl<'a> Assembler<'a, '_> {
         }
         let part = &self.parts[n];
         let place = &self.names.places[part.place];
-        let spot = Spot {
+        let position = Position {
             kind: place.kind,
             offset: part.len,
             bytes: part.declared,
@@ -410,7 +410,7 @@ impl<'a> Assembler<'a, '_> {
                 if head == "zero" {
                     f.check(&["bytes"])?;
                 }
-                data::run_bytes(&f, &spot, &self.names, loops)?
+                data::run_bytes(&f, &position, &self.names, loops)?
             }
             Stmt::Label(_) | Stmt::Const(..) => 0,
         };

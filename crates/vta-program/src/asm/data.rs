@@ -72,7 +72,7 @@ impl<'s, 'a> Fields<'s, 'a> {
 }
 
 /// Where a data statement stands.
-pub(super) struct Spot {
+pub(super) struct Position {
     /// What the segment holds.
     pub kind: SegmentKind,
     /// Bytes before this statement.
@@ -85,12 +85,12 @@ pub(super) struct Spot {
 /// bytes, or what is left of the segment.
 pub(super) fn run_bytes<'a>(
     f: &Fields<'_, 'a>,
-    spot: &Spot,
+    position: &Position,
     names: &Names<'a>,
     loops: &Loops<'a>,
 ) -> Result<u64, Fault<'a>> {
     let max = i128::from(MAX_DATA);
-    let size = u64::from(element(&names.config, spot.kind));
+    let size = u64::from(element(&names.config, position.kind));
     let mut bare = f.bare();
     let first = bare.next();
     if let Some(v) = bare.next() {
@@ -102,8 +102,8 @@ pub(super) fn run_bytes<'a>(
             let n = names.within(e, "the count", (0, max / i128::from(size)), loops)?;
             Ok(n as u64 * size)
         }
-        (None, None) => match spot.bytes {
-            Some(b) => Ok(u64::from(b).saturating_sub(spot.offset)),
+        (None, None) => match position.bytes {
+            Some(b) => Ok(u64::from(b).saturating_sub(position.offset)),
             None => Err(Fault::new(
                 f.head,
                 AsmErrorKind::Expected("a count, as the data have no len or bytes"),
@@ -138,13 +138,13 @@ fn push(out: &mut Vec<u8>, v: i128, bytes: u64) {
 /// included, from ChaCha8 with this seed.
 pub(super) fn random<'a>(
     f: &Fields<'_, 'a>,
-    spot: &Spot,
+    position: &Position,
     names: &Names<'a>,
     loops: &Loops<'a>,
 ) -> Result<Vec<u8>, Fault<'a>> {
     f.check(&["seed", "min", "max", "bytes"])?;
-    let bytes = run_bytes(f, spot, names, loops)?;
-    let each = value_bytes(spot.kind);
+    let bytes = run_bytes(f, position, names, loops)?;
+    let each = value_bytes(position.kind);
     let (low, high) = limits(each);
     let Some(seed) = f.number("seed", (0, u64::MAX.into()), names, loops)? else {
         return Err(Fault::new(f.head, AsmErrorKind::Expected("seed=")));
@@ -168,13 +168,13 @@ pub(super) fn random<'a>(
 /// `fill [N] value=V`.
 pub(super) fn fill<'a>(
     f: &Fields<'_, 'a>,
-    spot: &Spot,
+    position: &Position,
     names: &Names<'a>,
     loops: &Loops<'a>,
 ) -> Result<Vec<u8>, Fault<'a>> {
     f.check(&["value", "bytes"])?;
-    let bytes = run_bytes(f, spot, names, loops)?;
-    let each = value_bytes(spot.kind);
+    let bytes = run_bytes(f, position, names, loops)?;
+    let each = value_bytes(position.kind);
     let Some(v) = f.number("value", limits(each), names, loops)? else {
         return Err(Fault::new(f.head, AsmErrorKind::Expected("value=")));
     };

@@ -1,7 +1,7 @@
 //! The second half of the assembler: addresses, then bytes.
 
 use super::assemble::{Assembler, Code, Item, PAGE, Part};
-use super::data::{self, Fields, Spot};
+use super::data::{self, Fields, Position};
 use super::error::{AsmErrorKind, Fault};
 use super::insn;
 use super::names::{Def, Names, Value};
@@ -84,7 +84,11 @@ fn overlaps(a: &mut Assembler<'_, '_>) {
 }
 
 /// The bytes of an item.
-fn bytes<'a>(names: &Names<'a>, item: &Item<'a>, spot: &Spot) -> Result<Vec<u8>, Vec<Fault<'a>>> {
+fn bytes<'a>(
+    names: &Names<'a>,
+    item: &Item<'a>,
+    position: &Position,
+) -> Result<Vec<u8>, Vec<Fault<'a>>> {
     let loops = &item.loops;
     let one = |f: Fault<'a>| vec![f];
     if let Some(b) = &item.ready {
@@ -111,11 +115,11 @@ fn bytes<'a>(names: &Names<'a>, item: &Item<'a>, spot: &Spot) -> Result<Vec<u8>,
             _ => Err(one(Fault::new(head, AsmErrorKind::Expected("one number")))),
         },
         "uop" => insn::assemble_uop(args, names, loops).map(|w| w.to_le_bytes().to_vec()),
-        "zero" => data::run_bytes(&f, spot, names, loops)
+        "zero" => data::run_bytes(&f, position, names, loops)
             .map(|n| vec![0; n as usize])
             .map_err(one),
-        "fill" => data::fill(&f, spot, names, loops).map_err(one),
-        "random" => data::random(&f, spot, names, loops).map_err(one),
+        "fill" => data::fill(&f, position, names, loops).map_err(one),
+        "random" => data::random(&f, position, names, loops).map_err(one),
         _ => insn::assemble(head, args, names, loops).map(|w| w.to_le_bytes().to_vec()),
     }
 }
@@ -163,12 +167,12 @@ pub(super) fn emit(a: &mut Assembler<'_, '_>) -> Program {
         let place = &a.names.places[p.place];
         let mut data = Vec::new();
         for i in &p.items {
-            let spot = Spot {
+            let position = Position {
                 kind: place.kind,
                 offset: data.len() as u64,
                 bytes: p.declared,
             };
-            match bytes(&a.names, i, &spot) {
+            match bytes(&a.names, i, &position) {
                 Ok(b) => data.extend_from_slice(&b),
                 Err(e) => a.faults.extend(e),
             }

@@ -80,7 +80,8 @@ fn emit_format(out: &mut String, spec: &Spec, f: &FormatSpec) {
     let _ = writeln!(
         out,
         "/// {}\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\npub struct {name} {{",
-        f.text
+        // Brackets would be links.
+        f.text.replace('[', "\\[")
     );
     for field in f.fields.iter().filter(|x| stored(x)) {
         let _ = writeln!(

@@ -625,7 +625,7 @@ impl Store {
     }
 }
 
-/// For each trip of the outer loop, each trip of the inner loop, each micro-op: acc[dst] += wgt[wgt] * inp[src], and out[dst] = its low 8 bits. With `reset_reg`: acc[dst] = 0, out untouched.
+/// For each trip of the outer loop, each trip of the inner loop, each micro-op: acc\[dst] += wgt\[wgt] * inp\[src], and out\[dst] = its low 8 bits. With `reset_reg`: acc\[dst] = 0, out untouched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Gemm {
     /// Bits 3..=3: wait for a token of load.
@@ -1025,7 +1025,7 @@ impl Finish {
     }
 }
 
-/// For each trip of the outer loop, each trip of the inner loop, each micro-op: acc[dst] = op(acc[dst], acc[src]), or with `use_imm` acc[dst] = op(acc[src], imm); out[dst] = its low 8 bits.
+/// For each trip of the outer loop, each trip of the inner loop, each micro-op: acc\[dst] = op(acc\[dst], acc\[src]), or with `use_imm` acc\[dst] = op(acc\[src], imm); out\[dst] = its low 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Alu {
     /// Bits 3..=3: wait for a token of load.

@@ -1,6 +1,6 @@
 //! The instruction set: formats as data, encoder, decoder.
 //!
-//! `isa/vta.isa` and `isa/uop.isa` describe every field; [`generated`] and
+//! `isa/vta.isa` and `isa/uop.isa` describe every field; `generated.rs` and
 //! `docs/isa.md` are made from them by [`emit`]. Layouts follow
 //! core/ISA.scala and core/Decode.scala of the RTL; names follow upstream's
 //! `include/vta/hw_spec.h`. Widths are the same in every configuration.

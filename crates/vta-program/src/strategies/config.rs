@@ -9,8 +9,11 @@ pub fn built_in_configs() -> impl Strategy<Value = HwConfig> + Clone {
     select(HwConfig::BUILT_IN.to_vec()).prop_map(|n| HwConfig::built_in(n).expect("it is built in"))
 }
 
+/// A depth's key, and where it is.
+type Depth = (&'static str, fn(&mut HwConfig) -> &mut u32);
+
 /// The depths in the order in which they are checked.
-const DEPTHS: [(&str, fn(&mut HwConfig) -> &mut u32); 5] = [
+const DEPTHS: [Depth; 5] = [
     ("UOP_DEPTH", |c| &mut c.uop_depth),
     ("INP_DEPTH", |c| &mut c.inp_depth),
     ("WGT_DEPTH", |c| &mut c.wgt_depth),
