@@ -82,3 +82,8 @@ pub use vta_train as train;
 #[cfg(feature = "train")]
 pub use vta_train::pruning_aware;
 pub use vta_verify as verify;
+
+/// The README's lines run as they are printed.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
