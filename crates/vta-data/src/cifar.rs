@@ -28,7 +28,7 @@ pub const TEN: [&str; 10] = [
 ];
 
 /// Sides and planes of an image.
-pub const DIMS: [usize; 3] = [3, 32, 32];
+const DIMS: [usize; 3] = [3, 32, 32];
 /// Bytes of an image: red, green, blue planes of 32 x 32.
 const IMAGE: usize = DIMS[0] * DIMS[1] * DIMS[2];
 
@@ -100,7 +100,7 @@ pub fn read_first(
 }
 
 /// Whether a folder looks like one of CIFAR files.
-pub fn is(files: &dyn Files, dir: &Path) -> bool {
+pub(crate) fn is(files: &dyn Files, dir: &Path) -> bool {
     first_of(files, dir, &["train.bin", "data_batch_1.bin"]).is_some()
 }
 

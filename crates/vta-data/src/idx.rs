@@ -91,7 +91,7 @@ fn find(
 }
 
 /// Whether a folder looks like one of IDX files.
-pub fn is(files: &dyn Files, dir: &Path) -> bool {
+pub(crate) fn is(files: &dyn Files, dir: &Path) -> bool {
     find(files, dir, "train", "images", 3).is_some()
 }
 

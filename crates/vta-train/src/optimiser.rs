@@ -131,7 +131,7 @@ impl<B: Kernels> Optimiser<B> {
     }
 
     /// Adds the state to a checkpoint.
-    pub fn save(&self, network: &Network<B>, to: &mut Checkpoint) {
+    pub(crate) fn save(&self, network: &Network<B>, to: &mut Checkpoint) {
         for (param, state) in network.params().iter().zip(&self.state) {
             for (what, t) in self.rule.moments().iter().zip(state) {
                 to.put(format!("{what}/{}", param.name), floats(t.clone()));
@@ -143,7 +143,11 @@ impl<B: Kernels> Optimiser<B> {
     ///
     /// # Errors
     /// A part that is missing or has another size.
-    pub fn load(&mut self, network: &Network<B>, from: &Checkpoint) -> Result<(), TrainError> {
+    pub(crate) fn load(
+        &mut self,
+        network: &Network<B>,
+        from: &Checkpoint,
+    ) -> Result<(), TrainError> {
         for (param, state) in network.params().iter().zip(&mut self.state) {
             let n = param.dims.iter().product();
             for (what, t) in self.rule.moments().iter().zip(state) {
