@@ -261,7 +261,7 @@ impl Program {
             let outcome = tsim::run(&self.config, dram, addr, count, options, sink)?;
             let ok = outcome.status == tsim::Status::Ok;
             outcomes.push(outcome);
-            Ok(match ok {
+            Ok::<_, tsim::RunError<S::Error>>(match ok {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             })

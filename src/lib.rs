@@ -73,7 +73,7 @@ pub use vta_data as data;
 pub use vta_net::{graph, quant, sparse};
 #[cfg(feature = "proptest")]
 pub use vta_program::strategies;
-pub use vta_program::{asm, config, isa, mem, program};
+pub use vta_program::{asm, config, isa, mem, program, timing};
 pub use vta_prune as prune;
 pub use vta_sim::{fsim, golden, profiling, steps, trace, tsim};
 pub use vta_tensor::{host, npy, spelling};

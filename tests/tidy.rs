@@ -188,8 +188,6 @@ mod layers {
                 ),
             ],
         ),
-        ("vta-prune", &[("cost", &[]), ("prune", &["cost"])]),
-        ("vta-train", &[("train", &[]), ("tune", &["train"])]),
     ];
 
     fn files(dir: &Path, out: &mut Vec<std::path::PathBuf>) {

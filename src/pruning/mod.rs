@@ -3,11 +3,11 @@
 #[cfg(feature = "train")]
 mod exponents;
 #[cfg(feature = "train")]
-mod job;
+mod training_run;
 mod work;
 
 #[cfg(feature = "train")]
 pub use exponents::{calibration, chooser};
 #[cfg(feature = "train")]
-pub use job::{Done, End, Job, Place};
+pub use training_run::{PruneEnd, PruneTraining, Pruned, RunFolder};
 pub use work::{Cycles, Decision, Pruning};

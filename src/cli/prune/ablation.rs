@@ -15,7 +15,7 @@ use vta::metric::Metric;
 use vta::program::atomic::write_file;
 use vta::program::sha256;
 use vta::prune::{AllocationRule, Budget, Costs, PruneLayer, Target};
-use vta::pruning::{Done, End, Job, Place, chooser};
+use vta::pruning::{PruneEnd, PruneTraining, Pruned, RunFolder, chooser};
 use vta::pruning_aware::DistillationLoss;
 use vta::report::{Cell, Table, thousands};
 use vta::train::{Settings, Task};
@@ -68,7 +68,7 @@ impl Prune {
                 };
                 let job = self.row_job((&row, seed), (dense, layers), goal, aim.clone());
                 let dir = runs.of(&row, seed);
-                let place = Place {
+                let place = RunFolder {
                     dir: &dir,
                     command: self.command(&job),
                     resume: dir.join("checkpoint").exists(),
@@ -76,8 +76,8 @@ impl Prune {
                     monitor: progress::stoppable()?,
                 };
                 let done = match job.run(&place, chooser(goal.calibration.clone()))? {
-                    End::Done(done) => *done,
-                    End::Stopped { .. } => return Ok(self.stopped()),
+                    PruneEnd::Done(done) => *done,
+                    PruneEnd::Stopped { .. } => return Ok(self.stopped()),
                 };
                 let result = self.result(&job, &done, goal)?;
                 runs.keep(&row, seed, &result)?;
@@ -160,8 +160,8 @@ impl Prune {
         (dense, layers): (&'a Model, &'a [PruneLayer]),
         goal: &'a Goal<'_, L, T, M>,
         aim: Aim,
-    ) -> Job<'a, L, T> {
-        Job {
+    ) -> PruneTraining<'a, L, T> {
+        PruneTraining {
             model: dense,
             hardware: &goal.hardware,
             layers,
@@ -183,8 +183,8 @@ impl Prune {
 
     fn result<L: Label, T: Task<L>, M: Metric<L>>(
         &self,
-        job: &Job<'_, L, T>,
-        done: &Done,
+        job: &PruneTraining<'_, L, T>,
+        done: &Pruned,
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Kept, CliError> {
         let scored = self.score(job, done, goal)?;

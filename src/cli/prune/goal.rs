@@ -8,7 +8,7 @@ use vta::data::{Dataset, Label};
 use vta::evaluate::{Compiled, Cycles};
 use vta::host::Tensor;
 use vta::metric::Metric;
-use vta::pruning::{Done, Job};
+use vta::pruning::{PruneTraining, Pruned};
 use vta::train::{Settings, Task};
 use vta::{Calibration, Model};
 
@@ -44,8 +44,8 @@ impl Prune {
     /// Measures a pruned network with the test images.
     pub fn score<L: Label, T: Task<L>, M: Metric<L>>(
         &self,
-        job: &Job<'_, L, T>,
-        done: &Done,
+        job: &PruneTraining<'_, L, T>,
+        done: &Pruned,
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Scored, CliError> {
         let test = &goal.set.test;

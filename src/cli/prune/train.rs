@@ -13,7 +13,7 @@ use vta::graph::onnx;
 use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
 use vta::prune::{AllocationRule, Budget, PruneLayer, Target};
-use vta::pruning::{Done, End, Job, Place, Pruning, calibration, chooser};
+use vta::pruning::{PruneEnd, PruneTraining, Pruned, Pruning, RunFolder, calibration, chooser};
 use vta::pruning_aware::{DistillationLoss, DistillationWeights};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
 use vta::{Model, sparse, training};
@@ -113,7 +113,7 @@ impl Prune {
         }
         let mut target = self.target(rule, dense, layers)?;
         self.correct(dense, layers, &mut target, &goal.hardware)?;
-        let job = Job {
+        let job = PruneTraining {
             model: dense,
             hardware: &goal.hardware,
             layers,
@@ -127,7 +127,7 @@ impl Prune {
             target,
             effort: self.effort(),
         };
-        let place = Place {
+        let place = RunFolder {
             dir: &self.out,
             command: self.command(&job),
             resume: args.resume,
@@ -135,8 +135,8 @@ impl Prune {
             monitor: progress::stoppable()?,
         };
         let done = match job.run(&place, chooser(goal.calibration.clone()))? {
-            End::Done(done) => done,
-            End::Stopped {
+            PruneEnd::Done(done) => done,
+            PruneEnd::Stopped {
                 step,
                 steps,
                 interrupted,
@@ -163,7 +163,7 @@ impl Prune {
     }
 
     /// What must be the same when a run goes on, besides what its parts check.
-    pub(super) fn command<L, T>(&self, job: &Job<'_, L, T>) -> String {
+    pub(super) fn command<L, T>(&self, job: &PruneTraining<'_, L, T>) -> String {
         let args = &self.training;
         json!({
             "model": self.model, "data": args.data, "limit": args.limit,
@@ -174,8 +174,8 @@ impl Prune {
 
     fn end<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
-        job: &Job<'_, L, T>,
-        done: Done,
+        job: &PruneTraining<'_, L, T>,
+        done: Pruned,
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
         let dense = job.measure(job.model.graph(), &goal.set.test)?;

@@ -1,8 +1,8 @@
 //! Compiled programs against the integer reference, bit for bit.
 
 mod cases;
+mod event_driven;
 mod layers;
-mod leaps;
 mod limits;
 mod listings;
 mod mistakes;

@@ -21,7 +21,7 @@ use vta_train::{Measured, Settings, Task, TrainError};
 
 /// What a run needs.
 #[derive(Debug)]
-pub struct Job<'a, L, T> {
+pub struct PruneTraining<'a, L, T> {
     /// The dense network.
     pub model: &'a Model,
     /// The hardware whose cycles a budget counts.
@@ -50,7 +50,7 @@ pub struct Job<'a, L, T> {
 
 /// Where a run's files are, and whether it goes on.
 #[derive(Clone)]
-pub struct Place<'a> {
+pub struct RunFolder<'a> {
     /// The folder, for checkpoint and log.
     pub dir: &'a Path,
     /// What must be the same when it goes on.
@@ -65,7 +65,7 @@ pub struct Place<'a> {
 
 /// What a run gave.
 #[derive(Debug)]
-pub enum End {
+pub enum PruneEnd {
     /// It was stopped before its end: after a step, of all steps; by Ctrl-C or as wanted.
     Stopped {
         /// Steps made.
@@ -76,12 +76,12 @@ pub enum End {
         interrupted: bool,
     },
     /// The pruned network.
-    Done(Box<Done>),
+    Done(Box<Pruned>),
 }
 
 /// A pruned network.
 #[derive(Debug)]
-pub struct Done {
+pub struct Pruned {
     /// The network with zero blocks.
     pub graph: Graph,
     /// Which blocks are kept.
@@ -100,7 +100,7 @@ pub struct Done {
     pub images: u64,
 }
 
-impl Done {
+impl Pruned {
     /// What is left of the layers.
     pub fn summary(&self, layers: &[PruneLayer]) -> Summary {
         let of = |l: &PruneLayer| weight(&self.graph, &l.weight_name).unwrap_or_default();
@@ -110,12 +110,12 @@ impl Done {
     }
 }
 
-impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
+impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T> {
     /// Prunes. Scales of rounding are chosen by `calibrate`.
     ///
     /// # Errors
     /// A budget that cannot be met, data or a network that do not fit, files.
-    pub fn run(&self, place: &Place<'_>, calibrate: Calibrate<'_>) -> Result<End, Error> {
+    pub fn run(&self, place: &RunFolder<'_>, calibrate: Calibrate<'_>) -> Result<PruneEnd, Error> {
         let mut work = Pruning::new(self.model.clone(), self.layers.to_vec())?;
         let mut outcome = None;
         if self.method.permutation {
@@ -170,7 +170,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
             Arc::clone(&place.monitor),
         )?;
         if !run.finished() {
-            return Ok(End::Stopped {
+            return Ok(PruneEnd::Stopped {
                 step: run.next(),
                 steps: run.steps(),
                 interrupted,
@@ -180,7 +180,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
         let (network, hooks) = run.into_parts();
         let (mut graph, masks) = (network.to_graph(), hooks.pruner().masks());
         sparse::apply(&mut graph, &masks)?;
-        Ok(End::Done(Box::new(Done {
+        Ok(PruneEnd::Done(Box::new(Pruned {
             graph,
             masks,
             cost: hooks.pruner().allocation().cost,
@@ -193,7 +193,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> Job<'_, L, T> {
     }
 }
 
-impl<L: Label, T: Task<L>> Job<'_, L, T> {
+impl<L: Label, T: Task<L>> PruneTraining<'_, L, T> {
     /// Loss and score of a network as it is exported.
     ///
     /// # Errors

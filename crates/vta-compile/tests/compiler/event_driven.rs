@@ -1,4 +1,4 @@
-//! Compiled programs stream long loads and stores; the simulator leaps over
+//! Compiled programs stream long loads and stores; the event-driven engine goes over
 //! what repeats when nobody listens. That must not change anything.
 
 use crate::cases::{Conv, Kept, convs};
@@ -34,11 +34,11 @@ fn outcomes(program: &Program, max_cycles: u64) {
             data: false,
             jump,
         };
-        let leaps = tsim::run(c, &mut dram, addr, count, options(true), &mut NoSink);
+        let events = tsim::run(c, &mut dram, addr, count, options(true), &mut NoSink);
         let jumps = tsim::run(c, &mut dram, addr, count, options(true), &mut Listener);
         let ticks = tsim::run(c, &mut dram, addr, count, options(false), &mut NoSink);
-        assert_eq!(leaps, jumps);
-        assert_eq!(leaps, ticks);
+        assert_eq!(events, jumps);
+        assert_eq!(events, ticks);
     }
 }
 
