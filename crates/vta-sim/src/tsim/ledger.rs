@@ -3,7 +3,7 @@
 
 use super::event::Event;
 use super::outcome::{Halt, Outcome, Stats, Status};
-use super::sink::Sink;
+use super::sink::{Emit, Sink};
 use crate::fsim::{Core, Hazard, LeavesDram};
 use std::cell::OnceCell;
 use vta_program::config::HwConfig;

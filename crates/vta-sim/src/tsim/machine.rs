@@ -22,7 +22,7 @@ use super::ledger::{Ending, Ledger};
 use super::load::Load;
 use super::outcome::{AssertCause, Halt, HangReason, Options, Outcome, RunError, Status};
 use super::queue::{InsnQueue, Queued};
-use super::sink::{NoSink, Sink};
+use super::sink::{Emit, NoSink, Sink};
 use super::store::Store;
 use super::unit::{Stage, UnitOut};
 use super::vme::{Client, Vme, VmeCmd, WriteChannel, WriteEvents};

@@ -192,21 +192,26 @@ impl<E> RunError<E> {
     }
 }
 
-/// What breaks a run off on the way.
-pub(super) enum Halt<E> {
+/// What breaks a run off on the way. It is rare, and most functions of the
+/// engines may return it: so it is one pointer.
+pub(super) struct Halt<E>(Box<Why<E>>);
+
+enum Why<E> {
     LeavesDram(LeavesDram),
     Stopped(Stopped<E>),
 }
 
 impl<E> From<LeavesDram> for Halt<E> {
+    #[cold]
     fn from(e: LeavesDram) -> Self {
-        Self::LeavesDram(e)
+        Self(Box::new(Why::LeavesDram(e)))
     }
 }
 
 impl<E> From<Stopped<E>> for Halt<E> {
+    #[cold]
     fn from(s: Stopped<E>) -> Self {
-        Self::Stopped(s)
+        Self(Box::new(Why::Stopped(s)))
     }
 }
 
@@ -216,9 +221,9 @@ impl<E> Halt<E> {
     /// # Errors
     /// Anything else.
     pub(super) fn enough(self) -> Result<u64, RunError<E>> {
-        match self {
-            Self::LeavesDram(e) => Err(RunError::LeavesDram(e)),
-            Self::Stopped(Stopped { cycle, stop }) => match stop {
+        match *self.0 {
+            Why::LeavesDram(e) => Err(RunError::LeavesDram(e)),
+            Why::Stopped(Stopped { cycle, stop }) => match stop {
                 Stop::Enough => Ok(cycle),
                 Stop::Failed(source) => Err(RunError::Sink { cycle, source }),
             },

@@ -20,10 +20,11 @@ impl<E> From<E> for Stop<E> {
 
 /// A run that a sink ended, and in which cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped<E> {
+pub(super) struct Stopped<E> {
     /// The cycle of the event that it did not want to go past.
-    pub(super) cycle: u64,
-    pub(super) stop: Stop<E>,
+    pub cycle: u64,
+    /// Why.
+    pub stop: Stop<E>,
 }
 
 /// Receives events. With `ENABLED` false the simulator makes none.
@@ -55,15 +56,19 @@ pub trait Sink {
     /// [`Status::Stopped`](super::Status::Stopped), an error with
     /// [`RunError::Sink`](super::RunError::Sink).
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<Self::Error>>;
+}
 
+/// How the engines hand on events.
+pub(super) trait Emit: Sink {
     /// An event, and its cycle if it ends the run.
-    #[doc(hidden)]
     #[inline(always)]
     fn emit(&mut self, cycle: u64, event: Event) -> Result<(), Stopped<Self::Error>> {
         self.event(cycle, event)
             .map_err(|stop| Stopped { cycle, stop })
     }
 }
+
+impl<S: Sink> Emit for S {}
 
 /// Wants no events.
 #[derive(Debug, Clone, Copy, Default)]

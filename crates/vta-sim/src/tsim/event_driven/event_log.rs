@@ -5,7 +5,7 @@
 use super::bus::NEVER;
 use crate::tsim::dram::ReadCmd;
 use crate::tsim::event::{Event, Module, UnitState};
-use crate::tsim::sink::{Sink, Stopped};
+use crate::tsim::sink::{Emit, Sink, Stopped};
 use crate::tsim::vme::Client;
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -26,7 +26,7 @@ use self::unit::{Phase, UnitQueue};
 use super::event::{Event, UnitState};
 use super::ledger::{Ending, Ledger};
 use super::outcome::{AssertCause, Halt, Options, Outcome, RunError, Status};
-use super::sink::{Sink, Stopped};
+use super::sink::{Emit, Sink, Stopped};
 use super::vme::Client;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, Load, Unit};

@@ -5,7 +5,7 @@ use crate::tsim::event::{Event, Module, UnitState};
 use crate::tsim::fetch::Head;
 use crate::tsim::hang::{self, Wait, WaitFor};
 use crate::tsim::outcome::{Halt, HangReason, Status};
-use crate::tsim::sink::Sink;
+use crate::tsim::sink::{Emit, Sink};
 use crate::tsim::vme::Client;
 use vta_program::isa::{Insn, MemoryType, Unit};
 
