@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use vta_program::config::HwConfig;
 use vta_program::isa::{M_STRIDE_BITS, MemoryType, Unit};
+use vta_program::timing::memory::TAGS;
 
 /// A store that was made to a tensor; blocks are counted in the tensor.
 #[derive(Debug, Clone)]
@@ -29,7 +30,25 @@ pub(crate) struct Scratchpads {
     pub acc: Allocator,
     /// A part of the accumulators for biases and shifts.
     pub bias: Allocator,
+    /// Most elements of a load of inputs.
+    pub max_inp: u32,
+    /// Most elements of a load of weights.
+    max_wgt: u32,
     writes: HashMap<usize, Vec<Write>>,
+}
+
+/// Most elements of a load into a scratchpad. Loads of elements wider than the
+/// bus count beats in flight in as many bits as the scratchpad has beats: a load
+/// of all of it is over too early where all of it can be in flight
+/// (`load_narrow::in_flight_counter_wraps` in `docs/timing.md`).
+fn max_load(c: &HwConfig, depth: u32, bytes: u32) -> u32 {
+    let beats = u64::from(depth) * u64::from(bytes / c.beat_bytes());
+    let in_flight = (TAGS as u64) << c.mem_len_bits;
+    if bytes > c.beat_bytes() && in_flight >= beats {
+        depth - 1
+    } else {
+        depth
+    }
 }
 
 impl Scratchpads {
@@ -49,6 +68,8 @@ impl Scratchpads {
             wgt: Allocator::new(0..c.wgt_depth),
             acc: Allocator::new(acc),
             bias: Allocator::new(bias),
+            max_inp: max_load(c, c.inp_depth, c.inp_bytes()),
+            max_wgt: max_load(c, c.wgt_depth, c.wgt_bytes()),
             writes: HashMap::new(),
         }
     }
@@ -143,6 +164,9 @@ impl Device<'_> {
                     &self.scratchpads.stored(m, *b..b + 1, rows, cols),
                 );
             }
+            if in_dram.x * in_dram.y > self.scratchpads.max_inp {
+                return Err(DoesNotFit::NoRoom);
+            }
             let kind = OpKind::Load {
                 memory_type: MemoryType::Inp,
                 sram,
@@ -167,6 +191,9 @@ impl Device<'_> {
         count: u32,
         pins: &[BufferId],
     ) -> Result<BufferId, DoesNotFit> {
+        if count > self.scratchpads.max_wgt {
+            return Err(DoesNotFit::NoRoom);
+        }
         let buffer = self.scratchpads.wgt.alloc(count, pins)?;
         let deps = self.scratchpads.wgt.before_write(buffer)?;
         let kind = OpKind::Load {

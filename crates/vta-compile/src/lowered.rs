@@ -226,12 +226,17 @@ impl LoweredResize {
     /// An upsampling of a map to another.
     ///
     /// # Errors
-    /// A factor that is too large to compute with.
+    /// A factor that is too large to compute with, or is not that of these maps.
     pub(crate) fn new(
         factor: [usize; 2],
         (input, output): (FMap, FMap),
     ) -> Result<Self, DoesNotFit> {
         let factor = [extent("factor", factor[0])?, extent("factor", factor[1])?];
+        let made = |n: u32, by: u32| u64::from(n) * u64::from(by);
+        let rows = made(input.h, factor[0]) == u64::from(output.h);
+        if !rows || made(input.w, factor[1]) != u64::from(output.w) {
+            return Err(DoesNotFit::TooLarge("rows or columns of an upsampled map"));
+        }
         Ok(Self {
             input,
             output,

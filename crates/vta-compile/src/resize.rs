@@ -23,6 +23,7 @@ pub(crate) fn tile(lowered: &LoweredResize, scratchpads: &Scratchpads) -> Option
         let inputs = u64::from(th) * u64::from(i.w) * u64::from(blocks);
         let outputs = u64::from(th) * u64::from(fy) * u64::from(o.w) * u64::from(blocks);
         inputs * u64::from(share) <= u64::from(scratchpads.inp.size())
+            && inputs <= u64::from(scratchpads.max_inp)
             && outputs * u64::from(share) <= u64::from(scratchpads.acc.size())
     };
     [2, 1].into_iter().find_map(|share| {

@@ -74,6 +74,33 @@ proptest! {
     }
 }
 
+/// A load of all 64 inputs, 128 beats, may be in flight as a whole, and the
+/// hardware's counter of 7 bits would say that none is.
+#[test]
+fn no_load_comes_round_the_counter_of_beats() {
+    let config = HwConfig {
+        inp_depth: 64,
+        wgt_depth: 4,
+        ..HwConfig::default()
+    };
+    let shapes = [
+        Conv {
+            ci: 32,
+            ..plain([4, 8], 1)
+        },
+        plain([8, 8], 1),
+    ];
+    for conv in shapes {
+        let net = conv.net();
+        let options = Options {
+            config: config.clone(),
+            sparsity: Sparsity::Dense,
+        };
+        let program = compile(&net, &options).expect("a part of it fits");
+        right(&net, &program, 7);
+    }
+}
+
 /// 64 outputs for 2048 accumulators: biases lie behind the 64.
 #[test]
 fn few_outputs() {
