@@ -172,7 +172,7 @@ impl Builder {
         self.uniform(n, gain * (6.0 / inputs.max(1) as f32).sqrt())
     }
 
-    /// A convolution with random weights.
+    /// A convolution with random weights: `[1, ci, h, w]` to `[1, co, ho, wo]`.
     pub fn conv(&mut self, name: &str, x: TensorId, spec: ConvSpec) -> TensorId {
         let channels = self.dims(x).get(1).copied().unwrap_or(0);
         let ci = channels / spec.groups.max(1);
@@ -190,7 +190,8 @@ impl Builder {
         self.op(name, Op::Conv(conv), &[x])
     }
 
-    /// A convolution with given weights `[co, ci / groups, kh, kw]` and bias `[co]`.
+    /// A convolution with given weights `[co, ci / groups, kh, kw]` and bias `[co]`:
+    /// `[1, ci, h, w]` to `[1, co, ho, wo]`.
     pub fn conv_with(
         &mut self,
         name: &str,
@@ -211,7 +212,8 @@ impl Builder {
         self.op(name, Op::Conv(conv), &[x])
     }
 
-    /// A dense layer on the last dimension with random weights, as PyTorch writes it (`[out, in]`).
+    /// A dense layer on the last dimension with random weights, as PyTorch writes it
+    /// (`[out, in]`): `[.., in]` to `[.., out]`.
     pub fn dense(&mut self, name: &str, x: TensorId, out: usize, gain: f32) -> TensorId {
         let width = self.dims(x).last().copied().unwrap_or(0);
         let values = self.weights(out * width, width, gain);
@@ -221,7 +223,7 @@ impl Builder {
         self.dense_with(name, x, weight, bias.into())
     }
 
-    /// A dense layer with given weights `[out, in]` and bias `[out]`.
+    /// A dense layer with given weights `[out, in]` and bias `[out]`: `[.., in]` to `[.., out]`.
     pub fn dense_with(
         &mut self,
         name: &str,

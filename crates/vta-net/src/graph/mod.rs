@@ -268,6 +268,9 @@ impl Graph {
     }
 
     /// A tensor's name and dimensions.
+    ///
+    /// # Panics
+    /// A tensor of another graph.
     pub fn tensor(&self, t: TensorId) -> &TensorInfo {
         &self.tensors[t.0]
     }
@@ -288,6 +291,9 @@ impl Graph {
     }
 
     /// The node that computes a tensor; none for inputs of the network.
+    ///
+    /// # Panics
+    /// A tensor of another graph.
     pub fn producer(&self, t: TensorId) -> Option<&Node> {
         self.producer[t.0].map(|n| &self.dag[n])
     }

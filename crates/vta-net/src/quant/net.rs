@@ -99,6 +99,10 @@ pub struct QConv {
 
 /// What a node computes.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most nodes are convolutions, whose weights are far larger"
+)]
 pub enum QOp {
     /// Operands: input, and maybe a residual with the dimensions of the output. For the device.
     Conv(QConv),
@@ -141,7 +145,10 @@ pub struct QNet {
 }
 
 impl QNet {
-    /// A tensor.
+    /// A tensor's name, dimensions and type.
+    ///
+    /// # Panics
+    /// A tensor of another network.
     pub fn tensor(&self, t: QTensorId) -> &QTensor {
         &self.tensors[t.0]
     }

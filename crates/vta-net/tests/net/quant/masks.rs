@@ -1,7 +1,7 @@
 //! Masks go with weights into the integer network.
 
 use ndarray::s;
-use vta_net::graph::{Builder, ConvSpec, Graph, Op, Window};
+use vta_net::graph::{Builder, ConvSpec, Graph, Op, Window, onnx};
 use vta_net::quant::{Calibration, PerChannel, QConv, QNet, QOp, QuantOptions, quantise};
 use vta_net::sparse::{self, BLOCK, BlockMask, Masks, nonzero_blocks};
 
@@ -65,6 +65,23 @@ fn masks_go_with_their_weights() {
         for name in ["first", "last"] {
             assert_eq!(conv(&net, name).weight.mask(), None, "{name}");
         }
+    }
+}
+
+/// A file has zeros where blocks were dropped, so who reads it without the masks
+/// finds them again, layer by layer.
+#[test]
+fn a_file_keeps_the_zeros_of_dropped_blocks() {
+    let mut pruned = graph(false);
+    let masks = sparse::random(0.4, 3, &sparse::layers(&pruned)).expect("masks");
+    sparse::apply(&mut pruned, &masks).expect("the masks fit");
+    let read = onnx::import(&onnx::export(&pruned), "pruned").expect("what was written");
+    assert_eq!(sparse::masks(&read), Masks::new());
+    let nets = [int8(&pruned), int8(&read)];
+    for name in ["second", "dense"] {
+        let [given, found] = [0, 1].map(|i| conv(&nets[i], name).weight.mask());
+        assert!(given.is_some_and(|m| m.count_kept() < m.blocks()), "{name}");
+        assert_eq!(given, found, "{name}");
     }
 }
 
