@@ -2,12 +2,13 @@
 //! `cargo run --example property`, or as a test with all others.
 //!
 //! The law: where tokens order everything, the units side by side leave the same
-//! bytes in DRAM as one instruction after the other, on any hardware that can be
-//! configured. A program that breaks it is shrunk and printed.
+//! bytes in DRAM as one instruction after the other, on every built-in configuration.
+//! A program that breaks it is shrunk and printed: with `configs()` the law is broken
+//! where the hardware's counter of beats is too narrow for a load.
 
 use proptest::prelude::*;
 use vta::fsim::{self, Limits, Stop};
-use vta::strategies::{configs, valid};
+use vta::strategies::{built_in_configs, valid};
 use vta::tsim::{self, NoSink, Options, Status};
 
 fn main() {
@@ -21,7 +22,7 @@ fn units_side_by_side_give_the_bytes_of_program_order() {
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    proptest!(config, |(listing in valid(configs()))| {
+    proptest!(config, |(listing in valid(built_in_configs()))| {
         let (addr, count) = (listing.insn_addr, listing.insn_count());
         let (mut ordered, mut timed) = (listing.dram(), listing.dram());
         let order = fsim::run(&listing.config, &mut ordered, addr, count, Limits::default())?;

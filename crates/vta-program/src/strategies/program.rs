@@ -126,7 +126,10 @@ pub fn serial(configs: impl Strategy<Value = HwConfig>) -> impl Strategy<Value =
 }
 
 /// Programs whose tokens work: [`serial`] ones and pipelines. Program order and
-/// the units side by side give the same bytes.
+/// the units side by side give the same bytes, but for what the hardware cannot do
+/// whatever the tokens are: hazards of the ALU in serial programs, and, on some of
+/// [`configs`](super::configs), loads that come round the counter of beats in
+/// flight, which end early or are asserted.
 pub fn valid(configs: impl Strategy<Value = HwConfig> + Clone) -> impl Strategy<Value = Listing> {
     let pipelines = pipeline(configs.clone()).prop_map(|p| p.listing(Bases::default()));
     prop_oneof![serial(configs), pipelines]
