@@ -14,7 +14,7 @@ use vta_net::graph::zoo;
 use vta_program::asm::{self, AsmOptions};
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
-use vta_program::program::export::{ExportError, export_images};
+use vta_program::program::export::export_images;
 use vta_program::program::{self as raw, MAX_DRAM_BYTES, Step, is_bundle};
 use vta_sim::steps::each_launch;
 use vta_sim::tsim::{self, Outcome, Sink};
@@ -280,12 +280,12 @@ impl Program {
         out: impl AsRef<Path>,
         simulator: Simulator,
         max_cycles: u64,
-    ) -> Result<Vec<String>, ExportError<Error>> {
+    ) -> Result<Vec<String>, Error> {
         let mut dram = Dram::new(self.dram_image());
         let mut sim = crate::simulate::Sim::new(simulator, &self.config);
         let is_launch = |s: &Step| matches!(s, Step::Launch(_));
         let mut next = 0;
-        export_images(&self.raw, out.as_ref(), |k, _| {
+        let names = export_images(&self.raw, out.as_ref(), |k, _| {
             // All steps up to this launch: the launch before it, then what the host does.
             let skip = usize::from(k > 0);
             let more = self.steps[next + skip..].iter().position(is_launch);
@@ -302,7 +302,8 @@ impl Program {
             )?;
             done.ended_well()?;
             Ok(dram.bytes().to_vec())
-        })
+        })?;
+        Ok(names)
     }
 }
 

@@ -10,6 +10,7 @@ use vta_net::quant::{ExponentsError, NetError, QuantError, reference};
 use vta_net::sparse::MaskError;
 use vta_program::asm::{AsmErrors, Invalid};
 use vta_program::config::ConfigError;
+use vta_program::program::export::ExportError;
 use vta_program::program::{BundleError, HostStepError, ProgramError, RegionError};
 use vta_prune::{AllocationError, PruneError};
 use vta_tensor::host::HostError;
@@ -83,10 +84,13 @@ pub enum Error {
     Compile(#[from] CompileError),
     /// A bundle.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(Box<BundleError>),
     /// A program that contradicts itself.
     #[error(transparent)]
-    Program(#[from] ProgramError),
+    Program(Box<ProgramError>),
+    /// Raw images that could not be written.
+    #[error(transparent)]
+    Export(Box<ExportError<Error>>),
     /// A tensor of a program.
     #[error(transparent)]
     Region(#[from] RegionError),
@@ -233,6 +237,11 @@ impl Error {
             #[cfg(feature = "train")]
             Self::CheckpointExists(_) => "train",
             Self::NoCycles => "prune",
+            Self::Export(e) => match &**e {
+                ExportError::Image { source, .. } => source.kind(),
+                ExportError::Io { .. } => "file",
+                ExportError::Program(_) | ExportError::ImageBytes { .. } => "program",
+            },
             Self::Cancelled => "cancelled",
         }
     }
@@ -259,6 +268,15 @@ impl Error {
             Self::Config(e) => return e.help(),
             Self::Mask(e) => return e.help(),
             Self::Bundle(e) => return e.help(),
+            Self::Export(e) => {
+                return match &**e {
+                    ExportError::Image { source, .. } => source.help(),
+                    ExportError::Io { path, source } => {
+                        Self::file(path, std::io::Error::from(source.kind())).help()
+                    }
+                    _ => None,
+                };
+            }
             Self::Samples(e) => return e.help(),
             Self::Prune(e) => return e.help(),
             #[cfg(feature = "data")]
@@ -289,6 +307,24 @@ impl Error {
             _ => return None,
         };
         Some(text.into())
+    }
+}
+
+impl From<BundleError> for Error {
+    fn from(e: BundleError) -> Self {
+        Self::Bundle(Box::new(e))
+    }
+}
+
+impl From<ProgramError> for Error {
+    fn from(e: ProgramError) -> Self {
+        Self::Program(Box::new(e))
+    }
+}
+
+impl From<ExportError<Error>> for Error {
+    fn from(e: ExportError<Error>) -> Self {
+        Self::Export(Box::new(e))
     }
 }
 

@@ -58,9 +58,12 @@ mod fresh {
 mod layers {
     use std::{fs, path::Path};
 
+    /// A module, and the modules of its crate that it may import from.
+    type Module = (&'static str, &'static [&'static str]);
+
     /// The crates with several modules: each module, and the modules of its
     /// crate that it may import from. Between crates, Cargo keeps the layers.
-    const LAYERS: &[(&str, &[(&str, &[&str])])] = &[
+    const LAYERS: &[(&str, &[Module])] = &[
         (
             "vta-tensor",
             &[

@@ -28,26 +28,17 @@ impl ExportImage {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         let program = self.program.load()?;
         let names = program.export_image(&self.out, self.sim, self.max_cycles);
-        let names = names.map_err(|e| match e {
-            ExportError::Image {
-                launch,
-                source: vta::Error::NotOk(failure),
-            } => {
+        let names = names.map_err(|e| {
+            if let vta::Error::Export(e) = &e
+                && let ExportError::Image { launch, source } = &**e
+                && let vta::Error::NotOk(failure) = source
+            {
                 let status = failure.report.status;
                 let message =
                     format_args!("launch {launch}: the launch before it ends with {status}");
-                CliError::new("simulator", message).help("`vta run` says more")
+                return CliError::new("simulator", message).help("`vta run` says more");
             }
-            ExportError::Image { launch, source } => {
-                let source = CliError::from(source);
-                CliError {
-                    message: format!("launch {launch}: {}", source.message),
-                    ..source
-                }
-            }
-            ExportError::Io { path, source } => CliError::file(&path, source),
-            ExportError::Program(e) => e.into(),
-            other @ ExportError::ImageBytes { .. } => CliError::new("program", other),
+            CliError::from(e)
         })?;
         let mut text = String::new();
         for name in &names {

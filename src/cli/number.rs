@@ -75,6 +75,19 @@ pub fn region(text: &str) -> Parsed<(u32, u32)> {
     Ok((word(addr)?, word(bytes)?))
 }
 
+/// A simulator by its name.
+pub fn simulator() -> impl clap::builder::TypedValueParser<Value = vta::Simulator> {
+    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+    let names = [
+        PossibleValue::new("fsim").help("What instructions compute; counts no cycles"),
+        PossibleValue::new("tsim").help("What the hardware does in each cycle"),
+    ];
+    PossibleValuesParser::new(names).map(|name| match name.as_str() {
+        "fsim" => vta::Simulator::Fsim,
+        _ => vta::Simulator::Tsim,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,17 +112,4 @@ mod tests {
             assert!(positive(bad).is_err(), "{bad}");
         }
     }
-}
-
-/// A simulator by its name.
-pub fn simulator() -> impl clap::builder::TypedValueParser<Value = vta::Simulator> {
-    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-    let names = [
-        PossibleValue::new("fsim").help("What instructions compute; counts no cycles"),
-        PossibleValue::new("tsim").help("What the hardware does in each cycle"),
-    ];
-    PossibleValuesParser::new(names).map(|name| match name.as_str() {
-        "fsim" => vta::Simulator::Fsim,
-        _ => vta::Simulator::Tsim,
-    })
 }

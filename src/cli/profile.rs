@@ -40,7 +40,7 @@ impl ProfileArgs {
         let (view, failure) = (profile.view(), profile.failure());
         let table = match self.by {
             By::Layer => layers(view),
-            By::Unit => units(&view),
+            By::Unit => units(view),
             By::Insn => kinds(&view.total.part),
             By::Traffic => traffic(&view.total.part),
             By::Roofline => roofline(view),
