@@ -4,11 +4,12 @@ use crate::Error;
 use crate::monitor::Watch;
 use crate::simulate::{LaunchFailure, LaunchReport, Sim, Stats};
 use std::io::Write;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 use vta_program::mem::Dram;
-use vta_program::program::{HostStep, Program, Step};
+use vta_program::program::{HostStep, Launch, Program};
 use vta_sim::golden::Status;
+use vta_sim::steps::each_step;
 
 /// One launch that was run.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,42 +87,48 @@ pub(crate) fn watched(
     mut trace: Option<(&str, &mut dyn Write)>,
     watch: &Watch,
 ) -> Result<Execution, Error> {
-    let mut done = Execution::default();
-    for step in &program.steps[steps] {
+    let data = sim.moves_data();
+    let Execution { launches, host } = &mut Execution::default();
+    let run_step = |step: &HostStep, dram: &mut Dram| {
         watch.go_on()?;
-        let launch = match step {
-            Step::Launch(launch) => launch,
-            // Without data there is nothing for the host to work on.
-            Step::Host(_) if !sim.moves_data() => continue,
-            Step::Host(step) => {
-                done.host.push(run_host(step, program, dram)?);
-                continue;
-            }
-        };
+        // Without data there is nothing for the host to work on.
+        if data {
+            host.push(run_host(step, program, dram)?);
+        }
+        Ok::<_, Error>(())
+    };
+    let run_launch = |launch: &Launch, dram: &mut Dram| {
+        watch.go_on()?;
         let _span = tracing::info_span!("simulate", launch = launch.name).entered();
         let sink: Option<&mut dyn Write> = match &mut trace {
             Some((name, sink)) if *name == launch.name => Some(&mut **sink),
             _ => None,
         };
         let report = sim.run(dram, launch, max_cycles, sink)?;
-        let status = report.status;
+        let ended = match report.status {
+            Status::Ok => ControlFlow::Continue(()),
+            Status::Hang | Status::Assert => ControlFlow::Break(()),
+        };
         let region = |&(addr, bytes): &(u32, u32)| {
             let bytes = dram.read(addr.into(), bytes.into());
             bytes.map(<[u8]>::to_vec).unwrap_or_default()
         };
-        done.launches.push(LaunchRun {
+        launches.push(LaunchRun {
             name: launch.name.clone(),
-            outputs: match sim.moves_data() {
+            outputs: match data {
                 true => launch.outputs.iter().map(region).collect(),
                 false => Vec::new(),
             },
             report,
         });
-        if status != Status::Ok {
-            break;
-        }
-    }
-    Ok(done)
+        Ok(ended)
+    };
+    // A launch that breaks off is seen by its report.
+    let _: ControlFlow<()> = each_step(program, steps, dram, run_step, run_launch)?;
+    Ok(Execution {
+        launches: std::mem::take(launches),
+        host: std::mem::take(host),
+    })
 }
 
 fn run_host(step: &HostStep, program: &Program, dram: &mut Dram) -> Result<HostRun, Error> {

@@ -5,12 +5,13 @@ use super::{CliError, Output, Paint};
 use clap::Args;
 use serde_json::json;
 use std::io::BufWriter;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use vta::mem::Dram;
 use vta::profiling::symbols;
 use vta::program::atomic::AtomicFile;
 use vta::report::{add_status, thousands};
 use vta::simulate::LaunchFailure;
+use vta::steps::each_launch;
 use vta::trace::Timeline;
 use vta::tsim::{self, Options};
 
@@ -33,7 +34,6 @@ impl Trace {
         let name = name.or(self.profiled.program.image.as_deref());
         let name = name.and_then(|p| p.file_name()).unwrap_or_default();
         let mut timeline = Timeline::new(to, &name.to_string_lossy());
-        let mut dram = Dram::new(program.dram_image());
         let options = Options {
             max_cycles: self.profiled.max_cycles,
             data: false,
@@ -41,32 +41,27 @@ impl Trace {
         };
         let mut failure = None;
         let mut cycles = 0;
-        for launch in program.launches() {
+        let _ = each_launch(&program, |launch, dram| {
             let insns: Vec<_> = launch.insns(dram.bytes()).map(Result::ok).collect();
             timeline.launch(&insns, symbols(launch));
             let (addr, count) = (launch.insn_addr, launch.insn_count);
-            let outcome = tsim::run(
-                &program.config,
-                &mut dram,
-                addr,
-                count,
-                options,
-                &mut timeline,
-            )
-            .map_err(|e| match e.into_sink() {
+            let config = &program.config;
+            let outcome = tsim::run(config, dram, addr, count, options, &mut timeline);
+            let outcome = outcome.map_err(|e| match e.into_sink() {
                 Ok(e) => file(e),
                 Err(e) => CliError::new("simulator", format_args!("launch {}: {e}", launch.name)),
             })?;
             timeline.launch_end(outcome.cycles);
             cycles += outcome.cycles;
-            if outcome.status != tsim::Status::Ok {
-                failure = Some(LaunchFailure {
-                    launch: launch.name.clone(),
-                    report: outcome.into(),
-                });
-                break;
+            if outcome.status == tsim::Status::Ok {
+                return Ok::<_, CliError>(ControlFlow::Continue(()));
             }
-        }
+            failure = Some(LaunchFailure {
+                launch: launch.name.clone(),
+                report: outcome.into(),
+            });
+            Ok(ControlFlow::Break(()))
+        })?;
         let bytes = timeline.bytes();
         let to = timeline.finish().map_err(file)?;
         let to = to.into_inner().map_err(|e| file(e.into_error()))?;

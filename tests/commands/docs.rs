@@ -21,9 +21,27 @@ fn documents() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = docs.map(|e| e.expect("it can be read").path()).collect();
     all.retain(|p| p.extension().is_some_and(|e| e == "md"));
     all.push(root.join("README.md"));
-    all.retain(|p| p.exists());
+    all.retain(|p| p.exists() && (cfg!(feature = "train") || !trains(p)));
     all.sort();
     all
+}
+
+/// Whether a document trains: it is left out where that was not built in.
+fn trains(path: &Path) -> bool {
+    let text = fs::read_to_string(path).expect("documents can be read");
+    let trains = |line: &str| {
+        let command = line.strip_prefix("$ vta ").unwrap_or_default();
+        let prunes = command.starts_with("prune ") && command.contains("--data");
+        command.starts_with("train ") || command.starts_with("demo") || prunes
+    };
+    let yes = text.lines().any(trains);
+    if yes && !cfg!(feature = "train") {
+        println!(
+            "left out, since it needs --features train: {}",
+            path.display()
+        );
+    }
+    yes
 }
 
 /// Arguments at spaces; single quotes keep spaces.
