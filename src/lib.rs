@@ -64,7 +64,7 @@ pub use model::{MAX_MODEL_BYTES, MaskedModel, Model};
 pub use monitor::{Monitor, Phase};
 pub use profile::Profile;
 pub use quantised::QuantisedModel;
-pub use run::{MAX_CYCLES, Run, RunOptions, Runner, floats};
+pub use run::{MAX_CYCLES, Run, RunOptions, Runner, floats, run_batch};
 pub use simulate::Simulator;
 
 pub use vta_compile as compiler;

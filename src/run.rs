@@ -5,6 +5,7 @@ use crate::layers::{LayerUse, layer_uses};
 use crate::monitor::Phase;
 use crate::simulate::{Sim, Simulator, Stats};
 use crate::{Error, Program};
+use rayon::prelude::*;
 use vta_program::mem::Dram;
 use vta_program::program::Region;
 use vta_tensor::host::{DType, HostOp, Tensor};
@@ -113,6 +114,50 @@ impl<'a> Runner<'a> {
             dram: options.keep_dram.then(|| dram.into_bytes()),
         })
     }
+}
+
+/// Runs many samples on all cores and gives what `each` makes of each run, in
+/// the order of the samples; and how many of them, the first ones, were
+/// simulated with their time.
+///
+/// Time does not depend on data, and where tokens order everything neither do
+/// bytes depend on time. So the first sample is enough to know the cycles, if
+/// the program is proven and `time_all` is not set: the others go through the
+/// functional simulator, which gives the same bytes sooner.
+///
+/// # Errors
+/// The first one of a run or of `each`; [`Error::Cancelled`].
+pub fn run_batch<T: Send, E: From<Error> + Send>(
+    program: &Program,
+    options: &RunOptions,
+    time_all: bool,
+    samples: &[Vec<Tensor>],
+    each: impl Fn(&[Tensor], Run) -> Result<T, E> + Sync,
+) -> Result<(usize, Vec<T>), E> {
+    let several = samples.len() > 1 && options.simulator == Simulator::Tsim && !time_all;
+    let timed = match several && program.verify().is_ok() {
+        true => 1,
+        false => samples.len(),
+    };
+    let bytes_only = RunOptions {
+        simulator: Simulator::Fsim,
+        ..options.clone()
+    };
+    let (timer, rest) = (
+        Runner::new(program, options.clone()),
+        Runner::new(program, bytes_only),
+    );
+    let watch = program.watch();
+    let progress = watch.phase(Phase::Device, Some(samples.len() as u64));
+    let one = |(n, sample): (usize, &Vec<Tensor>)| -> Result<T, E> {
+        watch.go_on()?;
+        let runner = if n < timed { &timer } else { &rest };
+        let made = each(sample, runner.run(sample)?);
+        progress.step();
+        made
+    };
+    let all: Result<Vec<T>, E> = samples.par_iter().enumerate().map(one).collect();
+    Ok((timed, all?))
 }
 
 impl Run {

@@ -1,11 +1,10 @@
 //! `vta infer`: a network on samples.
 
-use super::infer_report::{Answer, Report};
+use super::infer_report::{Prediction, Report};
 use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
 use super::samples::InputArgs;
-use super::{CliError, Output, Paint, input, number, progress};
+use super::{CliError, Output, Paint, input, number};
 use clap::Args;
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
 use vta::host::Tensor;
@@ -13,7 +12,7 @@ use vta::npy::Npy;
 use vta::program::atomic::write_file;
 use vta::reference::Verdict;
 use vta::samples::Samples;
-use vta::{Phase, Program, QuantisedModel, RunOptions, Runner, Simulator, floats};
+use vta::{Program, QuantisedModel, Run, RunOptions, Simulator, floats, run_batch};
 
 /// Run a network on samples, on the simulated device
 #[derive(Debug, Args)]
@@ -74,29 +73,18 @@ impl Infer {
         if program.inputs.is_empty() || program.outputs.is_empty() {
             return Err(vta::Error::NotANetwork.into());
         }
-        let options = |simulator| RunOptions {
-            simulator,
+        let options = RunOptions {
+            simulator: self.sim,
             max_cycles: self.max_cycles,
             keep_dram: self.compare_reference,
             ..RunOptions::default()
         };
-        let runner = Runner::new(program, options(self.sim));
-        // Time does not depend on data, and where tokens order everything
-        // neither do bytes depend on time: one sample is enough to know it.
-        let several = samples.values.len() > 1 && self.sim == Simulator::Tsim && !self.time_all;
-        let once = several && program.verify().is_ok();
-        let bytes_only = Runner::new(program, options(Simulator::Fsim));
         let comparer = match net.filter(|_| self.compare_reference) {
             Some(net) => Some(net.comparer(program)?),
             None => None,
         };
-        let bars = progress::bars();
-        bars.begin(Phase::Device, 0, Some(samples.values.len() as u64));
         let _span = tracing::info_span!("simulate", samples = samples.values.len()).entered();
-        let one = |runner: &Runner<'_>,
-                   sample: &Vec<Tensor>|
-         -> Result<(Answer, Option<Verdict>), CliError> {
-            let run = runner.run(sample)?;
+        let one = |sample: &[Tensor], run: Run| -> Result<_, CliError> {
             let verdict = match &comparer {
                 Some(c) => Some(c.compare(sample, run.dram().unwrap_or_default())?),
                 None => None,
@@ -105,24 +93,19 @@ impl Infer {
                 Some(net) => Some(net.masked().model().infer(sample)?),
                 None => None,
             };
-            bars.step(Phase::Device);
-            let answer = Answer {
+            let prediction = Prediction {
                 cycles: run.execution().cycles(),
                 outputs: run.floats(),
                 float: float.map(|all| all.iter().map(|t| floats(t, None)).collect()),
                 host: run.execution().host.iter().map(|h| h.time).sum(),
             };
-            Ok((answer, verdict))
+            Ok((prediction, verdict))
         };
-        let timed = if once { 1 } else { samples.values.len() };
-        let (first, others) = samples.values.split_at(timed);
-        let timed_runs = first.par_iter().map(|s| one(&runner, s));
-        let other_runs = others.par_iter().map(|s| one(&bytes_only, s));
-        let done: Result<Vec<_>, CliError> = timed_runs.chain(other_runs).collect();
-        let (answers, verdicts): (Vec<Answer>, Vec<Option<Verdict>>) = done?.into_iter().unzip();
-        bars.end(Phase::Device);
+        let (timed, done) = run_batch(program, &options, self.time_all, &samples.values, one)?;
+        let (predictions, verdicts): (Vec<Prediction>, Vec<Option<Verdict>>) =
+            done.into_iter().unzip();
         if let Some(out) = &self.out {
-            write_outputs(out, program, &answers)?;
+            write_outputs(out, program, &predictions)?;
         }
         let report = Report {
             model: match net {
@@ -132,7 +115,7 @@ impl Infer {
             sim: self.sim,
             timed,
             program,
-            answers,
+            predictions,
             labels: samples.labels,
             verdicts: verdicts.into_iter().collect(),
         };
@@ -181,14 +164,20 @@ impl Infer {
 }
 
 /// Writes an array for each output: samples along its first axis.
-fn write_outputs(out: &Path, program: &Program, answers: &[Answer]) -> Result<(), CliError> {
+fn write_outputs(
+    out: &Path,
+    program: &Program,
+    predictions: &[Prediction],
+) -> Result<(), CliError> {
     for (k, region) in program.outputs.iter().enumerate() {
         let mut dims = region.dims.clone();
         match dims.first_mut() {
-            Some(batch @ 1) => *batch = answers.len(),
-            _ => dims.insert(0, answers.len()),
+            Some(batch @ 1) => *batch = predictions.len(),
+            _ => dims.insert(0, predictions.len()),
         }
-        let values = answers.iter().flat_map(|a| a.outputs[k].iter().copied());
+        let values = predictions
+            .iter()
+            .flat_map(|a| a.outputs[k].iter().copied());
         let bytes = Npy::of_floats(&dims, values).write();
         let path = match k {
             0 => out.to_owned(),

@@ -14,7 +14,7 @@ const SHOWN: usize = 16;
 const TOP: usize = 5;
 
 /// What the network said of one sample.
-pub struct Answer {
+pub struct Prediction {
     /// Cycles of the device; none where they are not counted.
     pub cycles: Option<u64>,
     /// Values of each output.
@@ -25,7 +25,7 @@ pub struct Answer {
     pub host: Duration,
 }
 
-/// The answers to all samples.
+/// The predictions to all samples.
 pub struct Report<'a> {
     /// What was run.
     pub model: String,
@@ -36,7 +36,7 @@ pub struct Report<'a> {
     /// The program.
     pub program: &'a Program,
     /// For each sample.
-    pub answers: Vec<Answer>,
+    pub predictions: Vec<Prediction>,
     /// Classes that the samples are of.
     pub labels: Option<Vec<u8>>,
     /// How each sample compares with the reference, where that was asked for.
@@ -51,7 +51,7 @@ fn top(values: &[f32], n: usize) -> Vec<(usize, f32)> {
     all
 }
 
-/// The class of an answer.
+/// The class of a prediction.
 fn class(outputs: &[Vec<f32>]) -> Option<usize> {
     let first = outputs.first()?;
     top(first, 1).first().map(|t| t.0)
@@ -73,14 +73,14 @@ impl Report<'_> {
 
     /// How many samples have the class that their label says, for the device
     /// or the float network.
-    fn correct(&self, of: impl Fn(&Answer) -> Option<usize>) -> Option<usize> {
+    fn correct(&self, of: impl Fn(&Prediction) -> Option<usize>) -> Option<usize> {
         let labels = self.labels.as_ref().filter(|_| self.classifies())?;
-        let pairs = self.answers.iter().zip(labels);
+        let pairs = self.predictions.iter().zip(labels);
         Some(pairs.filter(|(a, l)| of(a) == Some(**l as usize)).count())
     }
 
-    fn float_class(answer: &Answer) -> Option<usize> {
-        class(answer.float.as_deref()?)
+    fn float_class(prediction: &Prediction) -> Option<usize> {
+        class(prediction.float.as_deref()?)
     }
 
     /// The first sample that differs from the reference.
@@ -91,7 +91,7 @@ impl Report<'_> {
 
     /// Cycles of one sample: they do not depend on data.
     fn cycles(&self) -> Option<u64> {
-        self.answers.first().and_then(|a| a.cycles)
+        self.predictions.first().and_then(|a| a.cycles)
     }
 
     /// Text, JSON and exit code.
@@ -107,7 +107,7 @@ impl Report<'_> {
 
     fn text(&self, paint: Paint) -> String {
         let mut text = format!("{}\n\n", self.model);
-        text += &match self.answers.as_slice() {
+        text += &match self.predictions.as_slice() {
             [one] => self.one(one),
             several if several.len() <= SHOWN => self.several(),
             _ => String::new(),
@@ -117,7 +117,7 @@ impl Report<'_> {
         }
         let mut t = Table::default();
         let mut line = |name: &str, value: String| t.row([name.into(), value.into()]);
-        let n = self.answers.len();
+        let n = self.predictions.len();
         line("samples", thousands(n as u64));
         if let Some(correct) = self.correct(|a| class(&a.outputs)) {
             line(
@@ -142,7 +142,7 @@ impl Report<'_> {
             Some(cycles) => line("cycles", format!("{} a sample", thousands(cycles))),
             None => line("cycles", format!("not counted by {}", self.sim.name())),
         }
-        let host: Duration = self.answers.iter().map(|a| a.host).sum();
+        let host: Duration = self.predictions.iter().map(|a| a.host).sum();
         if host > Duration::ZERO {
             let each = 1e3 * host.as_secs_f64() / n.max(1) as f64;
             line("host", format!("{each:.2} ms of this machine a sample"));
@@ -178,10 +178,10 @@ impl Report<'_> {
     }
 
     /// The outputs of a single sample.
-    fn one(&self, answer: &Answer) -> String {
+    fn one(&self, prediction: &Prediction) -> String {
         if self.classifies() {
             let mut t = Table::new(&["class", "value"]);
-            for (class, value) in top(&answer.outputs[0], TOP) {
+            for (class, value) in top(&prediction.outputs[0], TOP) {
                 t.row([(class as u64).into(), Cell::Number(format!("{value:.4}"))]);
             }
             return t.to_string();
@@ -194,7 +194,7 @@ impl Report<'_> {
             "most",
             "first values",
         ]);
-        for (region, values) in self.program.outputs.iter().zip(&answer.outputs) {
+        for (region, values) in self.program.outputs.iter().zip(&prediction.outputs) {
             let least = values.iter().copied().fold(f32::INFINITY, f32::min);
             let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let sum: f64 = values.iter().map(|v| f64::from(*v)).sum();
@@ -220,8 +220,8 @@ impl Report<'_> {
         let mut head = vec!["sample", "class", "value"];
         head.extend(self.labels.as_ref().map(|_| "label"));
         let mut t = Table::new(&head);
-        for (n, answer) in self.answers.iter().enumerate() {
-            let best = top(&answer.outputs[0], 1);
+        for (n, prediction) in self.predictions.iter().enumerate() {
+            let best = top(&prediction.outputs[0], 1);
             let (class, value) = best.first().copied().unwrap_or((0, f32::NAN));
             let label = self.labels.as_ref().map(|l| Cell::from(u64::from(l[n])));
             let value = Cell::Number(format!("{value:.4}"));
@@ -232,7 +232,7 @@ impl Report<'_> {
     }
 
     fn has_float(&self) -> bool {
-        self.answers.iter().any(|a| a.float.is_some())
+        self.predictions.iter().any(|a| a.float.is_some())
     }
 
     /// Root of the mean square of the error against the float network, in
@@ -242,7 +242,7 @@ impl Report<'_> {
             return None;
         }
         let (mut error, mut size) = (0.0, 0.0);
-        for a in &self.answers {
+        for a in &self.predictions {
             let float = a.float.iter().flatten().flatten();
             for (y, f) in a.outputs.iter().flatten().zip(float) {
                 error += f64::from(y - f).powi(2);
@@ -253,11 +253,11 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Value {
-        let n = self.answers.len();
-        let accuracy = |of: &dyn Fn(&Answer) -> Option<usize>| {
+        let n = self.predictions.len();
+        let accuracy = |of: &dyn Fn(&Prediction) -> Option<usize>| {
             self.correct(of).map(|correct| fraction(correct, n))
         };
-        let host: Duration = self.answers.iter().map(|a| a.host).sum();
+        let host: Duration = self.predictions.iter().map(|a| a.host).sum();
         let mut json = json!({
             "model": self.model,
             "config": self.program.config.name,
@@ -274,11 +274,15 @@ impl Report<'_> {
             json["float_error"] = json!(self.float_error());
         }
         if self.classifies() {
-            let classes = self.answers.iter().map(|a| json!(class(&a.outputs)));
+            let classes = self.predictions.iter().map(|a| json!(class(&a.outputs)));
             json["classes"] = classes.collect();
         }
         if n <= SHOWN {
-            json["outputs"] = self.answers.iter().map(|a| self.outputs_json(a)).collect();
+            json["outputs"] = self
+                .predictions
+                .iter()
+                .map(|a| self.outputs_json(a))
+                .collect();
         }
         if let Some(verdicts) = &self.verdicts {
             let difference = self.first_difference();
@@ -297,8 +301,8 @@ impl Report<'_> {
         json
     }
 
-    fn outputs_json(&self, answer: &Answer) -> Value {
-        let outputs = self.program.outputs.iter().zip(&answer.outputs);
+    fn outputs_json(&self, prediction: &Prediction) -> Value {
+        let outputs = self.program.outputs.iter().zip(&prediction.outputs);
         outputs
             .map(|(r, values)| json!({ "name": r.tensor, "dims": r.dims, "values": values }))
             .collect()

@@ -184,7 +184,7 @@ fn mask(width: u32) -> u128 {
     }
 }
 
-/// The Rust source of `src/isa/generated.rs`, unformatted.
+/// The Rust source of `generated.rs`, unformatted.
 pub fn rust(specs: &[Spec]) -> String {
     let mut out = format!(
         "// {HEADER}\n//! The formats as types, field tables, encoder and decoder.\n#![allow(clippy::identity_op)] // shifts by 0 keep every field alike\n\nuse super::{{Field, FieldRange, Illegal, Kind}};\n\n"
