@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 #[cfg(feature = "train")]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vta::{Monitor, Phase};
 
@@ -71,18 +71,22 @@ fn bar(phase: Phase, done: u64, steps: Option<u64>) -> ProgressBar {
 }
 
 impl Bars {
-    /// Does something with the bar of a phase; the latest, if there are several.
-    fn with(&self, phase: Phase, act: impl FnOnce(&mut Vec<(Phase, ProgressBar)>, usize)) {
-        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = bars.iter().rposition(|b| b.0 == phase) {
-            act(&mut bars, at);
+    fn bars(&self) -> MutexGuard<'_, Vec<(Phase, ProgressBar)>> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the bar of a phase: the outermost, if phases of one
+    /// kind are inside each other.
+    fn with(&self, phase: Phase, act: impl FnOnce(&ProgressBar)) {
+        if let Some((_, bar)) = self.bars().iter().find(|b| b.0 == phase) {
+            act(bar);
         }
     }
 }
 
 impl Monitor for Bars {
     fn begin(&self, phase: Phase, done: u64, steps: Option<u64>) {
-        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bars = self.bars();
         // Phases inside others, many at once: one bar is enough.
         let new = match bars.is_empty() {
             true => bar(phase, done, steps),
@@ -92,18 +96,45 @@ impl Monitor for Bars {
     }
 
     fn step(&self, phase: Phase) {
-        self.with(phase, |bars, at| bars[at].1.inc(1));
+        self.with(phase, |bar| bar.inc(1));
     }
 
     fn say(&self, phase: Phase, text: &str) {
-        self.with(phase, |bars, at| bars[at].1.set_message(text.to_owned()));
+        self.with(phase, |bar| bar.set_message(text.to_owned()));
     }
 
     fn end(&self, phase: Phase) {
-        self.with(phase, |bars, at| bars.remove(at).1.finish_and_clear());
+        let mut bars = self.bars();
+        if let Some(at) = bars.iter().rposition(|b| b.0 == phase) {
+            bars.remove(at).1.finish_and_clear();
+        }
     }
 
     fn is_cancelled(&self) -> bool {
         self.stops && STOP.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of cycles steps while its networks are simulated.
+    #[test]
+    fn steps_are_those_of_the_outermost_phase() {
+        let bars = Bars::default();
+        bars.begin(Phase::Simulate, 0, Some(3));
+        bars.begin(Phase::Simulate, 0, None);
+        bars.step(Phase::Simulate);
+        let positions = |b: &Bars| -> Vec<u64> {
+            let all = b.bars();
+            all.iter().map(|(_, bar)| bar.position()).collect()
+        };
+        assert_eq!(positions(&bars), [1, 0]);
+        bars.end(Phase::Simulate);
+        assert_eq!(positions(&bars), [1]);
+        bars.end(Phase::Simulate);
+        assert_eq!(positions(&bars), []);
+        assert!(!bars.is_cancelled());
     }
 }
