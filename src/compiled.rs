@@ -86,6 +86,14 @@ impl Program {
         if let Some(name) = network {
             return Err(Error::NotAProgramButANetwork(name.into()));
         }
+        let program = Self::read(path, config)?;
+        match program.steps.is_empty() {
+            true => Err(Error::NothingToRun(path.to_owned())),
+            false => Ok(program),
+        }
+    }
+
+    fn read(path: &Path, config: Option<&HwConfig>) -> Result<Self, Error> {
         let bytes = files::read(path, u64::from(MAX_DRAM_BYTES) + (256 << 20))?;
         if is_bundle(&bytes) {
             let mut program = Self::from_bundle(&bytes).map_err(|e| e.of(path))?;

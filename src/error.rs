@@ -109,6 +109,9 @@ pub enum Error {
     /// A file that is no program.
     #[error("{}: neither a bundle nor assembly text", .0.display())]
     NotAProgram(PathBuf),
+    /// A program without a launch.
+    #[error("{}: there is nothing in it to run", .0.display())]
+    NothingToRun(PathBuf),
     /// A file that is a network where a program was asked for.
     #[error("{0}: a network, not a program")]
     NotAProgramButANetwork(String),
@@ -203,6 +206,7 @@ impl Error {
             Self::File { .. }
             | Self::TooLong { .. }
             | Self::NotAProgram(_)
+            | Self::NothingToRun(_)
             | Self::NotAProgramButANetwork(_) => "file",
             Self::In { source, .. } => source.kind(),
             Self::UnknownModel { .. }
@@ -287,6 +291,7 @@ impl Error {
             Self::NotAProgram(_) => {
                 "for a raw DRAM image: --image FILE --insn-addr N --insn-count N"
             }
+            Self::NothingToRun(_) => "a program has at least one `.launch` (docs/asm.md)",
             Self::NotAProgramButANetwork(name) => {
                 return Some(format!(
                     "`vta compile {name} -o program.vta` makes one of it"

@@ -139,6 +139,17 @@ pub struct Compiled {
 /// # Errors
 /// No samples, images that do not fit, a network that cannot be compiled;
 /// [`Error::Cancelled`].
+///
+/// ```
+/// use vta::data::shapes::{Counts, classes};
+///
+/// let set = classes(1, Counts { train: 0, val: 0, test: 20 });
+/// let model = vta::Model::zoo("resnet-tiny", 1)?;
+/// let metric = vta::metric::Accuracy::new(model.graph(), set.classes.len())?;
+/// let scores = vta::evaluate::evaluate(model.zero_blocks(), None, &set.test, &metric)?;
+/// assert!((0.0..=1.0).contains(&scores.float.score));
+/// # Ok::<(), vta::Error>(())
+/// ```
 pub fn evaluate<L: Label, M: Metric<L>>(
     network: MaskedModel,
     device: Option<(&Calibration, &HwConfig)>,

@@ -100,10 +100,11 @@ mod layers {
         (
             "vta-net",
             &[
+                ("names", &[]),
                 ("weight", &[]),
                 ("graph", &["weight"]),
                 ("sparse", &["graph", "weight"]),
-                ("quant", &["graph", "sparse", "weight"]),
+                ("quant", &["graph", "names", "sparse", "weight"]),
             ],
         ),
         (

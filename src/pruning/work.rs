@@ -45,6 +45,20 @@ pub struct Decision {
 }
 
 /// A network and its layers, while it is pruned.
+///
+/// ```
+/// use vta::prune::{AllocationRule, Budget, Costs, Dense, Ranking, Target, layers};
+///
+/// let model = vta::Model::zoo("resnet8", 1)?;
+/// let layers = layers(model.graph(), &Dense::Ends, false, Ranking::MeanSquare)?;
+/// let pruning = vta::pruning::Pruning::new(model, layers)?;
+/// // Half of the blocks of the layers that do not stay dense.
+/// let mut target = Target::new(AllocationRule::Lamp, Costs::Blocks, Budget::Fraction(0.5));
+/// let decision = pruning.one_shot(&mut target, &vta::config::HwConfig::de10())?;
+/// let pruned = pruning.into_model().mask(decision.masks)?;
+/// assert!(!pruned.masks().is_empty());
+/// # Ok::<(), vta::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pruning {
     model: Model,

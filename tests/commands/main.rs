@@ -14,6 +14,7 @@ mod network;
 #[cfg(feature = "train")]
 mod prune_counts;
 mod report;
+mod robust;
 mod support;
 #[cfg(feature = "train")]
 mod train_boxes;

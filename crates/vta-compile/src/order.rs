@@ -4,6 +4,7 @@ use crate::lower;
 use crate::map::map_dims;
 use crate::options::Options;
 use crate::placement::{Placement, pool_fits};
+use vta_net::Names;
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QType};
 use vta_tensor::host::HostOp;
@@ -61,6 +62,8 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
     let mut out = net.clone();
     let block = options.config.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
+    let mut names = Names::new(net.nodes.iter().map(|n| &n.name));
+    let mut tensor_names = Names::new(net.tensors.iter().map(|t| &t.name));
     for mut node in std::mem::take(&mut out.nodes) {
         if let QOp::MaxPool(w) = node.op
             && !pool_fits(net, &node, &w, &options.config)
@@ -79,9 +82,10 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
             continue;
         };
         let input = &net.tensor(node.inputs[0]).clone();
-        let t = out.add_tensor(format!("{}.packed", node.name), &dims, input.ty);
+        let name = tensor_names.unique(format!("{}.packed", node.name));
+        let t = out.add_tensor(name, &dims, input.ty);
         nodes.push(QNode {
-            name: format!("{}.pack", node.name),
+            name: names.unique(format!("{}.pack", node.name)),
             source: "Im2col".into(),
             op: QOp::Host(im2col),
             inputs: vec![node.inputs[0]],

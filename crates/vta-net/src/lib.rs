@@ -2,6 +2,9 @@
 //! networks with their reference ([`quant`]).
 
 pub mod graph;
+mod names;
 pub mod quant;
 pub mod sparse;
 mod weight;
+
+pub use names::Names;

@@ -7,8 +7,8 @@ use super::plan::{Form, Kind, Linear, Plan, Step};
 use super::scales::Exponents;
 use super::weights::{self, PerChannel, Steps};
 use crate::graph::TensorId;
+use crate::names::Names;
 use ndarray::Array4;
-use std::collections::HashSet;
 use vta_tensor::host::HostOp;
 
 /// Float weights and bias of each step that has them.
@@ -47,8 +47,8 @@ pub(crate) struct Emitted {
 struct Ids {
     int8: Vec<Option<QTensorId>>,
     float: Vec<Option<QTensorId>>,
-    names: HashSet<String>,
-    nodes: HashSet<String>,
+    names: Names,
+    nodes: Names,
 }
 
 impl Emit<'_, '_> {
@@ -63,8 +63,8 @@ impl Emit<'_, '_> {
             int8: vec![None; n],
             float: vec![None; n],
             // Names of the graph's own are theirs alone.
-            names: plan.tensors.iter().map(|t| t.name.clone()).collect(),
-            nodes: plan.steps.iter().map(|s| s.name.clone()).collect(),
+            names: Names::new(plan.tensors.iter().map(|t| &t.name)),
+            nodes: Names::new(plan.steps.iter().map(|s| &s.name)),
         };
         for t in &plan.graph.inputs {
             let tensor = plan.tensor(*t);
@@ -134,7 +134,7 @@ impl Emit<'_, '_> {
         };
         // A float output of the network has the graph's name.
         let name = if tensor.form == Form::Int8 && self.plan.graph.outputs.contains(&t) {
-            unique(&mut ids.names, format!("{}.int8", tensor.name))
+            ids.names.unique(format!("{}.int8", tensor.name))
         } else {
             tensor.name.clone()
         };
@@ -151,10 +151,10 @@ impl Emit<'_, '_> {
         let tensor = self.plan.tensor(t);
         let exponent = self.groups.exponent(exponents, t);
         let from = self.as_float(net, ids, t, exponents);
-        let name = unique(&mut ids.names, format!("{}.int8", tensor.name));
+        let name = ids.names.unique(format!("{}.int8", tensor.name));
         let id = net.add_tensor(name, &tensor.dims, QType::Int8 { exponent });
         net.nodes.push(QNode {
-            name: unique(&mut ids.nodes, format!("{}.quantize", tensor.name)),
+            name: ids.nodes.unique(format!("{}.quantize", tensor.name)),
             source: "QuantizeLinear".into(),
             op: QOp::Host(HostOp::Quantize { exponent }),
             inputs: vec![from],
@@ -175,7 +175,7 @@ impl Emit<'_, '_> {
         let name = if output || ids.int8[t.0].is_none() {
             tensor.name.clone()
         } else {
-            unique(&mut ids.names, format!("{}.float", tensor.name))
+            ids.names.unique(format!("{}.float", tensor.name))
         };
         let id = net.add_tensor(name, &tensor.dims, QType::Float);
         if let Some(from) = ids.int8[t.0] {
@@ -186,7 +186,7 @@ impl Emit<'_, '_> {
                 "a host operator reads float"
             };
             net.nodes.push(QNode {
-                name: unique(&mut ids.nodes, format!("{}.dequantize", tensor.name)),
+                name: ids.nodes.unique(format!("{}.dequantize", tensor.name)),
                 source: "DequantizeLinear".into(),
                 op: QOp::Host(HostOp::Dequantize { exponent }),
                 inputs: vec![from],
@@ -215,9 +215,9 @@ impl Emit<'_, '_> {
                     inputs.iter().map(|t| &net.tensor(*t).dims[..]).collect();
                 let dims = op.dims(&operands).unwrap_or_default();
                 let tensor = &self.plan.tensor(step.output).name;
-                let name = unique(&mut ids.names, format!("{tensor}.{i}"));
+                let name = ids.names.unique(format!("{tensor}.{i}"));
                 let output = net.add_tensor(name, &dims, QType::Float);
-                (unique(&mut ids.nodes, format!("{}.{i}", step.name)), output)
+                (ids.nodes.unique(format!("{}.{i}", step.name)), output)
             };
             net.nodes.push(QNode {
                 name,
@@ -277,12 +277,4 @@ fn limit(value: f32, exponent: i32) -> i8 {
     (f64::from(value) / 2_f64.powi(exponent))
         .round()
         .clamp(-128., 127.) as i8
-}
-
-/// A name that nobody has yet.
-fn unique(names: &mut HashSet<String>, mut name: String) -> String {
-    while !names.insert(name.clone()) {
-        name.push('_');
-    }
-    name
 }

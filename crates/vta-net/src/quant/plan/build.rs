@@ -4,6 +4,7 @@ use super::fuse::{Chain, same_on_device};
 use super::{Form, Kind, Linear, Plan, PlanTensor, Step, Weights, leaky};
 use crate::graph::canonical::{Affine, Readers, map_padding};
 use crate::graph::{Graph, Node, Op, TensorId, Window};
+use crate::names::Names;
 use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
 use crate::quant::shape::Map;
@@ -33,6 +34,8 @@ pub(crate) fn plan(graph: &Graph) -> Result<Plan<'_>, QuantError> {
         hoisted: vec![false; nodes.len()],
         steps: Vec::new(),
         keep_dense: keep_dense(graph),
+        names: Names::new(nodes.iter().map(|n| &n.name)),
+        tensor_names: Names::new(graph.tensors().iter().map(|t| &t.name)),
         plan: Plan {
             graph,
             nodes,
@@ -84,6 +87,10 @@ pub(super) struct Builder<'g> {
     pub steps: Vec<(usize, Step)>,
     /// Why each node stays dense; empty if it does not.
     keep_dense: Vec<&'static str>,
+    /// Names of steps.
+    pub names: Names,
+    /// Names of tensors.
+    pub tensor_names: Names,
 }
 
 impl<'g> Builder<'g> {

@@ -76,7 +76,7 @@ impl Builder<'_> {
         let back = self.moved(at, result, HostOp::Transpose { perm }, rows_first(out), why);
         self.plan.tensors[end.0].form = Form::Int8;
         let step = Step {
-            name: format!("{}.rows", node.name),
+            name: self.names.unique(format!("{}.rows", node.name)),
             source: "Reshape".into(),
             kind: Kind::Move(HostOp::Reshape {
                 dims: self.dims(end).to_vec(),
@@ -135,7 +135,7 @@ impl Builder<'_> {
     /// A tensor that the graph does not have.
     fn tensor(&mut self, name: &str, dims: Vec<usize>, like: TensorId) -> TensorId {
         self.plan.tensors.push(PlanTensor {
-            name: name.to_owned(),
+            name: self.tensor_names.unique(name.to_owned()),
             dims,
             like,
             form: Form::Int8,
@@ -160,7 +160,7 @@ impl Builder<'_> {
         let name = format!("{}.{name}", self.plan.tensors[x.0].name);
         let output = self.tensor(&name, dims, like);
         let step = Step {
-            name,
+            name: self.names.unique(name),
             source: source.into(),
             kind: Kind::Move(op),
             inputs: vec![x],
