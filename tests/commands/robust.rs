@@ -19,6 +19,23 @@ fn nothing_to_run_is_bad_input() {
     }
 }
 
+/// What a run would keep is bounded before it is allocated.
+#[test]
+fn outputs_that_nobody_can_keep_are_refused() {
+    let dir = folder();
+    let outputs = "  .output 0 bytes=0x40000000\n".repeat(5);
+    let text = format!(".dram 0x40000000\n.launch main\n{outputs}  finish\n");
+    fs::write(dir.path().join("bomb.vtasm"), text).expect("it can be written");
+    for arguments in [
+        &["run", "bomb.vtasm"][..],
+        &["compare", "bomb.vtasm", "bomb.vtasm"],
+    ] {
+        let ran = vta(dir.path(), arguments);
+        assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+        assert!(ran.err.contains("5368709120 bytes together"), "{}", ran.err);
+    }
+}
+
 /// Names that the compiler makes up are nobody's: `compile` proves what `infer` computes.
 #[test]
 fn made_up_names_collide_with_none() {

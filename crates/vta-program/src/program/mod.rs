@@ -23,7 +23,7 @@ pub use host_step::HostStepError;
 pub use manifest::sha256;
 pub use network::{HostStep, Layer, Layout, On, Region, WeightMap};
 pub use region::RegionError;
-pub use validate::{MAX_DRAM_BYTES, ProgramError, is_name, safe_name};
+pub use validate::{MAX_DRAM_BYTES, MAX_OUTPUT_BYTES, ProgramError, is_name, safe_name};
 
 use crate::config::HwConfig;
 use crate::isa::{Illegal, Insn};

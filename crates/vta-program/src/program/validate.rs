@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 /// Largest DRAM of a program: 1 GiB.
 pub const MAX_DRAM_BYTES: u32 = 1 << 30;
 
+/// Most bytes of the outputs of all launches together: a run keeps them all.
+pub const MAX_OUTPUT_BYTES: u64 = 4 << 30;
+
 const INSN_BYTES: u64 = 16;
 const NAME_CHARS: usize = 100;
 
@@ -73,6 +76,12 @@ pub enum ProgramError {
         what: &'static str,
         /// The name.
         name: String,
+    },
+    /// Outputs that are more than a run can keep.
+    #[error("outputs of launches have {bytes} bytes together, more than {MAX_OUTPUT_BYTES}")]
+    OutputBytes {
+        /// Bytes of all of them.
+        bytes: u64,
     },
     /// A segment past the end of DRAM.
     #[error(
@@ -296,6 +305,11 @@ impl Program {
             return Err(ProgramError::DramBytes {
                 dram_bytes: self.dram_bytes.into(),
             });
+        }
+        let outputs = self.launches().flat_map(|l| &l.outputs);
+        let bytes: u64 = outputs.map(|o| u64::from(o.1)).sum();
+        if bytes > MAX_OUTPUT_BYTES {
+            return Err(ProgramError::OutputBytes { bytes });
         }
         check_names("segment", self.segments.iter().map(|s| &s.name))?;
         check_names("launch", self.launches().map(|l| &l.name))?;
