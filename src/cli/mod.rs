@@ -53,6 +53,20 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use vta::golden::Status;
 
+/// What the help says of commands that were not built in.
+#[cfg(not(feature = "train"))]
+macro_rules! untrained {
+    () => {
+        "\ntrain, demo and prune --data were not built in: cargo build --release --features train."
+    };
+}
+#[cfg(feature = "train")]
+macro_rules! untrained {
+    () => {
+        ""
+    };
+}
+
 /// Version of the shape of every `--json` object.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -69,7 +83,11 @@ pub const EXIT_STOPPED: u8 = 130;
 #[derive(Debug, Parser)]
 #[command(name = "vta", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings, 130 stopped by Ctrl-C.\nVTA_LOG=error|warn|info|debug|trace logs phases to stderr."
+    after_help = concat!(
+        "Exit codes: 0 ok, 1 golden cases differ, 2 bad input, 3 hang, assertion or findings, 130 stopped by Ctrl-C.\n",
+        "VTA_LOG=error|warn|info|debug|trace logs phases to stderr.",
+        untrained!(),
+    )
 )]
 struct Cli {
     #[command(subcommand)]
