@@ -1,9 +1,10 @@
 //! What scales are chosen by.
 
+use crate::monitor::{Phase, Watch};
 use crate::{Error, files};
 use std::path::Path;
 use vta_net::graph::Graph;
-use vta_net::quant::{self, Exponents, QuantError};
+use vta_net::quant::{self, Exponents, QNet, QuantError, QuantOptions};
 use vta_tensor::host::Tensor;
 
 /// Samples of noise that are made where there are no others.
@@ -82,13 +83,31 @@ impl Calibration {
         })
     }
 
-    /// What a network does on the samples, or on noise.
-    pub(crate) fn observe(&self, graph: &Graph) -> Result<quant::Calibration, QuantError> {
-        match self {
-            Self::Samples { samples, .. } => quant::Calibration::observe(graph, samples.clone()),
-            Self::Noise { seed, samples } => quant::Calibration::noise(graph, *seed, *samples),
-            Self::Exponents { .. } => Self::default().observe(graph),
-        }
+    /// The integer network of a graph.
+    pub(crate) fn quantise(&self, graph: &Graph, watch: &Watch) -> Result<QNet, Error> {
+        watch.go_on()?;
+        let observe = |observed: &dyn Fn() -> Result<quant::Calibration, QuantError>| {
+            let seen = {
+                let _span = tracing::info_span!("calibrate").entered();
+                let _phase = watch.phase(Phase::Calibrate, None);
+                observed()?
+            };
+            watch.go_on()?;
+            let _span = tracing::info_span!("quantise").entered();
+            let _phase = watch.phase(Phase::Quantise, None);
+            Ok::<_, Error>(quant::quantise(graph, &seen, &QuantOptions::default())?)
+        };
+        let net = match self {
+            Self::Exponents { exponents, .. } => quant::quantise_with(graph, exponents, None)?,
+            Self::Samples { samples, .. } => {
+                observe(&|| quant::Calibration::observe(graph, samples.clone()))?
+            }
+            Self::Noise { seed, samples } => {
+                observe(&|| quant::Calibration::noise(graph, *seed, *samples))?
+            }
+        };
+        watch.go_on()?;
+        Ok(net)
     }
 
     /// In words.

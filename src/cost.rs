@@ -1,7 +1,7 @@
 //! Cycles of a network's layers by kept blocks, by simulating it.
 
 use crate::monitor::Phase;
-use crate::{Calibration, Error, Model};
+use crate::{Calibration, Error, Model, RunOptions};
 use rayon::prelude::*;
 use vta_net::sparse::{self, MaskLayer, Masks};
 use vta_program::config::HwConfig;
@@ -186,10 +186,15 @@ pub fn simulate(
 ) -> Result<NetworkCycles, Error> {
     let masked = model.clone().mask(masks.clone())?;
     let program = masked.quantise(calibration)?.compile(config)?;
-    let uses = program.layer_uses()?;
-    let layers = program.layers.iter().zip(&uses);
+    let options = RunOptions {
+        max_cycles: u64::MAX,
+        timing_only: true,
+        ..RunOptions::default()
+    };
+    let run = program.run_with(&[], &options)?;
+    let layers = program.layers.iter().zip(run.layers());
     Ok(NetworkCycles {
         layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
-        total: program.cycles()?,
+        total: run.cycles(),
     })
 }

@@ -24,22 +24,24 @@ pub struct LayerUse {
 
 /// What each layer of a program took, in order.
 ///
-/// `report` gives what the simulator said of a launch, with
-/// [`LaunchReport::symbols`]; a launch without a report counts nothing.
+/// `steps` are the program's [`symbol_steps`]; `report` gives what the
+/// simulator said of a launch, with [`LaunchReport::symbols`]. A launch without
+/// either counts nothing.
 pub fn layer_uses<'a>(
     program: &Program,
-    image: &[u8],
+    steps: &[Vec<u64>],
     report: impl Fn(&Launch) -> Option<&'a LaunchReport>,
 ) -> Vec<LayerUse> {
     let mut uses = vec![LayerUse::default(); program.layers.len()];
-    for (step, launch) in program.steps.iter().enumerate() {
-        let Step::Launch(launch) = launch else {
-            continue;
-        };
+    let launches = program.steps.iter().enumerate();
+    let launches = launches.filter_map(|(n, step)| match step {
+        Step::Launch(launch) => Some((n, launch)),
+        Step::Host(_) => None,
+    });
+    for ((step, launch), steps) in launches.zip(steps) {
         let Some(report) = report(launch) else {
             continue;
         };
-        let steps = gemm_steps(launch, image);
         let (mut end, mut last) = (0, None);
         for (layer, used) in program.layers.iter().zip(&mut uses) {
             if layer.on != On::Device || layer.step as usize != step {
@@ -47,7 +49,7 @@ pub fn layer_uses<'a>(
             }
             // A layer without compute instructions ends with the one before it.
             let mut own_end = end;
-            for ((symbol, seen), steps) in launch.symbols.iter().zip(&report.symbols).zip(&steps) {
+            for ((symbol, seen), steps) in launch.symbols.iter().zip(&report.symbols).zip(steps) {
                 if symbol.name == layer.name {
                     own_end = own_end.max(seen.end.unwrap_or(0));
                     used.bytes_read += seen.bytes_read;
@@ -64,6 +66,12 @@ pub fn layer_uses<'a>(
         }
     }
     uses
+}
+
+/// GEMM steps of each symbol of each launch, resets not counted: what no run
+/// changes.
+pub fn symbol_steps(program: &Program, image: &[u8]) -> Vec<Vec<u64>> {
+    program.launches().map(|l| gemm_steps(l, image)).collect()
 }
 
 /// GEMM steps of each symbol of a launch, resets not counted.
@@ -169,7 +177,8 @@ mod tests {
         };
         let one = report(130, &[Some(40), Some(60), Some(80), Some(100), Some(130)]);
         let two = report(50, &[None, Some(45)]);
-        let uses = layer_uses(&program, &[], |l| match l.name.as_str() {
+        let steps = symbol_steps(&program, &[]);
+        let uses = layer_uses(&program, &steps, |l| match l.name.as_str() {
             "one" => Some(&one),
             _ => Some(&two),
         });
@@ -180,7 +189,7 @@ mod tests {
             .map(|u| u.bytes_read + u.bytes_written)
             .collect();
         assert_eq!(bytes, [22, 0, 22, 11, 11]);
-        let none = layer_uses(&program, &[], |_| None);
+        let none = layer_uses(&program, &steps, |_| None);
         assert_eq!(none, [LayerUse::default(); 5]);
     }
 }

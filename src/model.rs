@@ -1,13 +1,13 @@
 //! Networks: the first two stages, dense and masked.
 
 use crate::calibration::Calibration;
-use crate::monitor::{Monitor, Phase, Watch};
+use crate::monitor::{Monitor, Watch};
 use crate::samples::{InputShape, Samples};
 use crate::{Error, QuantisedModel, files};
 use std::path::Path;
 use std::sync::Arc;
 use vta_net::graph::{Graph, onnx, zoo};
-use vta_net::quant::{self, QuantOptions, float};
+use vta_net::quant::float;
 use vta_net::sparse::{self, MaskLayer, Masks};
 use vta_tensor::host::Tensor;
 use vta_tensor::spelling::nearest;
@@ -265,26 +265,7 @@ impl MaskedModel {
     /// Samples or exponents that do not fit, a network that cannot be
     /// quantised; [`Error::Cancelled`].
     pub fn quantise(self, calibration: &Calibration) -> Result<QuantisedModel, Error> {
-        let graph = &self.model.graph;
-        let watch = self.watch();
-        watch.go_on()?;
-        let net = match calibration {
-            Calibration::Exponents { exponents, .. } => {
-                quant::quantise_with(graph, exponents, None)?
-            }
-            calibration => {
-                let seen = {
-                    let _span = tracing::info_span!("calibrate").entered();
-                    let _phase = watch.phase(Phase::Calibrate, None);
-                    calibration.observe(graph)?
-                };
-                watch.go_on()?;
-                let _span = tracing::info_span!("quantise").entered();
-                let _phase = watch.phase(Phase::Quantise, None);
-                quant::quantise(graph, &seen, &QuantOptions::default())?
-            }
-        };
-        watch.go_on()?;
+        let net = calibration.quantise(&self.model.graph, self.watch())?;
         Ok(QuantisedModel::new(self, calibration.describe(), net))
     }
 

@@ -1,7 +1,7 @@
 //! Running programs on samples.
 
 use crate::execution::{Execution, watched};
-use crate::layers::{LayerUse, layer_uses};
+use crate::layers::{LayerUse, layer_uses, symbol_steps};
 use crate::monitor::Phase;
 use crate::simulate::{Sim, Simulator, Stats};
 use crate::{Error, Program};
@@ -43,6 +43,8 @@ impl Default for RunOptions {
 pub struct Runner<'a> {
     program: &'a Program,
     image: Vec<u8>,
+    /// GEMM steps of each launch's symbols; none where no cycles are counted.
+    steps: Vec<Vec<u64>>,
     options: RunOptions,
 }
 
@@ -59,9 +61,14 @@ pub struct Run {
 impl<'a> Runner<'a> {
     /// Takes a program.
     pub fn new(program: &'a Program, options: RunOptions) -> Self {
+        let image = program.dram_image();
         Self {
+            steps: match options.simulator {
+                Simulator::Fsim => Vec::new(),
+                Simulator::Tsim => symbol_steps(program, &image),
+            },
             program,
-            image: program.dram_image(),
+            image,
             options,
         }
     }
@@ -104,7 +111,7 @@ impl<'a> Runner<'a> {
             }
         };
         Ok(Run {
-            layers: layer_uses(program, &self.image, |l| {
+            layers: layer_uses(program, &self.steps, |l| {
                 let mut named = execution.launches.iter().filter(|r| r.name == l.name);
                 named.next().map(|r| &r.report)
             }),

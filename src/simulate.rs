@@ -220,13 +220,13 @@ impl Sim {
                 let beat = self.config.beat_bytes();
                 let mut ranges = Ranges::new((addr, count), beat, symbols);
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut ranges)?;
-                let mut report = from_tsim(done);
+                let mut report = LaunchReport::from(done);
                 report.symbols = ranges.into_uses();
                 Ok(report)
             }
             (Simulator::Tsim, None) => {
                 let done = tsim::run(&self.config, dram, addr, count, options, &mut NoSink)?;
-                Ok(from_tsim(done))
+                Ok(done.into())
             }
             (Simulator::Tsim, Some(to)) => {
                 let mut csv = Csv::new(to);
@@ -236,7 +236,7 @@ impl Sim {
                     Err(e) => e.into(),
                 })?;
                 csv.finish()?;
-                Ok(from_tsim(done))
+                Ok(done.into())
             }
         }
     }
@@ -244,61 +244,57 @@ impl Sim {
 
 impl From<tsim::Outcome> for LaunchReport {
     fn from(done: tsim::Outcome) -> Self {
-        from_tsim(done)
-    }
-}
-
-fn from_tsim(done: tsim::Outcome) -> LaunchReport {
-    let s = &done.stats;
-    let units = Unit::ALL.iter().map(|u| UnitStats {
-        unit: u.name().into(),
-        busy: s.unit(*u).busy_cycles,
-        waiting: s.unit(*u).token_cycles,
-    });
-    let mut report = LaunchReport {
-        status: Status::Ok,
-        cycles: Some(done.cycles),
-        acc_writes: done.acc_writes,
-        reason: None,
-        where_: None,
-        instruction: None,
-        waits: Vec::new(),
-        stats: Stats {
-            insns: s.insns(),
-            gemm_steps: s.gemm_steps,
-            alu_steps: s.alu_steps,
-            bytes_read: s.bytes_read(),
-            bytes_written: s.bytes_written(),
-            units: units.collect(),
-        },
-        symbols: Vec::new(),
-    };
-    match done.status {
-        // No sink of the program ends a run.
-        tsim::Status::Ok | tsim::Status::Stopped => {}
-        tsim::Status::Hang { reason, waits } => {
-            report.status = Status::Hang;
-            report.reason = Some(reason.name().into());
-            // The module that is not merely out of instructions tells most.
-            let culprit = waits.iter().find(|w| w.wait_for != tsim::WaitFor::Insn);
-            if let Some(w) = culprit.or(waits.first()) {
-                report.where_ = Some(format!("core.{}", w.module));
-                report.instruction = w.insn.map(u64::from);
+        let s = &done.stats;
+        let units = Unit::ALL.iter().map(|u| UnitStats {
+            unit: u.name().into(),
+            busy: s.unit(*u).busy_cycles,
+            waiting: s.unit(*u).token_cycles,
+        });
+        let mut report = Self {
+            status: Status::Ok,
+            cycles: Some(done.cycles),
+            acc_writes: done.acc_writes,
+            reason: None,
+            where_: None,
+            instruction: None,
+            waits: Vec::new(),
+            stats: Stats {
+                insns: s.insns(),
+                gemm_steps: s.gemm_steps,
+                alu_steps: s.alu_steps,
+                bytes_read: s.bytes_read(),
+                bytes_written: s.bytes_written(),
+                units: units.collect(),
+            },
+            symbols: Vec::new(),
+        };
+        match done.status {
+            // No sink of the program ends a run.
+            tsim::Status::Ok | tsim::Status::Stopped => {}
+            tsim::Status::Hang { reason, waits } => {
+                report.status = Status::Hang;
+                report.reason = Some(reason.name().into());
+                // The module that is not merely out of instructions tells most.
+                let culprit = waits.iter().find(|w| w.wait_for != tsim::WaitFor::Insn);
+                if let Some(w) = culprit.or(waits.first()) {
+                    report.where_ = Some(format!("core.{}", w.module));
+                    report.instruction = w.insn.map(u64::from);
+                }
+                report.waits = waits.iter().map(ToString::to_string).collect();
             }
-            report.waits = waits.iter().map(ToString::to_string).collect();
+            tsim::Status::Assert {
+                module,
+                insn,
+                cause,
+            } => {
+                report.status = Status::Assert;
+                report.where_ = Some(module.into());
+                report.instruction = insn.map(u64::from);
+                report.waits = vec![cause.to_string()];
+            }
         }
-        tsim::Status::Assert {
-            module,
-            insn,
-            cause,
-        } => {
-            report.status = Status::Assert;
-            report.where_ = Some(module.into());
-            report.instruction = insn.map(u64::from);
-            report.waits = vec![cause.to_string()];
-        }
+        report
     }
-    report
 }
 
 fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> LaunchReport {

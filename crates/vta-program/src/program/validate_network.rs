@@ -1,7 +1,7 @@
 //! What holds of the parts of a program that describe a network.
 
 use super::{Layer, On, Program, ProgramError, Region, Step, WeightMap};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that are any text, but there, and only once.
 fn check_texts<'a>(
@@ -38,9 +38,10 @@ impl Program {
         }
         check_texts("input", self.inputs.iter().map(|r| &r.tensor))?;
         // A network may give one tensor as several outputs.
-        let outputs = self.outputs.iter().enumerate();
-        let others = outputs.filter(|(n, r)| !self.outputs[..*n].contains(r));
-        check_texts("output", others.map(|(_, r)| &r.tensor))?;
+        let mut seen = BTreeMap::new();
+        let outputs = self.outputs.iter();
+        let others = outputs.filter(|r| seen.insert(&r.tensor, *r) != Some(*r));
+        check_texts("output", others.map(|r| &r.tensor))?;
         for r in &self.inputs {
             self.validate_region(r, || "input".into())?;
         }
