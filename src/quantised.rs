@@ -8,6 +8,7 @@ use vta_net::quant::{self, Exponents, QNet};
 use vta_program::config::HwConfig;
 use vta_program::program::Layer;
 use vta_tensor::host::Tensor;
+use vta_verify::Report;
 
 /// An int8 network with power-of-two scales, and the float network that it is of.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ impl QuantisedModel {
     }
 
     /// The program without zero blocks: no micro-op, no GEMM step and no byte of them.
+    ///
+    /// With debug assertions on, [`QuantisedModel::verify`] looks at every program.
     ///
     /// # Errors
     /// A layer that does not fit the configuration; [`Error::Cancelled`].
@@ -63,7 +66,24 @@ impl QuantisedModel {
         };
         let program = compiler::compile(&self.net, &options)?;
         watch.go_on()?;
-        Ok(Program::watched(program, watch.clone()))
+        let program = Program::watched(program, watch.clone());
+        // In tests, every program is held against its network.
+        if cfg!(debug_assertions) {
+            self.verify(&program)?;
+        }
+        Ok(program)
+    }
+
+    /// Proves that a program is this network, masks included: that each element
+    /// it stores is the sum over exactly the kept weights times the right
+    /// inputs, with the right bias, shifts, second operand, limits and pool.
+    /// [`Program::verify`] is a part of it.
+    ///
+    /// # Errors
+    /// [`Error::NotProven`] with what differs, each with layer and element.
+    pub fn verify(&self, program: &Program) -> Result<Report, Error> {
+        let _phase = self.masked.watch().phase(Phase::Verify, None);
+        vta_verify::against(program, &self.net).map_err(Error::NotProven)
     }
 
     /// The float network and its masks.

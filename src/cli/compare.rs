@@ -85,8 +85,8 @@ impl Compare {
         let net = self.calib.quantise(network, given)?;
         let (dense, sparse) = net.compile_both(&config)?;
         if self.verify {
-            dense.verify()?;
-            sparse.verify()?;
+            net.verify(&dense)?;
+            net.verify(&sparse)?;
         }
         let compared = Comparison::new(&net, &dense, &sparse, &sample.values[0], self.max_cycles)?;
         let mut output = compare_network::output(&compared, paint);

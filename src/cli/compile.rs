@@ -53,7 +53,7 @@ impl Compile {
             false => net.compile(&config)?,
         };
         if self.verify {
-            program.verify()?;
+            net.verify(&program)?;
         }
         program.save(&self.out)?;
         if let Some(path) = &self.save_masks {

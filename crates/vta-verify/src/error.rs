@@ -1,5 +1,6 @@
 //! What the verifier finds.
 
+use super::against::Mismatch;
 use super::names::{AluRule, Conflict, InsnAt, Place, Tokens};
 use vta_program::config::Scratchpad;
 use vta_program::isa::{Illegal, Unit};
@@ -271,6 +272,17 @@ pub enum VerifyError {
         /// The element of the scratchpad.
         slot: u32,
     },
+    /// A vector of outputs that is not what the network says.
+    #[error(transparent)]
+    Differs(Box<Mismatch>),
+    /// A part of the program that is not the network's.
+    #[error("{of}: {what}")]
+    Foreign {
+        /// The part.
+        of: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// An instruction with more steps than are looked at one by one.
     #[error("launch {}, {at} has too many steps to prove that it reads what it wrote", at.launch)]
     TooLong {
@@ -311,6 +323,8 @@ impl VerifyError {
             Self::PrunedStep { .. } => "pruned-step",
             Self::OtherWeights { .. } => "other-weights",
             Self::TooLong { .. } => "too-long",
+            Self::Differs(_) => "differs",
+            Self::Foreign { .. } => "foreign",
         }
     }
 }

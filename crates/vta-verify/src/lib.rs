@@ -1,9 +1,13 @@
 //! The verifier: proves of any program that its instructions are ordered, stay
 //! inside their scratchpads, read what was written, and leave pruned weights alone.
 //!
+//! [`check`] does so of any program; [`against`] proves that a program computes
+//! an integer network.
+//!
 //! It imports nothing of the compiler and of the simulators, so that a mistake
 //! there is not one here. `docs/validation.md` has what it proves and its limits.
 
+mod against;
 mod dram;
 mod error;
 mod flow;
@@ -17,6 +21,7 @@ mod tokens;
 mod transfer;
 mod weights;
 
+pub use against::{Flaw, Mismatch, Operand, against};
 pub use error::VerifyError;
 pub use names::{AluRule, Conflict, InsnAt, Place, Tokens};
 pub use report::Report;

@@ -35,4 +35,15 @@ pub struct Report {
     pub kept_weights: u64,
     /// Bytes of outputs and of layers' results, each written.
     pub result_bytes: u64,
+    /// Vectors of outputs that are the network's; 0 where no network was given.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub vectors: u64,
+    /// Products of inputs and weight elements in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub products: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

@@ -11,7 +11,7 @@ use vta_tensor::host::Tensor;
 use vta_test_support::network::{Sim, run};
 use vta_test_support::nodes::{INT8, int8, node};
 
-fn inputs(net: &QNet, seed: u64) -> Vec<Tensor> {
+pub fn inputs(net: &QNet, seed: u64) -> Vec<Tensor> {
     let mut n = Numbers(!seed);
     let dims = net.inputs.iter().map(|t| net.tensor(*t).dims.clone());
     dims.map(|d| int8(&d, n.int8(d.iter().product()))).collect()
@@ -26,10 +26,10 @@ pub fn check(net: &QNet, sparsity: Sparsity, config: &str, seed: u64) {
     right(net, &program, seed);
 }
 
-/// A program is proven, and gives what the reference gives.
+/// A program is proven to be the network, and gives what the reference gives.
 pub fn right(net: &QNet, program: &Program, seed: u64) {
     program.validate().expect("it is a program");
-    if let Err(findings) = vta_verify::check(program) {
+    if let Err(findings) = vta_verify::against(program, net) {
         panic!("{}", findings[0]);
     }
     let inputs = inputs(net, seed);

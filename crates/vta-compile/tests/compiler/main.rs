@@ -7,3 +7,4 @@ mod limits;
 mod listings;
 mod mistakes;
 mod networks;
+mod translation;

@@ -11,7 +11,7 @@ use vta_test_support::nodes::{INT8, int8, node};
 use vta_verify::check;
 
 /// Three convolutions, the last with the result of the first added.
-fn network() -> QNet {
+pub fn network() -> QNet {
     let mut net = QNet::default();
     let mut x = net.add_tensor("x", &[1, 64, 14, 14], INT8);
     net.inputs.push(x);
@@ -56,12 +56,12 @@ fn program() -> (Program, Vec<Tensor>) {
     (program, vec![int8(&[1, 64, 14, 14], x)])
 }
 
-fn launch(p: &Program) -> Launch {
+pub fn launch(p: &Program) -> Launch {
     p.launches().next().expect("there is a launch").clone()
 }
 
 /// The bytes of an instruction.
-fn word(p: &mut Program, insn: u32) -> &mut [u8] {
+pub fn word(p: &mut Program, insn: u32) -> &mut [u8] {
     let at = u64::from(launch(p).insn_addr + 16 * insn);
     let mut segments = p.segments.iter_mut();
     let s = segments

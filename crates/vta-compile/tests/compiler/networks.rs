@@ -30,7 +30,7 @@ fn channels(n: &mut Numbers) -> usize {
 }
 
 /// A random network.
-fn network(seed: u64, nodes: usize) -> QNet {
+pub fn network(seed: u64, nodes: usize) -> QNet {
     let n = &mut Numbers(seed);
     let mut net = QNet::default();
     let size = [4 + n.below(14) as usize, 4 + n.below(14) as usize];

@@ -1,0 +1,86 @@
+//! Steps of the host: each is a node of the network, or lays a tensor out anew.
+
+use super::tensors::TensorIndex;
+use super::walk::World;
+use vta_net::quant::{QNet, QOp};
+use vta_program::program::HostStep;
+use vta_tensor::host::HostOp;
+
+/// Whether a host operator is that of a node.
+fn same_operator(op: &HostOp, node: &QOp) -> bool {
+    match node {
+        QOp::Host(of) => of == op,
+        QOp::MaxPool(w) => matches!(op, HostOp::MaxPool(of) if of == w),
+        QOp::Conv(_) => false,
+    }
+}
+
+impl World<'_> {
+    /// Follows a step of the host.
+    pub(super) fn host(&mut self, step: &HostStep, net: &QNet) {
+        let of = format!("host step {}", step.name);
+        let made = self.tensors.named(&step.output.tensor);
+        let node = made.and_then(|t| Some((t, self.tensors.get(t).node?)));
+        let Some((t, n)) = node else {
+            return self.made_up(step, &of);
+        };
+        let node = &net.nodes[n];
+        if !same_operator(&step.op, &node.op) {
+            return self.foreign(
+                &of,
+                format!("its operator is not that of node {}", node.name),
+            );
+        }
+        if step.inputs.len() != node.inputs.len() {
+            return self.foreign(
+                &of,
+                format!("its operands are not those of node {}", node.name),
+            );
+        }
+        for (r, t) in step.inputs.iter().zip(&node.inputs) {
+            let t = TensorIndex(t.0);
+            if !self.tensors.is_region_of(r, t) {
+                let what = format!("operand {} is not {}", r.tensor, self.tensors.get(t).name);
+                return self.foreign(&of, what);
+            }
+            if !self.holds(r, t, &of) {
+                return;
+            }
+        }
+        if !self.tensors.is_region_of(&step.output, t) {
+            return self.foreign(
+                &of,
+                format!("its result is not {}", self.tensors.get(t).name),
+            );
+        }
+        self.write(&step.output, t, &of);
+    }
+
+    /// A step that is no node: it may copy a tensor, or lay out what a window meets.
+    fn made_up(&mut self, step: &HostStep, of: &str) {
+        let source = step.inputs.first();
+        let source = source.and_then(|r| Some((r, self.tensors.named(&r.tensor)?)));
+        let Some((r, from)) = source.filter(|_| step.inputs.len() == 1) else {
+            return self.foreign(of, "no node of the network makes its result");
+        };
+        if !self.tensors.is_region_of(r, from) {
+            return self.foreign(of, format!("operand {} is not the network's", r.tensor));
+        }
+        if !self.holds(r, from, of) {
+            return;
+        }
+        let out = &step.output;
+        let t = match &step.op {
+            HostOp::Copy => {
+                self.tensors.add_name(&out.tensor, from);
+                from
+            }
+            HostOp::Im2col(w) => self.tensors.add_im2col(out, from, *w),
+            _ => return self.foreign(of, "no node of the network makes its result"),
+        };
+        if !self.tensors.is_region_of(out, t) {
+            return self.foreign(of, format!("its result is not made for {}", out.tensor));
+        }
+        self.write(out, t, of);
+    }
+}
