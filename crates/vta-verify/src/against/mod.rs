@@ -53,6 +53,11 @@ use walk::{LayerResult, World};
 /// program is not the network, each with layer and element.
 pub fn against(program: &Program, net: &QNet) -> Result<Report, Vec<VerifyError>> {
     let mut report = crate::check(program)?;
+    let steps = report.gemm_steps.saturating_add(report.alu_steps);
+    if steps > MOST_STEPS {
+        let what = format!("it has {steps} steps; no more than {MOST_STEPS} are followed");
+        return Err(vec![foreign("the program", what)]);
+    }
     let _span = tracing::info_span!("verify against the network").entered();
     quant::check(net).map_err(|e| vec![foreign("the network", e.to_string())])?;
     let image = program.dram_image();
@@ -96,6 +101,9 @@ pub fn against(program: &Program, net: &QNet) -> Result<Report, Vec<VerifyError>
         false => Err(world.findings),
     }
 }
+
+/// Most GEMM and ALU steps that are followed, one by one.
+const MOST_STEPS: u64 = 1 << 34;
 
 fn foreign(of: &str, what: impl Into<String>) -> VerifyError {
     VerifyError::Foreign {
