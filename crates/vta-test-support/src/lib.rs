@@ -4,7 +4,7 @@
 //!
 //! A test's crate takes only what it needs: the simulators come with the feature
 //! `sim` (`runs`), networks and models with `net` (`models`, `nodes`), compiled
-//! networks with `compile` (`network`). So the tests of a lower crate do not wait
+//! networks with `compile` (`network`, `random_network`). So the tests of a lower crate do not wait
 //! for the crates above it.
 
 pub mod command;
@@ -15,8 +15,11 @@ pub mod models;
 pub mod network;
 #[cfg(feature = "net")]
 pub mod nodes;
+pub mod numbers;
 pub mod programs;
 mod property;
+#[cfg(feature = "compile")]
+pub mod random_network;
 #[cfg(feature = "sim")]
 pub mod runs;
 pub mod shared;
