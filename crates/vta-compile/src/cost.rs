@@ -21,7 +21,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// The same, by the byte address of the first one.
-    const fn at(&self, geo: Geometry) -> timing::Rows {
+    pub(crate) const fn at(&self, geo: Geometry) -> timing::Rows {
         timing::Rows {
             addr: self.dram << geo.elem_log,
             x_size: self.x,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use vta_program::config::HwConfig;
 use vta_program::isa::{M_STRIDE_BITS, MemoryType, Unit};
-use vta_program::timing::memory::TAGS;
+use vta_program::timing::{self, Geometry};
 
 /// A store that was made to a tensor; blocks are counted in the tensor.
 #[derive(Debug, Clone)]
@@ -30,25 +30,7 @@ pub(crate) struct Scratchpads {
     pub acc: Allocator,
     /// A part of the accumulators for biases and shifts.
     pub bias: Allocator,
-    /// Most elements of a load of inputs.
-    pub max_inp: u32,
-    /// Most elements of a load of weights.
-    max_wgt: u32,
     writes: HashMap<usize, Vec<Write>>,
-}
-
-/// Most elements of a load into a scratchpad. Loads of elements wider than the
-/// bus count beats in flight in as many bits as the scratchpad has beats: a load
-/// of all of it is over too early where all of it can be in flight
-/// (`load_narrow::in_flight_counter_wraps` in `docs/timing.md`).
-fn max_load(c: &HwConfig, depth: u32, bytes: u32) -> u32 {
-    let beats = u64::from(depth) * u64::from(bytes / c.beat_bytes());
-    let in_flight = (TAGS as u64) << c.mem_len_bits;
-    if bytes > c.beat_bytes() && in_flight >= beats {
-        depth - 1
-    } else {
-        depth
-    }
 }
 
 impl Scratchpads {
@@ -68,8 +50,6 @@ impl Scratchpads {
             wgt: Allocator::new(0..c.wgt_depth),
             acc: Allocator::new(acc),
             bias: Allocator::new(bias),
-            max_inp: max_load(c, c.inp_depth, c.inp_bytes()),
-            max_wgt: max_load(c, c.wgt_depth, c.wgt_bytes()),
             writes: HashMap::new(),
         }
     }
@@ -103,8 +83,44 @@ pub(crate) struct Device<'a> {
     pub weights_at: u32,
     /// Next free element of the segment of biases.
     pub biases_at: u32,
-    /// Micro-ops that an instruction can have.
-    pub uop_depth: u32,
+    /// The hardware.
+    pub c: &'a HwConfig,
+}
+
+/// A load in parts, none of which the hardware counts wrong: a load whose beats in
+/// flight can come round their counter is over too early.
+fn parts(c: &HwConfig, memory_type: MemoryType, rows: Rows) -> Vec<Rows> {
+    let pad = memory_type.scratchpad();
+    let geo = Geometry::new(c, c.elem_bytes(pad));
+    let mut done = Vec::new();
+    // The next one last.
+    let mut open = vec![rows];
+    while let Some(r) = open.pop() {
+        let single = r.y == 1 && r.x == 1;
+        if single || timing::counter_wraps(c, pad, &r.at(geo)).is_none() {
+            done.push(r);
+            continue;
+        }
+        let halves = if r.y > 1 {
+            let y = r.y / 2;
+            let behind = Rows {
+                y: r.y - y,
+                dram: r.dram + y * r.stride,
+                ..r
+            };
+            [Rows { y, ..r }, behind]
+        } else {
+            let x = r.x / 2;
+            let behind = Rows {
+                x: r.x - x,
+                dram: r.dram + x,
+                ..r
+            };
+            [Rows { x, ..r }, behind]
+        };
+        open.extend(halves.into_iter().rev());
+    }
+    done
 }
 
 impl Device<'_> {
@@ -114,6 +130,33 @@ impl Device<'_> {
     /// A number that does not fit its field of the instruction.
     pub(crate) fn push(&mut self, kind: OpKind, deps: &Deps) -> Result<OpId, DoesNotFit> {
         self.schedule.push(kind, self.layer, deps)
+    }
+
+    /// Adds the load of some rows of this layer, in as many instructions as the
+    /// hardware's counter of beats asks for, and gives the last one.
+    ///
+    /// # Errors
+    /// A number that does not fit its field of the instruction.
+    pub(crate) fn load(
+        &mut self,
+        memory_type: MemoryType,
+        mut sram: u32,
+        base: Base,
+        rows: Rows,
+        deps: &Deps,
+    ) -> Result<OpId, DoesNotFit> {
+        let mut last = None;
+        for rows in parts(self.c, memory_type, rows) {
+            let kind = OpKind::Load {
+                memory_type,
+                sram,
+                base,
+                rows,
+            };
+            last = Some(self.push(kind, deps)?);
+            sram += rows.x * rows.y;
+        }
+        last.ok_or(DoesNotFit::NoRoom)
     }
 
     /// Loads rows and columns of some blocks of a map to a buffer, one block after the other.
@@ -164,16 +207,7 @@ impl Device<'_> {
                     &self.scratchpads.stored(m, *b..b + 1, rows, cols),
                 );
             }
-            if in_dram.x * in_dram.y > self.scratchpads.max_inp {
-                return Err(DoesNotFit::NoRoom);
-            }
-            let kind = OpKind::Load {
-                memory_type: MemoryType::Inp,
-                sram,
-                base: Base::Zero,
-                rows: in_dram,
-            };
-            let op = self.push(kind, &deps)?;
+            let op = self.load(MemoryType::Inp, sram, Base::Zero, in_dram, &deps)?;
             self.scratchpads.inp.write(buffer, Unit::Load, op)?;
             sram += size * y;
             at += n;
@@ -191,23 +225,16 @@ impl Device<'_> {
         count: u32,
         pins: &[BufferId],
     ) -> Result<BufferId, DoesNotFit> {
-        if count > self.scratchpads.max_wgt {
-            return Err(DoesNotFit::NoRoom);
-        }
         let buffer = self.scratchpads.wgt.alloc(count, pins)?;
         let deps = self.scratchpads.wgt.before_write(buffer)?;
-        let kind = OpKind::Load {
-            memory_type: MemoryType::Wgt,
-            sram: self.scratchpads.wgt.start(buffer)?,
-            base: Base::Weights,
-            rows: Rows {
-                dram,
-                y: 1,
-                x: count,
-                stride: count,
-            },
+        let sram = self.scratchpads.wgt.start(buffer)?;
+        let rows = Rows {
+            dram,
+            y: 1,
+            x: count,
+            stride: count,
         };
-        let op = self.push(kind, &deps)?;
+        let op = self.load(MemoryType::Wgt, sram, Base::Weights, rows, &deps)?;
         self.scratchpads.wgt.write(buffer, Unit::Load, op)?;
         Ok(buffer)
     }

@@ -222,7 +222,7 @@ impl<'a> Build<'a> {
             layer: lowered.layer,
             weights_at: at.weights,
             biases_at: 0,
-            uop_depth: c.uop_depth,
+            c,
         };
         let alone = LoweredPool {
             input: lowered.output,
@@ -282,7 +282,7 @@ impl<'a> Build<'a> {
             weights_at: self.starts().map_err(&unfit)?.weights,
             biases_at: 0,
             layer: n,
-            uop_depth: c.uop_depth,
+            c,
         };
         let (done, facts) = match self.placements[n] {
             Placement::Pool(w) => {

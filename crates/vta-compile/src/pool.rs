@@ -25,7 +25,6 @@ pub(crate) fn tile(lowered: &LoweredPool, scratchpads: &Scratchpads) -> Option<(
         let inputs = u64::from(in_h(th)) * u64::from(i.w) * u64::from(blocks);
         let outputs = u64::from(th) * u64::from(o.w) * u64::from(blocks);
         inputs * u64::from(share) <= u64::from(scratchpads.inp.size())
-            && inputs <= u64::from(scratchpads.max_inp)
             && (inputs + outputs) * u64::from(share) <= u64::from(scratchpads.acc.size())
     };
     // What a loop can add to an index.
@@ -237,7 +236,7 @@ impl Maxima<'_> {
             (AluOpcode::Max, None)
         };
         let mut last = None;
-        for part in uops.chunks(d.uop_depth as usize) {
+        for part in uops.chunks(d.c.uop_depth as usize) {
             let kind = OpKind::Alu {
                 uops: part.to_vec(),
                 loops,

@@ -23,7 +23,6 @@ pub(crate) fn tile(lowered: &LoweredResize, scratchpads: &Scratchpads) -> Option
         let inputs = u64::from(th) * u64::from(i.w) * u64::from(blocks);
         let outputs = u64::from(th) * u64::from(fy) * u64::from(o.w) * u64::from(blocks);
         inputs * u64::from(share) <= u64::from(scratchpads.inp.size())
-            && inputs <= u64::from(scratchpads.max_inp)
             && outputs * u64::from(share) <= u64::from(scratchpads.acc.size())
     };
     [2, 1].into_iter().find_map(|share| {
@@ -79,7 +78,7 @@ fn compute(lowered: &LoweredResize, d: &mut Device<'_>, l: &Loaded) -> Result<()
     }
     let loops = map_loops(len(&t.in_rows), i.w, [fy * o.w, fx], [i.w, 1]);
     // No more micro-ops in an instruction than the scratchpad has.
-    for part in uops.chunks(d.uop_depth as usize) {
+    for part in uops.chunks(d.c.uop_depth as usize) {
         let kind = OpKind::Gemm {
             uops: part.to_vec(),
             loops,

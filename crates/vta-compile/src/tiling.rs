@@ -259,7 +259,7 @@ pub(crate) fn apply(
         layer: lowered.layer,
         weights_at: at.weights,
         biases_at: at.biases,
-        uop_depth: c.uop_depth,
+        c,
     };
     conv::schedule(lowered, t, &mut device)
 }

@@ -170,6 +170,18 @@ pub enum VerifyError {
         /// Beats at which the counter is 0 again.
         beats: u64,
     },
+    /// The fetch of a launch, whose counter of beats comes round to 0.
+    #[error(
+        "launch {launch}: instructions at {addr:#x} come in batches of {beats} beats, and the hardware's counter then says none; they have to start at a whole beat"
+    )]
+    FetchEndsEarly {
+        /// The launch.
+        launch: String,
+        /// Where its instructions start.
+        addr: u32,
+        /// Beats at which the counter is 0 again.
+        beats: u64,
+    },
     /// A micro-op from DRAM that the program itself changes.
     #[error("launch {}, {at} loads micro-ops from {addr:#x}, which {by} changes", at.launch)]
     ChangedUops {
@@ -313,6 +325,7 @@ impl VerifyError {
             Self::Unwritten { .. } => "unwritten",
             Self::UndefinedDram { .. } => "undefined-dram",
             Self::EndsEarly { .. } => "ends-early",
+            Self::FetchEndsEarly { .. } => "fetch-ends-early",
             Self::ChangedUops { .. } => "changed-uops",
             Self::AluHazard { .. } => "alu-hazard",
             Self::StaleOut { .. } => "stale-out",

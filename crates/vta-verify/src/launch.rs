@@ -5,6 +5,7 @@ use super::names::InsnAt;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, loop_trips};
 use vta_program::program::{Launch, On, Program};
+use vta_program::timing::fetch;
 
 /// The instructions of a launch up to FINISH.
 #[derive(Debug)]
@@ -57,6 +58,14 @@ impl<'a> Context<'a> {
             errors.push(VerifyError::AddressZero {
                 launch: name(),
                 what: "the fetch of instructions".into(),
+            });
+        }
+        let (addr, count) = (launch.insn_addr, launch.insn_count);
+        if let Some(beats) = fetch::counter_wraps(&program.config, addr, count) {
+            errors.push(VerifyError::FetchEndsEarly {
+                launch: name(),
+                addr,
+                beats,
             });
         }
         let layers = layers(program, step, launch);

@@ -2,7 +2,7 @@
 
 use super::error::VerifyError;
 use super::launch::Context;
-use vta_program::config::{HwConfig, Scratchpad};
+use vta_program::config::Scratchpad;
 use vta_program::isa::Insn;
 
 /// A row of a transfer, without its padding.
@@ -30,25 +30,6 @@ impl Transfer {
     /// Bytes in DRAM of a row.
     pub fn row_bytes(&self) -> u64 {
         u64::from(self.row_elements) * u64::from(self.element_bytes)
-    }
-
-    /// Whether the counter of beats in flight can come round to 0: the number
-    /// of beats at which it does. Loads of elements wider than the bus count in
-    /// as many bits as the scratchpad has beats; 16 bursts may be in flight
-    /// (`load_narrow::in_flight_counter_wraps` in `docs/timing.md`).
-    pub fn counter_wraps(&self, c: &HwConfig) -> Option<u64> {
-        if matches!(self.pad, Scratchpad::Uop | Scratchpad::Out) {
-            return None;
-        }
-        let depth = c.depth(self.pad);
-        if self.element_bytes <= c.beat_bytes() {
-            return None;
-        }
-        let beats = u64::from(self.element_bytes / c.beat_bytes());
-        let wraps = u64::from(depth) * beats;
-        let loaded = self.rows.len() as u64 * u64::from(self.row_elements) * beats;
-        let in_flight = 16u64 << c.mem_len_bits;
-        (loaded >= wraps && in_flight >= wraps).then_some(wraps)
     }
 
     /// The transfer of an instruction, if it moves anything.

@@ -34,20 +34,16 @@ impl Scheduler<'_, '_> {
                 let loads = if whole { 1 } else { per };
                 for part in 0..loads {
                     let x = n * per / loads;
-                    let op = self.d.push(
-                        OpKind::Load {
-                            memory_type: MemoryType::Acc,
-                            sram: start + part * n,
-                            base: Base::Biases,
-                            rows: Rows {
-                                dram: self.d.biases_at + part * all + range.start,
-                                y: 1,
-                                x,
-                                stride: x,
-                            },
-                        },
-                        &Deps::default(),
-                    )?;
+                    let rows = Rows {
+                        dram: self.d.biases_at + part * all + range.start,
+                        y: 1,
+                        x,
+                        stride: x,
+                    };
+                    let (sram, none) = (start + part * n, Deps::default());
+                    let op = self
+                        .d
+                        .load(MemoryType::Acc, sram, Base::Biases, rows, &none)?;
                     self.d.scratchpads.bias.write(buffer, Unit::Compute, op)?;
                 }
                 self.bias_buffers.insert(key, buffer);

@@ -8,3 +8,4 @@ mod listings;
 mod mistakes;
 mod networks;
 mod translation;
+mod random;

@@ -33,6 +33,21 @@ pub const fn counts_beats(c: &HwConfig) -> bool {
     !is_wide(c) || (2 << c.mem_len_bits) * 8 >= 2 * c.beat_bytes()
 }
 
+/// Whether the counter of beats of a launch's batches comes round: the beats at
+/// which it does.
+pub const fn counter_wraps(c: &HwConfig, addr: u32, insns: u32) -> Option<u64> {
+    if counts_beats(c) {
+        return None;
+    }
+    let (beat, batch) = (c.beat_bytes(), batch(c));
+    // All batches but the last are full, and start where the first does in a beat.
+    let first = if insns < batch { insns } else { batch };
+    if (addr & (beat - 1)) + 16 * first > beat {
+        return Some(2);
+    }
+    None
+}
+
 /// Cycles from the last beat of a batch to the hand-over of its first
 /// instruction (wide: to its move into the two-entry pipe).
 pub const fn handed_on_after(wide: bool) -> u64 {

@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `burst` | bursts and beats of rows | core/TensorLoadNarrowVME.scala, core/TensorLoadWideVME.scala |
 //! | `fetch` | batches of instructions | core/FetchVME64.scala, core/FetchWideVME.scala |
+//! | `in_flight` | what a load's counter of beats can hold | the same two as `burst`, shell/VME.scala |
 //! | `load` | a load by itself | the same two as `burst`, shell/VME.scala |
 //! | `memory` | tags, and the test bench's memory | shell/VME.scala, dpi/VTAMemDPI.scala |
 //! | `padding` | zeros between beats | core/TensorLoadNarrowVME.scala |
@@ -22,6 +23,7 @@
 
 mod burst;
 pub mod fetch;
+mod in_flight;
 mod load;
 pub mod memory;
 mod padding;
@@ -29,6 +31,7 @@ mod pipeline;
 mod store;
 
 pub use burst::{Bursts, Geometry, Rows};
+pub use in_flight::{counter_wraps, load_counter};
 pub use load::{COMMAND, first_beat, load, written_after};
 pub use padding::Padding;
 pub use pipeline::{ALU_IMM_CYCLES, ALU_REG_CYCLES, PIPELINE, alu, alu_assert, alu_step, gemm};

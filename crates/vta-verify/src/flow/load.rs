@@ -5,6 +5,8 @@ use crate::error::VerifyError;
 use crate::names::Place;
 use crate::transfer::Transfer;
 use vta_program::config::Scratchpad;
+use vta_program::isa::Insn;
+use vta_program::timing::{self, Geometry, Rows};
 
 impl Flow<'_> {
     pub(super) fn load(&mut self, insn: u32, t: &Transfer) {
@@ -18,7 +20,7 @@ impl Flow<'_> {
                 addr,
             });
         }
-        if let Some(beats) = t.counter_wraps(self.c.config) {
+        if let Some(beats) = self.counter_wraps(insn, t.pad) {
             self.errors.push(VerifyError::EndsEarly {
                 at: self.c.at(insn),
                 beats,
@@ -52,6 +54,16 @@ impl Flow<'_> {
             Scratchpad::Wgt => self.load_weights(insn, t),
             Scratchpad::Out => {}
         }
+    }
+
+    /// The beats at which the counter of a load's beats comes round, if it can.
+    fn counter_wraps(&self, insn: u32, pad: Scratchpad) -> Option<u64> {
+        let c = self.c.config;
+        let Insn::Load(l) = &self.c.insns[insn as usize] else {
+            return None;
+        };
+        let rows = Rows::of_load(Geometry::new(c, c.elem_bytes(pad)), l);
+        timing::counter_wraps(c, pad, &rows)
     }
 
     fn load_uops(&mut self, insn: u32, t: &Transfer) {
