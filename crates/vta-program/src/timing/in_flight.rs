@@ -55,7 +55,7 @@ fn most_in_flight(geo: Geometry, rows: &Rows) -> u64 {
     let (mut sum, mut most) = (0, 0);
     for place in (0..BURSTS).cycle() {
         let Some(beats) = bursts.next() else { break };
-        sum += u64::from(beats) - out[place];
+        sum = sum + u64::from(beats) - out[place];
         out[place] = beats.into();
         most = most.max(sum);
     }
