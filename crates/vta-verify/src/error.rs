@@ -182,6 +182,18 @@ pub enum VerifyError {
         /// Beats at which the counter is 0 again.
         beats: u64,
     },
+    /// A store of elements that are wider than the longest burst.
+    #[error(
+        "launch {}, {at}: an element of {element} bytes is cut into bursts of {burst}, and the hardware begins it anew with each; MEM_LEN_BITS is too small for the block", at.launch
+    )]
+    TornStore {
+        /// The store.
+        at: InsnAt,
+        /// Bytes of an element.
+        element: u32,
+        /// Bytes of the longest burst.
+        burst: u32,
+    },
     /// A micro-op from DRAM that the program itself changes.
     #[error("launch {}, {at} loads micro-ops from {addr:#x}, which {by} changes", at.launch)]
     ChangedUops {
@@ -326,6 +338,7 @@ impl VerifyError {
             Self::UndefinedDram { .. } => "undefined-dram",
             Self::EndsEarly { .. } => "ends-early",
             Self::FetchEndsEarly { .. } => "fetch-ends-early",
+            Self::TornStore { .. } => "torn-store",
             Self::ChangedUops { .. } => "changed-uops",
             Self::AluHazard { .. } => "alu-hazard",
             Self::StaleOut { .. } => "stale-out",

@@ -35,7 +35,7 @@ pub use in_flight::{counter_wraps, load_counter};
 pub use load::{COMMAND, first_beat, load, written_after};
 pub use padding::Padding;
 pub use pipeline::{ALU_IMM_CYCLES, ALU_REG_CYCLES, PIPELINE, alu, alu_assert, alu_step, gemm};
-pub use store::{Store, StoreBurst, StoreBursts, store, store_until};
+pub use store::{Store, StoreBurst, StoreBursts, store, store_until, tears_elements};
 
 /// Cycles of an empty LOAD or STORE (`sIdle`, `sSync`), and of FINISH
 /// (core/Load.scala, core/Compute.scala, core/Store.scala).

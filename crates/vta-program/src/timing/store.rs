@@ -31,6 +31,24 @@ const fn group(geo: Geometry) -> u64 {
     }
 }
 
+/// Whether each burst of a store is less than an element. The hardware begins the
+/// element anew with each burst then, and goes to no other: what it writes is not
+/// what the scratchpad holds (`tag`, `raddr_cur` in core/TensorStoreNarrowVME.scala).
+///
+/// ```
+/// use vta_program::config::HwConfig;
+/// use vta_program::timing::{Geometry, tears_elements};
+///
+/// // Eight beats of 64 bits.
+/// let wide = HwConfig { block: 64, ..HwConfig::de10() };
+/// assert!(!tears_elements(Geometry::new(&wide, wide.out_bytes())));
+/// let short = HwConfig { mem_len_bits: 2, ..wide };
+/// assert!(tears_elements(Geometry::new(&short, short.out_bytes())));
+/// ```
+pub const fn tears_elements(geo: Geometry) -> bool {
+    geo.is_narrow() && group(geo) > 1 << geo.len_bits
+}
+
 /// A store of these rows. A burst reads its first element while it is
 /// commanded, and each other one in a cycle of its own where elements are wider
 /// than the bus.
@@ -38,7 +56,7 @@ const fn group(geo: Geometry) -> u64 {
 pub const fn store(geo: Geometry, rows: &Rows) -> Store {
     let (beats, bursts) = Bursts::new(geo, rows).total();
     // An element longer than the longest burst begins anew with each.
-    let reads = if geo.is_narrow() && group(geo) <= 1 << geo.len_bits {
+    let reads = if geo.is_narrow() && !tears_elements(geo) {
         (beats >> (geo.elem_log - geo.beat_log)) - bursts
     } else {
         0

@@ -5,11 +5,20 @@ use crate::dram::Writer;
 use crate::error::VerifyError;
 use crate::names::Place;
 use crate::transfer::Transfer;
+use vta_program::timing::{self, Geometry};
 use vta_program::config::Scratchpad;
 
 impl Flow<'_> {
     pub(super) fn store(&mut self, insn: u32, t: &Transfer) {
         self.report.stores += 1;
+        let c = self.c.config;
+        if timing::tears_elements(Geometry::new(c, c.out_bytes())) {
+            self.errors.push(VerifyError::TornStore {
+                at: self.c.at(insn),
+                element: c.out_bytes(),
+                burst: c.beat_bytes() << c.mem_len_bits,
+            });
+        }
         let mut reported = false;
         for e in t.elements.clone() {
             let found = self.out_places.read(&mut self.judge, insn, e as usize);

@@ -1,3 +1,4 @@
 //! Properties over random programs.
 
+mod limits;
 mod verify;

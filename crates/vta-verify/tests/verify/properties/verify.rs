@@ -26,7 +26,7 @@ fn placed(p: &Pipeline) -> Program {
     program
 }
 
-fn check(p: &Program) -> Result<verify::Report, Vec<verify::VerifyError>> {
+pub fn check(p: &Program) -> Result<verify::Report, Vec<verify::VerifyError>> {
     let count = u32::try_from(p.words.len()).expect("a short program");
     let image = p.dram().into_bytes();
     let config = p.cfg.clone();
@@ -120,7 +120,7 @@ fn changed(p: &Program, change: &Change) -> Program {
 }
 
 /// A program that passes ends well, with the bytes of program order.
-fn sound(p: &Program) -> Result<bool, TestCaseError> {
+pub fn sound(p: &Program) -> Result<bool, TestCaseError> {
     if check(p).is_err() {
         return Ok(false);
     }
