@@ -111,6 +111,7 @@ mod layers {
             "vta-compile",
             &[
                 ("fit", &[]),
+                ("larger", &[]),
                 ("options", &[]),
                 ("cost", &[]),
                 ("error", &["fit"]),
@@ -177,6 +178,7 @@ mod layers {
                         "emit",
                         "error",
                         "fit",
+                        "larger",
                         "layers",
                         "layout",
                         "lower",

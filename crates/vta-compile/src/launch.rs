@@ -5,6 +5,7 @@ use crate::device::{Device, Scratchpads};
 use crate::emit::{self, Bases, Emitted};
 use crate::error::CompileError;
 use crate::fit::{self, DoesNotFit};
+use crate::larger::larger;
 use crate::layers::{self, LayerFacts};
 use crate::layout::{ALIGN, MemoryLayout};
 use crate::lower;
@@ -17,6 +18,7 @@ use crate::resize;
 use crate::schedule::Schedule;
 use crate::tiling::{self, SegmentStarts};
 use vta_net::quant::{QNet, QNode, QOp, QTensorId};
+use vta_program::config::HwConfig;
 use vta_program::program::{Layer, On, Program, Segment, SegmentKind, Step};
 
 /// What the launches so far have become.
@@ -77,6 +79,16 @@ pub(crate) fn outputs(net: &QNet, nodes: &[usize], layout: &MemoryLayout) -> Vec
 
 fn unfit(node: &QNode) -> impl Fn(DoesNotFit) -> CompileError {
     |why| CompileError::unfit(&node.name, why)
+}
+
+/// The error of a node that has no room; `fits` says whether a configuration has.
+fn no_room(
+    node: &QNode,
+    c: &HwConfig,
+    why: DoesNotFit,
+    fits: impl Fn(&HwConfig) -> bool,
+) -> CompileError {
+    CompileError::no_room(&node.name, c, why, || larger(c, fits))
 }
 
 impl<'a> Build<'a> {
@@ -168,7 +180,8 @@ impl<'a> Build<'a> {
         );
         let mut lowered = lower::conv(n, conv, &mask, maps, c.block).map_err(&unfit)?;
         let at = self.starts().map_err(&unfit)?;
-        let mut tiling = tiling::choose(&lowered, c, scratchpads, schedule, at).map_err(&unfit)?;
+        let mut tiling = tiling::choose(&lowered, c, scratchpads, schedule, at)
+            .map_err(|why| no_room(node, c, why, |c| tiling::fits(&lowered, c)))?;
         if let Some(pool) = self.pool_of[n]
             && let Some((with_pool, t)) =
                 self.with_pool(&lowered, tiling, pool, layout, (scratchpads, schedule), at)
@@ -284,24 +297,21 @@ impl<'a> Build<'a> {
             layer: n,
             c,
         };
-        let (done, facts) = match self.placements[n] {
+        let facts = match self.placements[n] {
             Placement::Pool(w) => {
                 let lowered = LoweredPool::new(&w, maps).map_err(&unfit)?;
-                (
-                    pool::pool(&lowered, &mut device),
-                    LayerFacts::pool(&lowered, c),
-                )
+                let fits = |c: &HwConfig| pool::tile(&lowered, &Scratchpads::new(c)).is_some();
+                pool::pool(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
+                LayerFacts::pool(&lowered, c)
             }
             Placement::Resize(factor) => {
                 let lowered = LoweredResize::new(factor, maps).map_err(&unfit)?;
-                (
-                    resize::resize(&lowered, &mut device),
-                    LayerFacts::resize(&lowered, c),
-                )
+                let fits = |c: &HwConfig| resize::tile(&lowered, &Scratchpads::new(c)).is_some();
+                resize::resize(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
+                LayerFacts::resize(&lowered, c)
             }
             _ => return Ok(()),
         };
-        done.map_err(&unfit)?;
         self.append_identity(1);
         self.facts[n] = Some(facts);
         Ok(())

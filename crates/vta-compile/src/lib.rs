@@ -17,7 +17,7 @@
 //!
 //! | modules | what they know |
 //! | --- | --- |
-//! | `fit`, `error`, `options`, `cost` | why something does not fit, what a user hears of it, cycles of one instruction |
+//! | `fit`, `larger`, `error`, `options`, `cost` | why something does not fit, what would have to be larger, what a user hears of it, cycles of one instruction |
 //! | `deps`, `op`, `map`, `loops`, `lowered` | dependencies, operations and their fields, maps and windows, lowered operations |
 //! | `allocator`, `tokens`, `estimate` | scratchpads, token inference, time: none knows the others |
 //! | `schedule` | the instruction schedule, from tokens and estimate |
@@ -36,6 +36,7 @@ mod emit;
 mod error;
 mod estimate;
 mod fit;
+mod larger;
 mod launch;
 mod layers;
 mod layout;
@@ -59,6 +60,7 @@ pub use options::{Options, Sparsity};
 
 use vta_net::quant::{QNet, QOp};
 use vta_program::program::{HostStep, Launch, Program, Step};
+use vta_program::timing::{self, Geometry};
 
 /// Compiles a network.
 ///
@@ -68,6 +70,11 @@ pub fn compile(net: &QNet, options: &Options) -> Result<Program, CompileError> {
     let c = &options.config;
     let net = &order::prepared(net, options);
     let placements = placement::placements(net, c);
+    if timing::tears_elements(Geometry::new(c, c.out_bytes()))
+        && let Some(first) = placements.iter().position(|p| p.on_device())
+    {
+        return Err(CompileError::torn(&net.nodes[first].name, c));
+    }
     let mut layout = layout::MemoryLayout::new(net, &placements, c.block)?;
     let mut build = launch::Build::new(net, options, &placements);
     let mut steps = Vec::new();

@@ -198,7 +198,7 @@ fn candidates(lowered: &LoweredConv, c: &HwConfig, scratchpads: &Scratchpads) ->
     let o = lowered.stored();
     let caps: Vec<u32> = [2, 4, 8]
         .iter()
-        .map(|d| (c.wgt_depth / d).min(c.uop_depth / 2).max(1))
+        .map(|d| (c.wgt_depth / d).max(1))
         .collect();
     let mut found = Vec::new();
     for tw in sizes(o.w).into_iter().take(8) {
@@ -299,4 +299,14 @@ pub(crate) fn choose(
         schedule.rollback(&mark);
     }
     best.map(|b| b.1).ok_or(why)
+}
+
+/// Whether a layer fits a configuration that does nothing else.
+pub(crate) fn fits(lowered: &LoweredConv, c: &HwConfig) -> bool {
+    let at = SegmentStarts {
+        weights: 0,
+        biases: 0,
+    };
+    let schedule = &mut Schedule::new(c);
+    choose(lowered, c, &Scratchpads::new(c), schedule, at).is_ok()
 }

@@ -177,21 +177,22 @@ impl Scheduler<'_, '_> {
             let stride = lowered.window.stride;
             let loops = map_loops(ny, nx, [w, 1], [stride[0] * in_w, stride[1]]);
             let (uops, loops) = compress(uops, loops)?;
-            let op = self.d.push(
-                OpKind::Gemm {
-                    uops,
+            // No more micro-ops in an instruction than the scratchpad has.
+            for part in uops.chunks(self.d.c.uop_depth as usize) {
+                let kind = OpKind::Gemm {
+                    uops: part.to_vec(),
                     loops,
                     reset: false,
-                },
-                &deps,
-            )?;
-            let compute = Unit::Compute;
-            self.d.scratchpads.wgt.read(weights, compute, op)?;
-            for i in &l.inputs {
-                self.d.scratchpads.inp.read(i.1, compute, op)?;
-            }
-            if let Some(buffer) = self.acc_buffer {
-                self.d.scratchpads.acc.write(buffer, compute, op)?;
+                };
+                let op = self.d.push(kind, &deps)?;
+                let compute = Unit::Compute;
+                self.d.scratchpads.wgt.read(weights, compute, op)?;
+                for i in &l.inputs {
+                    self.d.scratchpads.inp.read(i.1, compute, op)?;
+                }
+                if let Some(buffer) = self.acc_buffer {
+                    self.d.scratchpads.acc.write(buffer, compute, op)?;
+                }
             }
         }
         Ok(())

@@ -43,8 +43,7 @@ fn refused(net: &QNet, config: HwConfig) -> String {
 }
 
 fn no_tile(e: &CompileError) -> bool {
-    e.to_string()
-        .ends_with("no tile of it fits the scratchpads")
+    matches!(e, CompileError::DoesNotFit { what, .. } if what.contains("no tile of it fits"))
 }
 
 proptest! {
@@ -122,6 +121,31 @@ fn few_outputs() {
         let program = compile(&net, &options).expect("a row of it fits");
         right(&net, &program, 3);
     }
+}
+
+/// The error names the layer, the configuration, and what would have to be larger.
+#[test]
+fn what_would_have_to_be_larger_is_said() {
+    let small = HwConfig {
+        inp_depth: 32,
+        ..HwConfig::built_in("small").expect("built in")
+    };
+    let mut wide = plain([12, 12], 1);
+    (wide.window.kernel, wide.window.pads) = ([12, 12], [0; 4]);
+    let (wide, plain) = (wide.net(), plain([4, 4], 1).net());
+    assert_eq!(
+        refused(&wide, small.clone()),
+        "n0 does not fit configuration small: no tile of it fits the scratchpads; it would take INP_DEPTH 256, not 32"
+    );
+    let torn = HwConfig {
+        block: 64,
+        mem_len_bits: 1,
+        ..small
+    };
+    assert_eq!(
+        refused(&plain, torn),
+        "n0 does not fit configuration small: an element is wider than the longest burst; it would take MEM_LEN_BITS 3, not 1"
+    );
 }
 
 #[test]

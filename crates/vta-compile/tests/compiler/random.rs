@@ -28,8 +28,9 @@ fn networks_on_any_configuration() {
             Ok(Checked::Right { cycles: n, .. }) => (right, cycles) = (right + 1, cycles + n),
             Ok(Checked::DoesNotFit(e)) => {
                 let said = e.to_string();
-                let what = said.split_once(": ").map_or("", |(_, what)| what);
-                *refused.entry(what.to_owned()).or_insert(0) += 1;
+                let larger = said.split_once("; ").map_or(&said[..], |(_, larger)| larger);
+                println!("seed {seed}: {said}, {:?}", case.options.config);
+                *refused.entry(larger.to_owned()).or_insert(0) += 1;
             }
             Err(what) => {
                 println!("seed {seed}: {what}");
