@@ -37,15 +37,20 @@ impl Core {
     }
 }
 
-/// Looks at all steps.
+/// Steps up to which all are looked at.
+const FEW: u64 = 1 << 14;
+
+/// Looks at steps until two are too close.
 fn scan(steps: &Steps<'_>) -> Option<Hazard> {
+    let [outer, inner, uops] = steps.trips;
+    if outer * inner * uops > FEW {
+        return scan_period(steps);
+    }
+    let (later, kind) = rule(steps);
     let mut before: Option<u32> = None;
     let (mut n, mut found) = (0, None);
     steps.each(|s| {
-        let (index, kind) = match steps.a.use_imm {
-            true => (s.dst, HazardKind::Dst),
-            false => (s.src, HazardKind::Src),
-        };
+        let index = later(s);
         if before == Some(index) {
             found = Some(Hazard {
                 step: n,
@@ -59,6 +64,115 @@ fn scan(steps: &Steps<'_>) -> Option<Hazard> {
         true
     });
     found
+}
+
+/// Which index of a step the destination of the step before is compared with.
+fn rule(steps: &Steps<'_>) -> (fn(Step) -> u32, HazardKind) {
+    if steps.a.use_imm {
+        (|s| s.dst, HazardKind::Dst)
+    } else {
+        (|s| s.src, HazardKind::Src)
+    }
+}
+
+/// As [`scan`], in time that the steps do not bound. The sums of the loops have
+/// the width of the accumulators' address, so either loop comes to the same sums
+/// again after at most as many trips as there are accumulators: what does not
+/// meet until then never does.
+pub(super) fn scan_period(steps: &Steps<'_>) -> Option<Hazard> {
+    let a = steps.a;
+    let [outer, inner, uops] = steps.trips;
+    let (later, kind) = rule(steps);
+    let offsets: Vec<Step> = (0..uops).map(|n| steps.offsets(n)).collect();
+    let (first, last) = (offsets.first()?, offsets.last()?);
+    let inside = Inside::new(steps, &offsets);
+    let period = u64::from(steps.loop_mask) + 1;
+    let sum = |i: u64, j: u64| {
+        let of = |out: u16, inn: u16| {
+            let all = i.wrapping_mul(out.into()) + j.wrapping_mul(inn.into());
+            all as u32 & steps.loop_mask
+        };
+        Step {
+            dst: of(a.dst_factor_out, a.dst_factor_in),
+            src: of(a.src_factor_out, a.src_factor_in),
+        }
+    };
+    let mut before: Option<Step> = None;
+    // One trip more: its first step follows the last of a whole period.
+    for i in 0..outer.min(period + 1) {
+        for j in 0..inner.min(period + 1) {
+            let now = sum(i, j);
+            let at = |n: usize, index| Hazard {
+                step: (i * inner + j) * uops + n as u64,
+                kind,
+                index,
+            };
+            let index = later(steps.step(now, *first));
+            if before.is_some_and(|b| steps.step(b, *last).dst == index) {
+                return Some(at(0, index));
+            }
+            if inside.meets(now) {
+                let mut pairs = offsets.windows(2).zip(1..);
+                let found = pairs.find_map(|(w, n)| {
+                    let index = later(steps.step(now, w[1]));
+                    (steps.step(now, w[0]).dst == index).then(|| at(n, index))
+                });
+                if found.is_some() {
+                    return found;
+                }
+            }
+            before = Some(now);
+        }
+        before = Some(sum(i, inner - 1));
+    }
+    None
+}
+
+/// The sums of the loops for which two micro-ops of one trip meet.
+enum Inside {
+    /// All or none: both indices move with one sum.
+    Always(bool),
+    /// A bit for each pair of sums, by destination, then source.
+    Some { bits: Vec<u64>, width: usize },
+}
+
+impl Inside {
+    fn new(steps: &Steps<'_>, offsets: &[Step]) -> Self {
+        let pairs = offsets.windows(2);
+        if steps.a.use_imm {
+            return Self::Always(pairs.into_iter().any(|w| w[0].dst == w[1].dst));
+        }
+        let mut pairs: Vec<_> = pairs.map(|w| (w[0].dst, w[1].src)).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        if pairs.is_empty() {
+            return Self::Always(false);
+        }
+        let width = steps.loop_mask as usize + 1;
+        let mut bits = vec![0u64; (width * width).div_ceil(64)];
+        for (dst, src) in pairs {
+            for sum in 0..=steps.loop_mask {
+                let written = (sum + dst) & steps.dst_mask;
+                if let Some(read) = written.checked_sub(src)
+                    && read <= steps.loop_mask
+                {
+                    let at = sum as usize * width + read as usize;
+                    bits[at / 64] |= 1 << (at % 64);
+                }
+            }
+        }
+        Self::Some { bits, width }
+    }
+
+    fn meets(&self, sum: Step) -> bool {
+        match self {
+            Self::Always(yes) => *yes,
+            Self::Some { bits, width } => {
+                let at = sum.dst as usize * width + sum.src as usize;
+                bits[at / 64] >> (at % 64) & 1 != 0
+            }
+        }
+    }
 }
 
 impl Steps<'_> {

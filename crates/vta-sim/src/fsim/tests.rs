@@ -1,5 +1,7 @@
 //! ALU steps that follow each other closely, against their definition.
 
+use super::hazard::scan_period;
+use super::steps::Steps;
 use super::{Core, Hazard, HazardKind, Simd};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -157,4 +159,66 @@ proptest! {
             prop_assert!(*core.pads() == want, "{:?}", simd);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
+    /// Loops that come to the same sums again, more than once.
+    #[test]
+    fn a_period_tells_what_all_steps_tell(
+        (uops, a) in uops().prop_flat_map(|u| (Just(u.clone()), instruction(u.len() as u16))),
+        trips in [1..40u16, 1..40u16],
+        factors in [0..20u16, 0..20, 0..20, 0..20],
+        acc_depth in select(vec![2, 4, 16]),
+    ) {
+        let c = HwConfig {
+            acc_depth,
+            inp_depth: 64,
+            ..HwConfig::default()
+        };
+        let [dst_factor_out, dst_factor_in, src_factor_out, src_factor_in] = factors;
+        let a = Alu {
+            iter_out: trips[0],
+            iter_in: trips[1],
+            dst_factor_out,
+            dst_factor_in,
+            src_factor_out,
+            src_factor_in,
+            ..a
+        };
+        let words: Vec<u32> = uops.iter().map(|u| u.to_bits().expect("it fits")).collect();
+        let mut pad = vec![0; c.uop_depth as usize];
+        pad[..words.len()].copy_from_slice(&words);
+        let expected = hazard(&a, &indices(&a, &uops, &c));
+        prop_assert_eq!(scan_period(&Steps::new(&a, &pad, &c)), expected);
+    }
+}
+
+/// 2^42 steps, and pairs that only just do not meet.
+#[test]
+fn loops_of_any_length_are_looked_at_in_time() {
+    let c = HwConfig::default();
+    let (mut core, mut a) = (Core::new(&c), Alu::from_bits(4).expect("an opcode alone"));
+    (a.dst_factor_out, a.dst_factor_in) = (1142, 1717);
+    (a.src_factor_out, a.src_factor_in) = (232, 223);
+    for (n, word) in core.pads_mut().uop.iter_mut().enumerate() {
+        // Sources below all destinations, also where both have wrapped.
+        let uop = Uop {
+            dst_idx: 2047,
+            src_idx: 2047,
+            wgt_idx: 1 + (n % 1000) as u16,
+        };
+        *word = uop.to_bits().expect("it fits");
+    }
+    assert_eq!(a.steps(), 1 << 42);
+    assert_eq!(core.alu_hazard(&a), None);
+    // With an immediate the destination of the next step is the same.
+    a.use_imm = true;
+    assert_eq!(core.alu_hazard(&a).map(|h| h.step), Some(1));
 }
