@@ -49,7 +49,13 @@ pub(crate) fn larger(c: &HwConfig, fits: impl Fn(&HwConfig) -> bool) -> String {
             continue;
         }
         if let Some(enough) = steps.iter().find(|c| fits(c)) {
-            let keys = ["UOP_DEPTH", "INP_DEPTH", "WGT_DEPTH", "ACC_DEPTH", "OUT_DEPTH"];
+            let keys = [
+                "UOP_DEPTH",
+                "INP_DEPTH",
+                "WGT_DEPTH",
+                "ACC_DEPTH",
+                "OUT_DEPTH",
+            ];
             let all = keys.into_iter().zip(c.depths()).zip(enough.depths());
             let needed = all.filter(|((_, is), needed)| is < needed);
             let needed = needed.map(|((key, is), needed)| format!("{key} {needed}, not {is}"));

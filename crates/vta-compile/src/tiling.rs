@@ -196,10 +196,7 @@ impl<'a> Formula<'a> {
 fn candidates(lowered: &LoweredConv, c: &HwConfig, scratchpads: &Scratchpads) -> Vec<Ranked> {
     let f = Formula::new(lowered, c, scratchpads.acc.size());
     let o = lowered.stored();
-    let caps: Vec<u32> = [2, 4, 8]
-        .iter()
-        .map(|d| (c.wgt_depth / d).max(1))
-        .collect();
+    let caps: Vec<u32> = [2, 4, 8].iter().map(|d| (c.wgt_depth / d).max(1)).collect();
     let mut found = Vec::new();
     for tw in sizes(o.w).into_iter().take(8) {
         for th in sizes(o.h) {

@@ -70,7 +70,7 @@ impl Case {
         }
     }
 
-    /// Compiles, proves and runs: the engine of events against the engine of
+    /// Compiles, proves that the program is the network, and runs: the engine of events against the engine of
     /// cycles in all that they say, both and the run in program order against
     /// the integer reference.
     ///
@@ -83,7 +83,7 @@ impl Case {
             Err(e) => return Ok(Checked::DoesNotFit(e)),
         };
         program.validate().map_err(|e| format!("no program: {e}"))?;
-        vta_verify::check(&program)
+        vta_verify::against(&program, &self.net)
             .map_err(|found| format!("not proven: {}, {} in all", found[0], found.len()))?;
         let expected = reference::run(&self.net, &self.inputs).map_err(|e| e.to_string())?;
         let mut runs = Runs::new(&program, &self.inputs)?;

@@ -7,5 +7,5 @@ mod limits;
 mod listings;
 mod mistakes;
 mod networks;
-mod translation;
 mod random;
+mod translation;

@@ -28,7 +28,9 @@ fn networks_on_any_configuration() {
             Ok(Checked::Right { cycles: n, .. }) => (right, cycles) = (right + 1, cycles + n),
             Ok(Checked::DoesNotFit(e)) => {
                 let said = e.to_string();
-                let larger = said.split_once("; ").map_or(&said[..], |(_, larger)| larger);
+                let larger = said
+                    .split_once("; ")
+                    .map_or(&said[..], |(_, larger)| larger);
                 println!("seed {seed}: {said}, {:?}", case.options.config);
                 *refused.entry(larger.to_owned()).or_insert(0) += 1;
             }

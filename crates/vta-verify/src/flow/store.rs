@@ -5,8 +5,8 @@ use crate::dram::Writer;
 use crate::error::VerifyError;
 use crate::names::Place;
 use crate::transfer::Transfer;
-use vta_program::timing::{self, Geometry};
 use vta_program::config::Scratchpad;
+use vta_program::timing::{self, Geometry};
 
 impl Flow<'_> {
     pub(super) fn store(&mut self, insn: u32, t: &Transfer) {

@@ -140,10 +140,19 @@ fn some_loads_pass_and_some_do_not() {
     for _ in 0..600 {
         let (c, shapes, at) = all.new_tree(&mut runner).expect("no filter").current();
         let found = check(&program(&c, &shapes, 0x1000 + 8 * at)).err();
-        let of = found.map_or(0, |f| if kinds(&f) == ["fetch-ends-early"] { 1 } else { 2 });
+        let of = found.map_or(0, |f| {
+            if kinds(&f) == ["fetch-ends-early"] {
+                1
+            } else {
+                2
+            }
+        });
         counts[of] += 1;
     }
-    assert!(counts[0] > 100 && counts[1] > 2 && counts[2] > 100, "{counts:?}");
+    assert!(
+        counts[0] > 100 && counts[1] > 2 && counts[2] > 100,
+        "{counts:?}"
+    );
 }
 
 /// An instruction that starts inside a beat, on a bus whose fetch holds one beat.
