@@ -103,7 +103,7 @@ impl Compile {
         if self.verify {
             text += &format!(
                 "{}\n",
-                paint.good("verified: no hazard, every output written")
+                paint.good("verified: no hazard, every output is the network's")
             );
         }
         text += &format!("{out}: {} bytes\n", thousands(bytes));
