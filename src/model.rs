@@ -6,7 +6,8 @@ use crate::samples::{InputShape, Samples};
 use crate::{Error, QuantisedModel, files};
 use std::path::Path;
 use std::sync::Arc;
-use vta_net::graph::{Graph, onnx, zoo};
+use vta_net::graph::onnx::{self, ImportOptions};
+use vta_net::graph::{Graph, zoo};
 use vta_net::quant::float;
 use vta_net::sparse::{self, MaskLayer, Masks};
 use vta_tensor::host::Tensor;
@@ -48,15 +49,29 @@ pub struct MaskedModel {
 }
 
 impl Model {
-    /// Reads an ONNX file.
+    /// Reads an ONNX file, and files beside it that hold its values.
     ///
     /// # Errors
     /// A file that cannot be read, or is no network that can be compiled; the
     /// error names the node.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, ImportOptions::default())
+    }
+
+    /// Reads an ONNX file, and gives sizes to what it leaves open. Without a
+    /// folder, files beside it are looked for where it lies.
+    ///
+    /// # Errors
+    /// As [`Model::open`]; a size for something that is not open.
+    pub fn open_with(path: impl AsRef<Path>, options: ImportOptions) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = files::read(path, MAX_MODEL_BYTES)?;
-        Self::from_bytes(&path.display().to_string(), &bytes)
+        let name = path.display().to_string();
+        let _span = tracing::info_span!("import", model = name).entered();
+        let folder = options.folder.or_else(|| path.parent().map(Path::to_owned));
+        let options = ImportOptions { folder, ..options };
+        let graph = onnx::import_with(&bytes, &name, &options)?;
+        Ok(Self::from_graph(&name, graph))
     }
 
     /// Reads the bytes of an ONNX file; `name` is what it is called in messages.

@@ -87,6 +87,21 @@ impl Const {
         }
     }
 
+    /// The only value of a vector, without dimensions.
+    pub fn as_scalar(&self) -> Self {
+        let one = |len: usize| len == 1;
+        let scalar = match &self.values {
+            Values::Int(a) if one(a.len()) => {
+                Values::Int(ndarray::arr0(a.iter().copied().sum()).into_dyn())
+            }
+            Values::Float(a) if one(a.len()) => {
+                Values::Float(ndarray::arr0(a.iter().copied().sum()).into_dyn())
+            }
+            other => other.clone(),
+        };
+        self.with(scalar)
+    }
+
     /// A constant with other values, of the same origin.
     pub fn with(&self, values: Values) -> Self {
         Self {
@@ -170,6 +185,23 @@ fn count(dims: &[i64]) -> Res<(Vec<usize>, usize)> {
     }
 }
 
+/// Bytes of an element in raw data.
+fn bytes_of(data_type: i32) -> Res<usize> {
+    Ok(match data_type {
+        ty::UINT8 | ty::INT8 | ty::BOOL => 1,
+        ty::UINT16 | ty::INT16 | ty::FLOAT16 | ty::BFLOAT16 => 2,
+        ty::FLOAT | ty::INT32 | ty::UINT32 => 4,
+        ty::INT64 | ty::UINT64 | ty::DOUBLE => 8,
+        other => return Err(Problem::Type(other).into()),
+    })
+}
+
+/// Bytes that a tensor's values take, raw.
+pub(super) fn stored_bytes(proto: &TensorProto) -> Res<u64> {
+    let (_, n) = count(&proto.dims)?;
+    Ok(n as u64 * bytes_of(proto.data_type)? as u64)
+}
+
 /// Decodes a tensor of the file; nothing is allocated before the number of stored values is known to be right.
 pub(super) fn decode(proto: TensorProto, name: &str) -> Res<Const> {
     read(proto, name).map_err(|mut f| {
@@ -180,17 +212,12 @@ pub(super) fn decode(proto: TensorProto, name: &str) -> Res<Const> {
 
 fn read(proto: TensorProto, name: &str) -> Res<Const> {
     if proto.data_location == 1 || !proto.external_data.is_empty() {
-        return Err(Problem::External.into());
+        let (file, why) = (String::new(), "it is no initializer".into());
+        return Err(Problem::External { file, why }.into());
     }
     let (sizes, n) = count(&proto.dims)?;
     let data_type = proto.data_type;
-    let bytes_each = match data_type {
-        ty::UINT8 | ty::INT8 | ty::BOOL => 1,
-        ty::UINT16 | ty::INT16 | ty::FLOAT16 | ty::BFLOAT16 => 2,
-        ty::FLOAT | ty::INT32 | ty::UINT32 => 4,
-        ty::INT64 | ty::UINT64 | ty::DOUBLE => 8,
-        other => return Err(Problem::Type(other).into()),
-    };
+    let bytes_each = bytes_of(data_type)?;
     let mismatch = |got: usize, want: usize, unit| -> Fault {
         Problem::Data {
             dims: proto.dims.clone(),

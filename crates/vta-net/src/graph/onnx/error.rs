@@ -36,7 +36,7 @@ pub enum Problem {
     #[error("no ONNX model, or a truncated one ({0})")]
     Decode(String),
     /// A version of the operators that is not read.
-    #[error("opset {0} is not among 7 to 21")]
+    #[error("opset {0} is not among 7 to 24")]
     Opset(i64),
     /// The model has no version of the operators.
     #[error("no opset is declared: no ONNX model")]
@@ -76,8 +76,9 @@ pub enum Problem {
     /// Nodes depend on each other in a circle.
     #[error("is part of a circle")]
     Cycle,
-    /// A dimension is not known.
-    #[error("dimension {axis} is not known ({dim}); only the batch may be open")]
+    /// A dimension is not known: the batch alone may be open, others are given
+    /// ([`ImportOptions`](super::ImportOptions)).
+    #[error("dimension {axis} is not known ({dim}): it must be given")]
     Dimension {
         /// Which dimension.
         axis: usize,
@@ -102,9 +103,25 @@ pub enum Problem {
     /// An element type that is not read.
     #[error("element type {0} is not supported")]
     Type(i32),
-    /// Values in another file.
-    #[error("its values are in another file, which is not read: save the model as one file")]
-    External,
+    /// Values in a file beside the model that cannot be read.
+    #[error("its values are in the file {file}: {why}")]
+    External {
+        /// The file, as the model calls it.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Functions and branches make too many nodes.
+    #[error("more than {0} nodes, with functions and branches in their places")]
+    Nodes(usize),
+    /// A size for a dimension, or for an input, that the model does not have.
+    #[error("{what} is given, but the model has {there}")]
+    Given {
+        /// What was given.
+        what: String,
+        /// What there is.
+        there: String,
+    },
     /// A NaN or an infinity.
     #[error("value {index} is {value}")]
     NonFinite {

@@ -49,6 +49,7 @@ pub fn export(graph: &Graph) -> Vec<u8> {
             domain: String::new(),
             version: opset,
         }],
+        functions: Vec::new(),
     };
     model.encode_to_vec()
 }
@@ -197,7 +198,7 @@ impl Writer<'_> {
             name: name.to_owned(),
             op_type: op.to_owned(),
             attribute,
-            domain: String::new(),
+            ..NodeProto::default()
         });
     }
 

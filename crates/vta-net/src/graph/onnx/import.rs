@@ -1,23 +1,51 @@
 //! From a file's nodes to a graph builder.
 
-use super::constant::{Const, Values, decode, ty};
+use super::constant::{Const, Values, decode, stored_bytes, ty};
 use super::error::{Fault, OnnxError, Problem, Res};
+use super::external::External;
 use super::graph_builder::GraphBuilder;
 use super::node::{OnnxNode, Value};
-use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{fold, ops, order, simplify};
+use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::scope::Functions;
+use super::{control, fold, given, ops, order, simplify};
 use crate::graph::shape::{MAX_ELEMENTS, ShapeError, elements};
 use crate::graph::{Constant, Graph, Op, TensorId};
 use ndarray::{Array, ArrayD, Dimension};
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-/// Reads a model. See [`super`] for what is read and how.
+/// What a model leaves open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Sizes of dimensions by the name that the model gives them (`dim_param`).
+    pub dims: BTreeMap<String, usize>,
+    /// Dimensions of inputs, by name; where the model has a size it must be that.
+    pub input_shapes: BTreeMap<String, Vec<usize>>,
+    /// The folder of the model, for values that lie in files beside it; without
+    /// one they are refused.
+    pub folder: Option<PathBuf>,
+}
+
+/// Reads a model in one file that leaves nothing open. See [`super`] for what
+/// is read and how.
 ///
 /// # Errors
 /// What is wrong with the model, with file, node and tensor.
 pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
+    import_with(bytes, file_name, &ImportOptions::default())
+}
+
+/// Reads a model, and gives it what it leaves open.
+///
+/// # Errors
+/// As [`import`]; what is given that the model does not have.
+pub fn import_with(
+    bytes: &[u8],
+    file_name: &str,
+    options: &ImportOptions,
+) -> Result<Graph, OnnxError> {
     let whole = |problem: Problem| OnnxError {
         file: file_name.to_owned(),
         node: None,
@@ -32,7 +60,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
         .find(|o| ours(&o.domain))
         .ok_or_else(|| whole(Problem::NoOpset))?
         .version;
-    if !(7..=21).contains(&opset) {
+    if !(7..=24).contains(&opset) {
         return Err(whole(Problem::Opset(opset)));
     }
     let graph = model.graph.ok_or_else(|| whole(Problem::Empty("graph")))?;
@@ -42,9 +70,13 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Graph, OnnxError> {
         values: HashMap::new(),
         stored: HashMap::new(),
         budget: SizeBudget::for_file(bytes.len()),
+        external: External::in_folder(options.folder.as_deref()),
+        place: None,
+        level: 0,
     };
-    let mut place = None;
-    importer.run(graph, &mut place).map_err(|fault| OnnxError {
+    let done = importer.run(graph, &model.functions, options);
+    let place = importer.place;
+    done.map_err(|fault| OnnxError {
         file: file_name.to_owned(),
         node: place,
         tensor: fault.tensor,
@@ -87,10 +119,20 @@ pub(super) struct Importer {
     pub budget: SizeBudget,
     values: HashMap<String, Value>,
     stored: HashMap<String, TensorProto>,
+    external: External,
+    /// The node that is being read.
+    place: Place,
+    /// Branches and loops that it is in.
+    pub level: usize,
 }
 
 impl Importer {
-    fn run(&mut self, graph: GraphProto, place: &mut Place) -> Res<Graph> {
+    fn run(
+        &mut self,
+        graph: GraphProto,
+        functions: &[FunctionProto],
+        options: &ImportOptions,
+    ) -> Res<Graph> {
         if graph.output.is_empty() {
             return Err(Problem::Empty("outputs").into());
         }
@@ -99,44 +141,61 @@ impl Importer {
             let text = "sparse initializers are not supported".to_owned();
             return Err(Fault::at(name, Problem::Form(text)));
         }
-        for tensor in graph.initializer {
+        External::check(graph.initializer.iter())?;
+        self.store(graph.initializer)?;
+        // Old exporters list initializers as inputs, too.
+        let inputs = graph.input.iter();
+        let inputs = inputs.filter(|i| !self.stored.contains_key(&i.name));
+        let inputs: Vec<&ValueInfoProto> = inputs.collect();
+        given::check(&inputs, options)?;
+        for input in inputs {
+            self.input(input, options)?;
+        }
+        let nodes = Functions::new(functions).inline(graph.node)?;
+        let outputs: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+        self.nodes(&nodes, &outputs)?;
+        self.place = None;
+        for output in outputs {
+            self.output(output)?;
+        }
+        let builder = std::mem::take(&mut self.builder);
+        simplify::finish(builder, &graph.name, &mut self.place)
+    }
+
+    /// Keeps initializers until they are read.
+    pub fn store(&mut self, tensors: Vec<TensorProto>) -> Res<()> {
+        for tensor in tensors {
             let name = tensor.name.clone();
             if !self.builder.tensor_names.take(&name) {
                 return Err(Fault::at(&name, Problem::Duplicate));
             }
             self.stored.insert(name, tensor);
         }
-        for input in &graph.input {
-            // Old exporters list initializers as inputs, too.
-            if !self.stored.contains_key(&input.name) {
-                self.input(input)?;
-            }
-        }
-        let names = self.node_names(&graph.node);
-        for (node, name) in graph.node.iter().zip(&names) {
+        Ok(())
+    }
+
+    /// Lowers the nodes that results need.
+    pub fn nodes(&mut self, nodes: &[NodeProto], results: &[&str]) -> Res<()> {
+        let names = self.node_names(nodes);
+        for (node, name) in nodes.iter().zip(&names) {
             for output in node.output.iter().filter(|o| !o.is_empty()) {
                 if !self.builder.tensor_names.take(output) {
-                    *place = Some((name.clone(), node.op_type.clone()));
+                    self.place = Some((name.clone(), node.op_type.clone()));
                     return Err(Fault::at(output, Problem::Duplicate));
                 }
             }
         }
         let known = |name: &str| self.values.contains_key(name) || self.stored.contains_key(name);
-        let sorted = order::sort(&graph.node, known).map_err(|(at, fault)| {
-            *place = Some((names[at].clone(), graph.node[at].op_type.clone()));
+        let sorted = order::sort(nodes, results, known).map_err(|(at, fault)| {
+            self.place = Some((names[at].clone(), nodes[at].op_type.clone()));
             fault
         })?;
         for at in sorted {
-            let node = &graph.node[at];
-            *place = Some((names[at].clone(), node.op_type.clone()));
+            let node = &nodes[at];
+            self.place = Some((names[at].clone(), node.op_type.clone()));
             self.node(node, &names[at])?;
         }
-        *place = None;
-        for output in &graph.output {
-            self.output(&output.name)?;
-        }
-        let builder = std::mem::take(&mut self.builder);
-        simplify::finish(builder, &graph.name, place)
+        Ok(())
     }
 
     /// Names for messages and for the graph: the file's, or operator and number.
@@ -151,8 +210,7 @@ impl Importer {
         nodes.iter().enumerate().map(name).collect()
     }
 
-    fn input(&mut self, input: &ValueInfoProto) -> Res<()> {
-        use super::proto::tensor_shape_proto::dimension::Value as Dim;
+    fn input(&mut self, input: &ValueInfoProto, options: &ImportOptions) -> Res<()> {
         let name = &input.name;
         let fault = |problem| Fault::at(name, problem);
         if !self.builder.tensor_names.take(name) {
@@ -165,19 +223,7 @@ impl Importer {
         }
         let shape = tensor.shape.as_ref();
         let shape = shape.ok_or_else(|| fault(Problem::Empty("dimensions")))?;
-        let mut dims = Vec::with_capacity(shape.dim.len());
-        for (axis, dim) in shape.dim.iter().enumerate() {
-            let (size, text) = match &dim.value {
-                Some(Dim::DimValue(v)) => (usize::try_from(*v).unwrap_or(0), v.to_string()),
-                Some(Dim::DimParam(p)) => (0, p.clone()),
-                None => (0, "?".to_owned()),
-            };
-            dims.push(match (size, axis) {
-                (0, 0) => 1,
-                (0, _) => return Err(fault(Problem::Dimension { axis, dim: text })),
-                (n, _) => n,
-            });
-        }
+        let dims = given::dims(name, shape, options).map_err(fault)?;
         match elements(&dims) {
             Some(1..=MAX_ELEMENTS) => {}
             _ => {
@@ -217,13 +263,16 @@ impl Importer {
     }
 
     /// What a name stands for; initializers are decoded when they are first read.
-    fn lookup(&mut self, name: &str) -> Res<Option<Value>> {
+    pub fn lookup(&mut self, name: &str) -> Res<Option<Value>> {
         if let Some(v) = self.values.get(name) {
             return Ok(Some(v.clone()));
         }
         let Some(proto) = self.stored.remove(name) else {
             return Ok(None);
         };
+        let at = |f: Fault| Fault::at(name, f.problem);
+        let bytes = stored_bytes(&proto).map_err(at)?;
+        let proto = self.external.inline(proto, bytes).map_err(at)?;
         let value = Value::Const(Rc::new(decode(proto, name)?));
         self.values.insert(name.to_owned(), value.clone());
         Ok(Some(value))
@@ -251,6 +300,9 @@ impl Importer {
             let operator = format!("{}.{}", proto.domain, proto.op_type);
             return Err(Problem::Operator(operator).into());
         }
+        if control::is_control(&node) {
+            return control::lower(self, &node);
+        }
         if let Some(results) = fold::fold(&node, &self.builder, &mut self.budget)? {
             for (i, c) in results.into_iter().enumerate() {
                 self.bind(&node, i, Value::Const(Rc::new(c)));
@@ -258,6 +310,13 @@ impl Importer {
             return Ok(());
         }
         ops::lower(self, &node)
+    }
+
+    /// Says what a name stands for.
+    pub fn set(&mut self, name: &str, value: Value) {
+        if !name.is_empty() {
+            self.values.insert(name.to_owned(), value);
+        }
     }
 
     /// Says what a node's result stands for.

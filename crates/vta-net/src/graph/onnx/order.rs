@@ -2,14 +2,17 @@
 
 use super::error::{Fault, Problem};
 use super::proto::NodeProto;
+use super::scope::reads;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// Indices of the nodes, operands first and otherwise as in the file. `known`
-/// says which names are inputs or initializers. Fails with the index of a node
-/// that reads what nothing computes, or that is part of a circle.
+/// Indices of the nodes that these results need, operands first and otherwise as
+/// in the file. `known` says which names are inputs, initializers or results
+/// from outside. Fails with the index of a node that reads what nothing
+/// computes, or that is part of a circle.
 pub(super) fn sort(
     nodes: &[NodeProto],
+    results: &[&str],
     known: impl Fn(&str) -> bool,
 ) -> Result<Vec<usize>, (usize, Fault)> {
     let mut producer: HashMap<&str, usize> = HashMap::new();
@@ -20,16 +23,19 @@ pub(super) fn sort(
     }
     let mut waits = vec![0usize; nodes.len()];
     let mut readers = vec![Vec::new(); nodes.len()];
-    for (i, n) in nodes.iter().enumerate() {
-        for input in n.input.iter().filter(|t| !t.is_empty() && !known(t)) {
-            let Some(p) = producer.get(input.as_str()) else {
+    let operands: Vec<Vec<&str>> = nodes.iter().map(reads).collect();
+    let wanted = wanted(&operands, results, &producer);
+    for i in (0..nodes.len()).filter(|i| wanted[*i]) {
+        for input in operands[i].iter().copied().filter(|t| !known(t)) {
+            let Some(p) = producer.get(input) else {
                 return Err((i, Fault::at(input, Problem::Undefined)));
             };
             waits[i] += 1;
             readers[*p].push(i);
         }
     }
-    let free = (0..nodes.len()).filter(|i| waits[*i] == 0).map(Reverse);
+    let free = (0..nodes.len()).filter(|i| wanted[*i] && waits[*i] == 0);
+    let free = free.map(Reverse);
     let mut ready: BinaryHeap<Reverse<usize>> = free.collect();
     let mut sorted = Vec::with_capacity(nodes.len());
     while let Some(Reverse(i)) = ready.pop() {
@@ -41,14 +47,14 @@ pub(super) fn sort(
             }
         }
     }
-    if sorted.len() == nodes.len() {
+    if sorted.len() == wanted.iter().filter(|w| **w).count() {
         return Ok(sorted);
     }
     // Going back from a node that still waits ends in a circle: the first node met twice is in it.
     let waiting = |i: usize, waits: &[usize]| {
-        let operands = nodes[i].input.iter();
+        let operands = operands[i].iter().copied();
         operands
-            .filter_map(|t| producer.get(t.as_str()).map(|p| (*p, t)))
+            .filter_map(|t| producer.get(t).map(|p| (*p, t)))
             .find(|(p, _)| waits[*p] > 0)
     };
     let mut at = waits.iter().position(|w| *w > 0).unwrap_or(0);
@@ -66,4 +72,18 @@ pub(super) fn sort(
             None => return Err((at, Problem::Cycle.into())),
         }
     }
+}
+
+/// Which nodes the results need, directly or through others.
+fn wanted(operands: &[Vec<&str>], results: &[&str], producer: &HashMap<&str, usize>) -> Vec<bool> {
+    let mut wanted = vec![false; operands.len()];
+    let mut rest: Vec<&str> = results.to_vec();
+    while let Some(name) = rest.pop() {
+        if let Some(&at) = producer.get(name)
+            && !std::mem::replace(&mut wanted[at], true)
+        {
+            rest.extend(&operands[at]);
+        }
+    }
+    wanted
 }

@@ -10,6 +10,25 @@ pub struct ModelProto {
     pub graph: ::core::option::Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: ::prost::alloc::vec::Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "25")]
+    pub functions: ::prost::alloc::vec::Vec<FunctionProto>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunctionProto {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "4")]
+    pub input: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub output: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub node: ::prost::alloc::vec::Vec<NodeProto>,
+    #[prost(string, tag = "10")]
+    pub domain: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: ::prost::alloc::vec::Vec<AttributeProto>,
+    #[prost(string, tag = "13")]
+    pub overload: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OperatorSetIdProto {
@@ -47,6 +66,8 @@ pub struct NodeProto {
     pub attribute: ::prost::alloc::vec::Vec<AttributeProto>,
     #[prost(string, tag = "7")]
     pub domain: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub overload: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttributeProto {
@@ -60,12 +81,16 @@ pub struct AttributeProto {
     pub s: ::prost::alloc::vec::Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub t: ::core::option::Option<TensorProto>,
+    #[prost(message, optional, tag = "6")]
+    pub g: ::core::option::Option<GraphProto>,
     #[prost(float, repeated, tag = "7")]
     pub floats: ::prost::alloc::vec::Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: ::prost::alloc::vec::Vec<i64>,
     #[prost(int32, tag = "20")]
     pub r#type: i32,
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TensorProto {

@@ -1,6 +1,7 @@
 //! The graph: zoo, ONNX in and out.
 
 mod errors;
+mod forms;
 mod model;
 mod mutation;
 mod operators;

@@ -48,6 +48,9 @@ pub enum Attr {
     Ints(Vec<i64>),
     Floats(Vec<f32>),
     Tensor(Message),
+    Graph(Message),
+    /// The attribute of the call of a function.
+    Of(&'static str),
 }
 
 pub const FLOAT: i64 = 1;
@@ -99,6 +102,7 @@ pub struct Model {
     initializers: Vec<Message>,
     inputs: Vec<Message>,
     outputs: Vec<Message>,
+    functions: Vec<Message>,
 }
 
 impl Model {
@@ -109,6 +113,7 @@ impl Model {
             initializers: vec![],
             inputs: vec![],
             outputs: vec![],
+            functions: vec![],
         }
     }
 
@@ -174,6 +179,8 @@ impl Model {
                 Attr::Float(v) => a.float(2, *v).int(20, 1),
                 Attr::Text(v) => a.text(4, v).int(20, 3),
                 Attr::Tensor(v) => a.message(5, v.clone()).int(20, 4),
+                Attr::Graph(v) => a.message(6, v.clone()).int(20, 5),
+                Attr::Of(v) => a.text(21, v).int(20, 2),
                 Attr::Floats(v) => v.iter().fold(a, |a, v| a.float(7, *v)).int(20, 6),
                 Attr::Ints(v) => v.iter().fold(a, |a, v| a.int(8, *v)).int(20, 7),
             };
@@ -183,7 +190,39 @@ impl Model {
         self
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    /// A function of the domain `local`, with the nodes of another model.
+    pub fn function(mut self, name: &str, inputs: &[&str], outputs: &[&str], body: &Self) -> Self {
+        let mut f = Message::default().text(1, name).text(10, "local");
+        for i in inputs {
+            f = f.text(4, i);
+        }
+        for o in outputs {
+            f = f.text(5, o);
+        }
+        for n in &body.nodes {
+            f = f.message(7, n.clone());
+        }
+        self.functions.push(f);
+        self
+    }
+
+    /// A call of such a function.
+    pub fn call(
+        mut self,
+        name: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attrs: &[(&str, Attr)],
+    ) -> Self {
+        self = self.named("call", name, inputs, outputs, attrs);
+        if let Some(node) = self.nodes.pop() {
+            self.nodes.push(node.text(7, "local"));
+        }
+        self
+    }
+
+    /// Its graph, for the attribute of a node.
+    pub fn graph_message(&self) -> Message {
         let mut graph = Message::default();
         for n in &self.nodes {
             graph = graph.message(1, n.clone());
@@ -198,12 +237,26 @@ impl Model {
         for o in &self.outputs {
             graph = graph.message(12, o.clone());
         }
+        graph
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
         let opset = Message::default().int(2, self.opset);
-        Message::default()
+        let mut model = Message::default()
             .int(1, 8)
-            .message(7, graph)
-            .message(8, opset)
-            .0
+            .message(7, self.graph_message())
+            .message(8, opset);
+        for f in &self.functions {
+            model = model.message(25, f.clone());
+        }
+        model.0
+    }
+
+    pub fn import_with(
+        &self,
+        options: &vta_net::graph::onnx::ImportOptions,
+    ) -> Result<vta_net::graph::Graph, vta_net::graph::onnx::OnnxError> {
+        vta_net::graph::onnx::import_with(&self.bytes(), "m.onnx", options)
     }
 
     pub fn import(&self) -> Result<vta_net::graph::Graph, vta_net::graph::onnx::OnnxError> {
