@@ -39,6 +39,24 @@ pub enum Error {
         /// Bytes that it may have.
         limit: u64,
     },
+    /// An output that is an input, by this name or another.
+    #[error("{}: the output {} the input {}", output.display(), if *inside { "is inside" } else { "is also" }, input.display())]
+    OutputIsInput {
+        /// The output.
+        output: PathBuf,
+        /// The input.
+        input: PathBuf,
+        /// Whether the input is a folder, and the output is in it.
+        inside: bool,
+    },
+    /// Two outputs that are one file.
+    #[error("{}: the same output as {}", second.display(), first.display())]
+    OutputTwice {
+        /// The one that is named first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// Something else, in this file.
     #[error("{}: {source}", path.display())]
     In {
@@ -205,6 +223,8 @@ impl Error {
         match self {
             Self::File { .. }
             | Self::TooLong { .. }
+            | Self::OutputIsInput { .. }
+            | Self::OutputTwice { .. }
             | Self::NotAProgram(_)
             | Self::NothingToRun(_)
             | Self::NotAProgramButANetwork(_) => "file",
@@ -259,6 +279,7 @@ impl Error {
                 io::ErrorKind::DirectoryNotEmpty => {
                     "give a folder that does not exist yet, or an empty one"
                 }
+                io::ErrorKind::ResourceBusy => "wait for it, or give another folder",
                 _ => return None,
             },
             Self::In { source, .. } => return source.help(),
@@ -288,6 +309,8 @@ impl Error {
             Self::Exponents(_) => {
                 "`vta prune` writes such a file; --calib FILE chooses scales by samples"
             }
+            Self::OutputIsInput { .. } => "what is read is never written: give another name",
+            Self::OutputTwice { .. } => "give each a name of its own",
             Self::NotAProgram(_) => {
                 "for a raw DRAM image: --image FILE --insn-addr N --insn-count N"
             }

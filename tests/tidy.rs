@@ -72,6 +72,7 @@ mod layers {
                 ("npy", &[]),
                 ("numbers", &[]),
                 ("spelling", &[]),
+                ("files", &[]),
             ],
         ),
         (

@@ -1,5 +1,6 @@
-//! Tensors of the host, its operators, windows, and NumPy files.
+//! Tensors of the host, its operators, windows, NumPy files, and what opens files and spells names.
 
+pub mod files;
 pub mod host;
 pub mod npy;
 pub mod numbers;

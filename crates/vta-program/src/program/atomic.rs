@@ -1,19 +1,34 @@
 //! Files and folders that appear whole or not at all.
+//!
+//! Until then they are temporaries beside their place (`.vta-PID-XXXXXX.tmp`).
+//! An end of the process from outside removes them ([`abandon`]); those of a
+//! process that was killed are removed by the next one that writes there.
 
+mod temporary;
+
+pub use temporary::{Abandoned, FOLDER_LOCK, Lock, abandon};
+
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use temporary::{Live, live};
 
 /// A file being written: it takes its name when it is committed, and leaves
 /// nothing behind when it is dropped before.
 ///
-/// A path that names a device or a pipe is written to directly.
+/// A path that names a device, or a pipe that is open already (`/dev/stdout`),
+/// is written to directly.
 #[derive(Debug)]
 pub struct AtomicFile(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    New(tempfile::NamedTempFile, PathBuf),
+    New {
+        file: tempfile::NamedTempFile,
+        live: Live,
+        path: PathBuf,
+    },
     Device(File),
 }
 
@@ -21,27 +36,28 @@ impl AtomicFile {
     /// Starts a file that will be at `path`.
     ///
     /// # Errors
-    /// The folder does not exist or cannot be written, or `path` is a folder.
+    /// The folder does not exist or cannot be written, or `path` is a folder or
+    /// a named pipe: what goes into a pipe is never whole, and it may be that
+    /// nobody reads it.
     pub fn create(path: &Path) -> io::Result<Self> {
         // A link keeps pointing at the file that is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let real = fs::canonicalize(path);
+        let named = real.is_ok();
+        let path = real.unwrap_or_else(|_| path.to_owned());
         match fs::metadata(&path) {
             Ok(m) if m.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            // A pipe without a name is `/dev/stdout` or `/dev/fd/N`.
+            Ok(m) if named && vta_tensor::files::is_pipe(&m) => {
+                return Err(vta_tensor::files::named_pipe());
+            }
             Ok(m) if !m.is_file() => {
                 let device = File::options().write(true).open(&path)?;
                 return Ok(Self(Inner::Device(device)));
             }
             _ => {}
         }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".vta-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder_of(&path))?;
-        Ok(Self(Inner::New(file, path)))
+        let (file, live) = temporary::file(folder_of(&path))?;
+        Ok(Self(Inner::New { file, live, path }))
     }
 
     /// Puts the file in its place, over what was there.
@@ -50,10 +66,13 @@ impl AtomicFile {
     /// The system refuses; the place is then as before.
     pub fn commit(self) -> io::Result<()> {
         match self.0 {
-            Inner::New(file, path) => {
+            Inner::New { file, live, path } => {
                 file.as_file().sync_all()?;
-                file.persist(path).map_err(|e| e.error)?;
-                Ok(())
+                let all = temporary::live();
+                let done = file.persist(path).map_err(|e| e.error);
+                drop(all);
+                drop(live);
+                done.map(drop)
             }
             Inner::Device(mut file) => file.flush(),
         }
@@ -63,14 +82,14 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Inner::New(file, _) => file.write(bytes),
+            Inner::New { file, .. } => file.write(bytes),
             Inner::Device(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Inner::New(file, _) => file.flush(),
+            Inner::New { file, .. } => file.flush(),
             Inner::Device(file) => file.flush(),
         }
     }
@@ -91,7 +110,12 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[derive(Debug)]
 pub struct AtomicFolder {
     temporary: tempfile::TempDir,
+    /// Says that the temporary is in use.
+    _inner: File,
+    live: Live,
     path: PathBuf,
+    /// Keeps other runs from the same place.
+    _lock: Lock,
 }
 
 impl AtomicFolder {
@@ -100,27 +124,31 @@ impl AtomicFolder {
     /// Starts a folder that will be at `path`.
     ///
     /// # Errors
-    /// There is something at `path` that is not an empty folder, or the folder
-    /// around it does not exist or cannot be written.
+    /// There is something at `path` that is not an empty folder, another run is
+    /// filling it ([`io::ErrorKind::ResourceBusy`]), or the folder around it
+    /// does not exist or cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
+        let lock = Lock::take(&lock_beside(path)?)?;
+        temporary::sweep(path);
         match fs::read_dir(path) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
+                    Lock::free(&path.join(FOLDER_LOCK))?;
                     return Err(io::ErrorKind::DirectoryNotEmpty.into());
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        let temporary = tempfile::Builder::new()
-            .prefix(".vta-")
-            .suffix(".tmp")
-            .tempdir_in(folder_of(path))?;
+        let (temporary, inner, live) = temporary::folder(folder_of(path))?;
         // The folder inside has the usual permissions; the one around it is private.
         fs::create_dir(temporary.path().join(Self::INSIDE))?;
         Ok(Self {
             temporary,
+            _inner: inner,
+            live,
             path: path.to_owned(),
+            _lock: lock,
         })
     }
 
@@ -134,9 +162,30 @@ impl AtomicFolder {
     /// # Errors
     /// The system refuses; the place is then as before.
     pub fn commit(self) -> io::Result<()> {
-        fs::rename(self.path(), &self.path)?;
-        self.temporary.close()
+        let all = live();
+        let done = fs::rename(self.path(), &self.path);
+        drop(all);
+        // With its lock, which was the last in it.
+        let closed = self.temporary.close();
+        drop(self.live);
+        done.and(closed)
     }
+}
+
+/// The lock of a folder that appears whole: beside it, since it is not there yet.
+///
+/// # Errors
+/// The path has no name, as `/` and `..`.
+pub fn lock_beside(path: &Path) -> io::Result<PathBuf> {
+    // A folder that is there by its own name, not by that of a link or of `.`.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let Some(name) = path.file_name() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut lock = OsString::from(".vta-");
+    lock.push(name);
+    lock.push(".lock");
+    Ok(folder_of(&path).join(lock))
 }
 
 fn folder_of(path: &Path) -> &Path {
