@@ -19,6 +19,7 @@ use vta_program::program::{self as raw, MAX_DRAM_BYTES, Step, is_bundle};
 use vta_sim::steps::each_launch;
 use vta_sim::tsim::{self, Outcome, Sink};
 use vta_tensor::host::Tensor;
+use vta_tensor::printable::printable;
 use vta_verify::{self as verify, Report};
 
 /// Largest file that an assembly text can take data from, in bytes.
@@ -132,7 +133,7 @@ impl Program {
         let read = |name: &str| {
             use std::io::Read;
             let mut bytes = Vec::new();
-            let file = std::fs::File::open(folder.join(name))?;
+            let file = vta_tensor::files::open(&folder.join(name))?;
             file.take(MAX_DATA_BYTES + 1).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
@@ -328,7 +329,7 @@ fn network_comment(program: &raw::Program) -> String {
             Step::Launch(l) => ("launch".to_owned(), &l.name),
             Step::Host(h) => (format!("host {}", h.op.name()), &h.name),
         };
-        text += &format!("#   {what} {}\n", name.escape_debug());
+        text += &format!("#   {what} {}\n", printable(name));
     }
     text + "\n"
 }

@@ -76,7 +76,7 @@ pub use vta_program::strategies;
 pub use vta_program::{asm, config, isa, mem, program, timing};
 pub use vta_prune as prune;
 pub use vta_sim::{fsim, golden, profiling, steps, trace, tsim};
-pub use vta_tensor::{host, npy, spelling};
+pub use vta_tensor::{host, npy, printable, spelling};
 #[cfg(feature = "train")]
 pub use vta_train as train;
 #[cfg(feature = "train")]

@@ -71,6 +71,7 @@ mod layers {
                 ("host", &["window"]),
                 ("npy", &[]),
                 ("numbers", &[]),
+                ("printable", &[]),
                 ("spelling", &[]),
                 ("files", &[]),
             ],

@@ -4,6 +4,7 @@ use super::input::ProgramArgs;
 use super::{CliError, EXIT_NOT_OK, Output, Paint};
 use clap::Args;
 use serde_json::json;
+use vta::printable::printable;
 use vta::report::{Table, thousands};
 use vta::verify::{self, Report, VerifyError};
 
@@ -38,7 +39,7 @@ fn findings(errors: &[VerifyError], paint: Paint) -> Output {
     };
     let mut text = format!("{}\n\n", paint.bad(&head));
     for e in errors.iter().take(MOST) {
-        text += &format!("{}: {e}\n", e.kind());
+        text += &format!("{}: {}\n", e.kind(), printable(&e.to_string()));
     }
     if count > MOST {
         text += &format!("and {} more\n", count - MOST);

@@ -2,7 +2,8 @@
 
 use super::compare_programs::Two;
 use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
-use super::{CliError, Output, Paint, compare_network, number};
+use super::outputs::{Outputs, config_file, model_file};
+use super::{CliError, Output, Paint, compare_network, number, shown};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
@@ -18,7 +19,9 @@ pub struct Compare {
     #[arg(value_name = "MODEL|A")]
     a: String,
     /// The second program
-    #[arg(conflicts_with_all = ["masks", "density", "calib", "quantisation", "input", "verify"])]
+    #[arg(conflicts_with_all = [
+        "masks", "density", "zoo_seed", "calib", "calib_limit", "mean", "scale", "quantisation", "input", "verify",
+    ])]
     b: Option<PathBuf>,
     #[command(flatten)]
     masks: MaskArgs,
@@ -55,6 +58,12 @@ pub struct Compare {
 impl Compare {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        let page = self.report.as_ref().map(|dir| dir.join("index.html"));
+        let read = self.masks.files().chain(self.calib.files());
+        let read = read.chain(self.input.iter().map(PathBuf::as_path));
+        let read = read.chain(self.b.as_deref()).chain(model_file(&self.a));
+        let read = read.chain(config_file(self.config.as_deref()));
+        let outputs = Outputs::new(&page, read)?;
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
         if let Some(b) = &self.b {
             let two = Two {
@@ -66,6 +75,7 @@ impl Compare {
                 max_cycles: self.max_cycles,
             };
             let mut output = two.run(paint)?;
+            outputs.unread()?;
             if self.report.is_some() {
                 let a = super::input::load(Path::new(&self.a), config.as_ref())?;
                 let b = super::input::load(b, config.as_ref())?;
@@ -78,8 +88,10 @@ impl Compare {
             return Err(CliError::new("usage", message)
                 .help("give two programs, or one network: an ONNX file or a name of the zoo"));
         }
+        self.calib.check(!self.input.is_empty())?;
         let config = config.unwrap_or_default();
         let network = self.masks.read(&self.a, &self.zoo)?;
+        outputs.unread()?;
         let sample = self.sample(&network.model().inputs())?;
         let given = (!self.input.is_empty()).then_some(&sample);
         let net = self.calib.quantise(network, given)?;
@@ -109,7 +121,7 @@ impl Compare {
         std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
         let file = dir.join("index.html");
         super::report::write(&file, &data)?;
-        output.text += &format!("\nreport: {}\n", file.display());
+        output.text += &format!("\nreport: {}\n", shown(&file));
         output.json["report"] = serde_json::json!(file.display().to_string());
         Ok(())
     }

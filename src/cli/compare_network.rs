@@ -4,6 +4,7 @@ use super::model::network_json;
 use super::{EXIT_DIFFERS, Output, Paint};
 use serde_json::{Value, json};
 use vta::layers::LayerUse;
+use vta::printable::printable;
 use vta::program::{Layer, On, Program};
 use vta::report::{Cell, Table};
 use vta::{ComparedLayer as Row, Comparison, Side};
@@ -71,7 +72,7 @@ fn json(c: &Comparison<'_>, rows: &[Row<'_>], equal: bool) -> Value {
 }
 
 fn text(c: &Comparison<'_>, rows: &[Row<'_>], equal: bool, paint: Paint) -> String {
-    let mut text = format!("{}\n\n", c.net().describe());
+    let mut text = format!("{}\n\n", printable(&c.net().describe()));
     text += &format!("{}\n{}", speed_table(c, rows), floor_table(c, rows));
     // Their wall time is in the JSON object only: this text is the same on every machine.
     let host = c.sparse().run.execution().host.len();

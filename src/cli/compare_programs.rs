@@ -1,11 +1,12 @@
 //! `vta compare A B`: two programs side by side.
 
-use super::{CliError, Output, Paint, execution, input};
+use super::{CliError, Output, Paint, execution, input, shown};
 use serde_json::{Value, json};
 use std::path::Path;
 use vta::config::HwConfig;
 use vta::execution::{Execution, execute_all};
 use vta::golden::Status;
+use vta::printable::printable;
 use vta::report::{Cell, Table};
 use vta::simulate::Sim;
 use vta::{Program, Simulator};
@@ -73,10 +74,12 @@ impl Two<'_> {
             "speedup": speedup,
         });
         let mut text = format!(
-            "A {} ({config_a}): {}\nB {} ({config_b}): {}\n\n{}",
-            self.a.display(),
+            "A {} ({}): {}\nB {} ({}): {}\n\n{}",
+            shown(self.a),
+            printable(config_a),
             paint.status(a.status()),
-            self.b.display(),
+            shown(self.b),
+            printable(config_b),
             paint.status(b.status()),
             table(&a, &b),
         );

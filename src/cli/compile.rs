@@ -1,10 +1,12 @@
 //! `vta compile`: a network to a program.
 
 use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::outputs::{Outputs, config_file, model_file};
 use super::{CliError, Output, Paint, number};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use vta::printable::printable;
 use vta::program::On;
 use vta::program::atomic::write_file;
 use vta::report::{Cell, Table, thousands};
@@ -45,8 +47,14 @@ pub struct Compile {
 impl Compile {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        self.calib.check(false)?;
+        let read = self.masks.files().chain(self.calib.files());
+        let read = read.chain(model_file(&self.model));
+        let read = read.chain(config_file(self.config.as_deref()));
+        let outputs = Outputs::new([&self.out].into_iter().chain(&self.save_masks), read)?;
         let config = model::config(self.config.as_deref())?;
         let network = self.masks.read(&self.model, &self.zoo)?;
+        outputs.unread()?;
         let net = self.calib.quantise(network, None)?;
         let program = match self.dense {
             true => net.compile_dense(&config)?,
@@ -74,7 +82,7 @@ impl Compile {
         bytes: u64,
         paint: Paint,
     ) -> String {
-        let mut text = format!("{}\n\n{}", net.describe(), coverage(program));
+        let mut text = format!("{}\n\n{}", printable(&net.describe()), coverage(program));
         let on = |on: On| program.layers.iter().filter(|l| l.on == on).count();
         text += &format!(
             "\n{} layers on the device, {} on the host\n",
@@ -98,7 +106,7 @@ impl Compile {
             },
             thousands(insns),
             thousands(program.dram_bytes.into()),
-            program.config.name,
+            printable(&program.config.name),
         );
         if self.verify {
             text += &format!(
@@ -106,6 +114,7 @@ impl Compile {
                 paint.good("verified: no hazard, every output is the network's")
             );
         }
+        let out = printable(out);
         text += &format!("{out}: {} bytes\n", thousands(bytes));
         text += &format!("next: vta run {out}, vta infer {out} --random 1\n");
         text

@@ -1,5 +1,6 @@
 //! `vta config`: prints and checks a configuration.
 
+use super::outputs::{Outputs, config_file};
 use super::{CliError, Output};
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ impl Config {
             let json: Vec<Value> = all.iter().map(describe).collect();
             return Ok(Output::ok(table(&all), json!({ "configs": json })));
         };
+        Outputs::new(&self.out, config_file(Some(name)))?;
         let config = HwConfig::load(name)?;
         let json = json!({ "config": describe(&config) });
         if let Some(out) = &self.out {

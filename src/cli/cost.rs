@@ -1,13 +1,15 @@
 //! `vta cost`: cycles of each layer at several densities.
 
 use super::model::{self, ZooArgs};
-use super::{CliError, Output, number};
+use super::outputs::{Outputs, config_file, model_file};
+use super::{CliError, Output, number, shown};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vta::config::HwConfig;
 use vta::cost::{AtDensity, CostTable, Measure};
+use vta::printable::printable;
 use vta::program::atomic;
 use vta::report::Table;
 
@@ -41,7 +43,10 @@ pub struct Cost {
 impl Cost {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        let read = model_file(&self.model).into_iter();
+        let outputs = Outputs::new(&self.out, read.chain(config_file(Some(&self.config))))?;
         let model = model::load(&self.model, &self.zoo)?;
+        outputs.unread()?;
         let measure = Measure::new(&model, HwConfig::load(&self.config)?);
         let mut densities = self.densities.clone();
         densities.push(self.check);
@@ -70,7 +75,7 @@ impl Cost {
         if let Some(path) = &self.out {
             let bytes = table.to_json();
             atomic::write_file(path, bytes.as_bytes()).map_err(|e| CliError::file(path, e))?;
-            text += &format!("{}: {} bytes\n", path.display(), bytes.len());
+            text += &format!("{}: {} bytes\n", shown(path), bytes.len());
         } else {
             text += "-o FILE writes the table\n";
         }
@@ -101,7 +106,9 @@ impl Cost {
         t.row(all);
         format!(
             "{} on {}: cycles of layers at densities of their blocks (seed {})\n\n{t}",
-            self.model, table.config, self.seed
+            printable(&self.model),
+            printable(&table.config),
+            self.seed
         )
     }
 }

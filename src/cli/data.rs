@@ -1,5 +1,6 @@
 //! `vta data`: data sets to train and measure with.
 
+use super::outputs::Outputs;
 use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use vta::data::{
     BUILT_IN, Data, DataError, Dataset, Disk, Fault, Fit, Label, OpenOptions, Split, contact_sheet,
     contact_sheet_of_boxes, encode_png, open,
 };
+use vta::printable::printable;
 use vta::program::atomic::write_file;
 use vta::report::Table;
 use vta::spelling::nearest;
@@ -20,20 +22,20 @@ const SHOWN: usize = 10;
 pub struct DataArgs {
     /// A set that is built in, or a folder: CIFAR, IDX, Pascal VOC, or a folder of images for each class
     name: Option<String>,
-    /// Seed of a set that is built in
-    #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1")]
-    seed: u64,
+    /// Seed of a set that is built in [default: 1]
+    #[arg(long, value_name = "SEED", value_parser = number::long, requires = "name")]
+    seed: Option<u64>,
     /// Write a contact sheet of the first images, with boxes drawn, as a PNG file
     #[arg(long, value_name = "FILE", requires = "name")]
     png: Option<PathBuf>,
     /// The split on the contact sheet
-    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"], default_value = "train")]
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test"], default_value = "train", requires = "png")]
     split: String,
     /// Images on the contact sheet
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "100")]
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "100", requires = "png")]
     samples: u32,
     /// Images of a row of the contact sheet
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "10")]
+    #[arg(long, value_name = "N", value_parser = number::count, default_value = "10", requires = "png")]
     columns: u32,
 }
 
@@ -42,6 +44,12 @@ impl DataArgs {
         let Some(name) = &self.name else {
             return self.list();
         };
+        if self.seed.is_some() && !BUILT_IN.contains(&name.as_str()) {
+            let why = format!("on {name}: it is for sets that are built in");
+            return Err(CliError::no_effect("--seed", &why));
+        }
+        let folder = (!BUILT_IN.contains(&name.as_str())).then_some(name.as_ref());
+        Outputs::new(&self.png, folder)?;
         let data = self.open(name)?;
         let mut output = match &data {
             Data::Classes(set) => describe(set, "class"),
@@ -51,14 +59,14 @@ impl DataArgs {
             let bytes = self.contact_sheet(&data)?;
             write_file(png, &bytes).map_err(|e| CliError::file(png, e))?;
             let png = png.display().to_string();
-            output.text += &format!("{png}\n");
+            output.text += &format!("{}\n", printable(&png));
             output.json["png"] = json!(png);
         }
         Ok(output)
     }
 
     fn open(&self, name: &str) -> Result<Data, CliError> {
-        open_set(name, self.seed)
+        open_set(name, self.seed.unwrap_or(1))
     }
 
     fn list(&self) -> Result<Output, CliError> {
@@ -143,7 +151,7 @@ fn describe<L: Label>(set: &Dataset<L>, label: &str) -> Output {
         Some([c, h, w]) => format!("images [{c}, {h}, {w}]"),
         None => "images of several sizes".into(),
     };
-    let mut text = format!("{}: {size} with {label}\n", set.name);
+    let mut text = format!("{}: {size} with {label}\n", printable(&set.name));
     let mut table = Table::new(&["class", "train", "val", "test"]);
     let counts = Split::ALL.map(|s| set.counts(s));
     for (i, class) in set.classes.iter().enumerate() {
@@ -154,7 +162,7 @@ fn describe<L: Label>(set: &Dataset<L>, label: &str) -> Output {
     table.row(["images".into(), train.into(), val.into(), test.into()]);
     text += &table.to_string();
     for problem in set.repaired.iter().take(SHOWN) {
-        text += &format!("repaired: {problem}\n");
+        text += &format!("repaired: {}\n", printable(&problem.to_string()));
     }
     if let Some(more) = set.repaired.len().checked_sub(SHOWN).filter(|n| *n > 0) {
         text += &format!("repaired: and {more} more\n");

@@ -1,6 +1,6 @@
 //! `vta diff`: the first instruction, then the first byte, that differs.
 
-use super::{CliError, EXIT_DIFFERS, Output, Paint, number};
+use super::{CliError, EXIT_DIFFERS, Output, Paint, number, shown};
 use super::{diff_trace, input};
 use clap::Args;
 use serde_json::{Value, json};
@@ -70,11 +70,7 @@ impl Diff {
             .transpose()?;
         let hardware = Order::Hardware(self.max_cycles);
         let (name_a, name_b, order_a) = match &self.b {
-            Some(b) => (
-                self.a.display().to_string(),
-                b.display().to_string(),
-                hardware,
-            ),
+            Some(b) => (shown(&self.a), shown(b), hardware),
             None => ("fsim".into(), "tsim".into(), Order::Program),
         };
         let side = |name, program, order| Side {

@@ -8,6 +8,7 @@ use std::path::Path;
 use vta::asm::insn_text;
 use vta::isa::Unit;
 use vta::mem::Dram;
+use vta::printable::printable;
 use vta::program::{Launch, Program};
 use vta::trace::Csv;
 use vta::tsim::{self, Event, Options, Sink, Stop};
@@ -136,7 +137,7 @@ fn first(
             continue;
         }
         let (p, q) = (p.unwrap_or("no row"), q.unwrap_or("no row"));
-        let mut text = format!("row {row}: recorded {p}, found {q}\n");
+        let mut text = format!("row {row}: recorded {}, found {q}\n", printable(p));
         let mut json = json!({ "launch": launch.name, "row": row, "recorded": p, "found": q });
         // Row 1 is the head. Past the end it is the last row's instruction.
         let of = insns.get(row - 2).or(insns.last()).copied().flatten();

@@ -6,6 +6,7 @@ use std::path::Path;
 use vta::Error;
 use vta::asm::AsmErrors;
 use vta::golden::GoldenError;
+use vta::printable::{printable, printable_lines};
 
 /// An error of the command: what is wrong, and what to do next.
 #[derive(Debug, Clone)]
@@ -21,11 +22,21 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// Bad input.
+    /// Bad input. The message is one line: names in it are spelled out.
     pub fn new(kind: &'static str, message: impl Display) -> Self {
+        Self::lines(kind, &printable(&message.to_string()))
+    }
+
+    /// An option that would change nothing, and why.
+    pub fn no_effect(option: &str, why: &str) -> Self {
+        Self::new("usage", format_args!("{option} has no effect {why}")).help("leave it out")
+    }
+
+    /// Bad input, with a message of several lines.
+    pub fn lines(kind: &'static str, message: &str) -> Self {
         Self {
             kind,
-            message: message.to_string(),
+            message: printable_lines(message).into_owned(),
             help: None,
             exit: super::EXIT_BAD_INPUT,
         }
@@ -38,13 +49,13 @@ impl CliError {
 
     /// The error with advice.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()).into_owned());
         self
     }
 
     /// The error with its file in front.
     pub fn of(mut self, path: &Path) -> Self {
-        self.message = format!("{}: {}", path.display(), self.message);
+        self.message = format!("{}: {}", shown(path), self.message);
         self
     }
 
@@ -71,7 +82,7 @@ impl From<Error> for CliError {
         Self {
             kind: e.kind(),
             message: message(&e),
-            help: e.help(),
+            help: e.help().map(|h| printable(&h).into_owned()),
             exit: match e {
                 Error::NotOk(_) | Error::NotProven(_) => super::EXIT_NOT_OK,
                 Error::OutputsDiffer => super::EXIT_DIFFERS,
@@ -82,12 +93,17 @@ impl From<Error> for CliError {
     }
 }
 
+/// A path as it is printed.
+pub fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
+}
+
 /// What is wrong; of assembly text each mistake with its line.
 fn message(e: &Error) -> String {
     match e {
-        Error::In { path, source } => format!("{}: {}", path.display(), message(source)),
+        Error::In { path, source } => format!("{}: {}", shown(path), message(source)),
         Error::Assembly(errors) => mistakes(errors),
-        e => e.to_string(),
+        e => printable(&e.to_string()).into_owned(),
     }
 }
 
@@ -95,9 +111,19 @@ fn message(e: &Error) -> String {
 fn mistakes(errors: &AsmErrors) -> String {
     let mut text = String::new();
     for e in &errors.0 {
-        let mark = "^".repeat(e.width);
-        let indent = " ".repeat(e.column - 1);
-        text += &format!("{e}\n  {}\n  {indent}{mark}\n", e.line_text);
+        // A tab is as wide as the terminal wants; the mark is under its place with a space.
+        let line = e.line_text.replace('\t', " ");
+        let width = |from: usize, n: usize| {
+            let part: String = line.chars().skip(from).take(n).collect();
+            printable(&part).chars().count().max(1)
+        };
+        let indent = match e.column {
+            1 => String::new(),
+            column => " ".repeat(width(0, column - 1)),
+        };
+        let mark = "^".repeat(width(e.column - 1, e.width));
+        let (what, line) = (e.to_string(), printable(&line));
+        text += &format!("{}\n  {line}\n  {indent}{mark}\n", printable(&what));
     }
     text.trim_end().into()
 }

@@ -1,7 +1,7 @@
 //! `vta eval`: how good a network is on a data set.
 
 use super::data::open_sized;
-use super::model::{self, ZooArgs};
+use super::model::{self, CALIB_LIMIT, ZooArgs};
 use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use vta::config::HwConfig;
 use vta::data::{Boxes, Data, Dataset, Label, Sample, Split};
 use vta::evaluate::{Cycles, Evaluated, Score, calibration, evaluate, some};
 use vta::metric::{Accuracy, Metric};
+use vta::printable::printable;
 use vta::report::thousands;
 use vta::{Calibration, MaskedModel};
 
@@ -36,9 +37,9 @@ pub struct Eval {
     /// The exponents that the network was trained with [default: quantisation.json of the folder, if it is there; else they are chosen]
     #[arg(long, value_name = "FILE", requires = "device")]
     quantisation: Option<PathBuf>,
-    /// Choose exponents by at most so many images of the training split
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "64")]
-    calib_limit: u32,
+    /// Choose exponents by at most so many images of the training split [default: 64]
+    #[arg(long, value_name = "N", value_parser = number::count, requires = "device", conflicts_with = "quantisation")]
+    calib_limit: Option<u32>,
     /// Configuration: a built-in name or a vta_config.json file [default: de10]
     #[arg(long, value_name = "NAME|FILE", requires = "device")]
     config: Option<String>,
@@ -122,11 +123,20 @@ impl Eval {
     ) -> Result<(Calibration, HwConfig), CliError> {
         let config = model::config(self.config.as_deref())?;
         let calibration = match self.given(&self.quantisation, "quantisation.json") {
+            Some(path) if self.calib_limit.is_some() => {
+                let why = format!("where the exponents are those of {}", path.display());
+                return Err(CliError::no_effect("--calib-limit", &why));
+            }
             Some(path) => Calibration::read(&path)?,
             None => {
                 let whose = format!("{}, train", set.name);
                 let graph = network.model().graph();
-                calibration(graph, &set.train, self.calib_limit as usize, &whose)?
+                calibration(
+                    graph,
+                    &set.train,
+                    self.calib_limit.unwrap_or(CALIB_LIMIT) as usize,
+                    &whose,
+                )?
             }
         };
         Ok((calibration, config))
@@ -144,7 +154,7 @@ impl Eval {
             }
             name = path.display().to_string();
         }
-        let model = model::load(&name, &ZooArgs { zoo_seed: 1 })?.named(&self.model);
+        let model = model::load(&name, &ZooArgs::default())?.named(&self.model);
         let Some(path) = self.given(&self.masks, "masks.safetensors") else {
             return Ok(model.zero_blocks());
         };
@@ -178,8 +188,9 @@ impl Eval {
         let percent = |s: &Score| format!("{} {:.2} %", r.metric, 100.0 * s.score);
         let network = r.scores.device.as_ref().map_or(&r.network, |d| &d.network);
         let mut text = format!(
-            "{network}\n{}, {}: {} images\n\nfloat   {}\n",
-            r.set,
+            "{}\n{}, {}: {} images\n\nfloat   {}\n",
+            printable(network),
+            printable(r.set),
             self.split,
             thousands(r.images as u64),
             percent(&r.scores.float)
@@ -188,7 +199,11 @@ impl Eval {
             return text + "--device measures the int8 program and counts its cycles\n";
         };
         let Cycles { dense, sparse } = d.cycles;
-        text += &format!("device  {}, config {}\n", percent(&d.score), d.config);
+        text += &format!(
+            "device  {}, config {}\n",
+            percent(&d.score),
+            printable(&d.config)
+        );
         text += &format!("dense   {} cycles\n", thousands(dense));
         text += &format!(
             "sparse  {} cycles, {:.2} times fewer\n",

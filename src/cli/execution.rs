@@ -52,8 +52,8 @@ pub fn json(run: &Execution) -> Value {
 /// As text; the status is painted by the caller's function.
 pub fn text(run: &Execution, paint: impl Fn(Status) -> String) -> String {
     let mut end = Table::default();
+    end.row(["status".into(), Cell::Painted(paint(run.status()))]);
     let mut line = |name: &str, value: String| end.row([name.into(), value.into()]);
-    line("status", paint(run.status()));
     if let Some(LaunchRun { name, report, .. }) = run.launches.last()
         && report.status != Status::Ok
     {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use vta::Profile;
 use vta::config::HwConfig;
+use vta::printable::printable;
 use vta::profiling::{Advice, Row, advise, split};
 use vta::report::{add_status, thousands};
 
@@ -90,7 +91,7 @@ fn explain(
     let cycles = row.part.cycles();
     let (what, of, advice) = advise(row, total, cfg);
     let name = &row.part.name;
-    let mut text = format!("{name}: {} cycles", thousands(cycles));
+    let mut text = format!("{}: {} cycles", printable(name), thousands(cycles));
     if cycles != all {
         text += &format!(", {} of the run", share(cycles, all));
     }

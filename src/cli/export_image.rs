@@ -1,7 +1,8 @@
 //! `vta export-image`: raw DRAM images of a program's launches.
 
 use super::input::ProgramArgs;
-use super::{CliError, Output, number};
+use super::outputs::Outputs;
+use super::{CliError, Output, number, shown};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -19,15 +20,24 @@ pub struct ExportImage {
     /// The simulator that makes the images after the first
     #[arg(long, value_parser = number::simulator(), default_value = "tsim")]
     sim: Simulator,
-    /// Cycles after which a launch counts as hanging
-    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
-    max_cycles: u64,
+    /// Cycles after which a launch counts as hanging [default: 1000000000]
+    #[arg(long, value_name = "N", value_parser = number::long_count)]
+    max_cycles: Option<u64>,
 }
 
 impl ExportImage {
     pub(super) fn run(&self) -> Result<Output, CliError> {
+        Outputs::new([&self.out], self.program.files())?;
+        if self.sim == Simulator::Fsim && self.max_cycles.is_some() {
+            let why = "with --sim fsim, which counts no cycles";
+            return Err(CliError::no_effect("--max-cycles", why));
+        }
         let program = self.program.load()?;
-        let names = program.export_image(&self.out, self.sim, self.max_cycles);
+        let names = program.export_image(
+            &self.out,
+            self.sim,
+            self.max_cycles.unwrap_or(vta::MAX_CYCLES),
+        );
         let names = names.map_err(|e| {
             if let vta::Error::Export(e) = &e
                 && let ExportError::Image { launch, source } = &**e
@@ -42,7 +52,7 @@ impl ExportImage {
         })?;
         let mut text = String::new();
         for name in &names {
-            text += &format!("{}\n", self.out.join(name).display());
+            text += &format!("{}\n", shown(&self.out.join(name)));
         }
         let json = json!({ "out": self.out.display().to_string(), "launches": names });
         Ok(Output::ok(text, json))

@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use vta::golden::{self, Report};
+use vta::printable::printable;
 use vta::report::Table;
 
 /// Run golden cases and compare with what the hardware does
@@ -76,11 +77,13 @@ fn text(report: &Report, unreadable: &[String], paint: Paint) -> String {
     let mut text = table.to_string();
     for r in &report.results {
         for d in &r.differences {
-            text += &format!("{} {}: {d}\n", r.name, r.config);
+            let place = printable(&r.name);
+            let what = d.to_string();
+            text += &format!("{place} {}: {}\n", r.config, printable(&what));
         }
     }
     for e in unreadable {
-        text += &format!("unreadable: {e}\n");
+        text += &format!("unreadable: {}\n", printable(e));
     }
     text += &if !unreadable.is_empty() {
         format!(

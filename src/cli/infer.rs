@@ -2,6 +2,7 @@
 
 use super::infer_report::{Prediction, Report};
 use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::outputs::{Outputs, config_file, model_file};
 use super::samples::InputArgs;
 use super::{CliError, Output, Paint, input, number};
 use clap::Args;
@@ -12,7 +13,7 @@ use vta::npy::Npy;
 use vta::program::atomic::write_file;
 use vta::reference::Verdict;
 use vta::samples::Samples;
-use vta::{Program, QuantisedModel, Run, RunOptions, Simulator, floats, run_batch};
+use vta::{MAX_CYCLES, Program, QuantisedModel, Run, RunOptions, Simulator, floats, run_batch};
 
 /// Run a network on samples, on the simulated device
 #[derive(Debug, Args)]
@@ -48,9 +49,9 @@ pub struct Infer {
     /// Write the outputs of all samples: a .npy file, or several with several outputs
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Cycles after which a launch counts as hanging
-    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
-    max_cycles: u64,
+    /// Cycles after which a launch counts as hanging [default: 1000000000]
+    #[arg(long, value_name = "N", value_parser = number::long_count)]
+    max_cycles: Option<u64>,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
     threads: Option<u32>,
@@ -65,6 +66,22 @@ enum Source {
 impl Infer {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        let read = self.masks.files().chain(self.calib.files());
+        let read = read
+            .chain(self.input.files())
+            .chain(model_file(&self.model));
+        let read = read.chain(config_file(self.config.as_deref()));
+        let read: Vec<&Path> = read.collect();
+        Outputs::new(&self.out, read.iter().copied())?;
+        self.calib.check(!self.input.input.is_empty())?;
+        if self.sim == Simulator::Fsim {
+            let counts = "with --sim fsim, which counts no cycles";
+            let cycles = self.max_cycles.map(|_| "--max-cycles");
+            let all = self.time_all.then_some("--time-all");
+            if let Some(option) = cycles.or(all) {
+                return Err(CliError::no_effect(option, counts));
+            }
+        }
         let (source, samples) = self.source()?;
         let (program, net) = match &source {
             Source::Bundle(program) => (program, None),
@@ -73,9 +90,11 @@ impl Infer {
         if program.inputs.is_empty() || program.outputs.is_empty() {
             return Err(vta::Error::NotANetwork.into());
         }
+        let written = self.written(program);
+        Outputs::new(&written, read)?.unread()?;
         let options = RunOptions {
             simulator: self.sim,
-            max_cycles: self.max_cycles,
+            max_cycles: self.max_cycles.unwrap_or(MAX_CYCLES),
             keep_dram: self.compare_reference,
             ..RunOptions::default()
         };
@@ -104,9 +123,7 @@ impl Infer {
         let (timed, done) = run_batch(program, &options, self.time_all, &samples.values, one)?;
         let (predictions, verdicts): (Vec<Prediction>, Vec<Option<Verdict>>) =
             done.into_iter().unzip();
-        if let Some(out) = &self.out {
-            write_outputs(out, program, &predictions)?;
-        }
+        write_outputs(&written, program, &predictions)?;
         let report = Report {
             model: match net {
                 Some(net) => net.describe(),
@@ -122,6 +139,18 @@ impl Infer {
         Ok(report.output(paint))
     }
 
+    /// Where each output goes.
+    fn written(&self, program: &Program) -> Vec<PathBuf> {
+        let Some(out) = &self.out else {
+            return Vec::new();
+        };
+        let path = |k| match k {
+            0 => out.clone(),
+            k => out.with_extension(format!("{k}.npy")),
+        };
+        (0..program.outputs.len()).map(path).collect()
+    }
+
     /// The program, and the samples that it shall run on.
     fn source(&self) -> Result<(Source, Samples), CliError> {
         let path = Path::new(&self.model);
@@ -132,7 +161,9 @@ impl Infer {
                 (self.masks.are_given(), "masks"),
                 (self.dense, "--dense"),
                 (!self.calib.calib.is_empty(), "--calib"),
+                (self.calib.calib_limit.is_some(), "--calib-limit"),
                 (self.calib.quantisation.is_some(), "--quantisation"),
+                (self.zoo.zoo_seed.is_some(), "--zoo-seed"),
             ] {
                 if given {
                     let message =
@@ -165,11 +196,11 @@ impl Infer {
 
 /// Writes an array for each output: samples along its first axis.
 fn write_outputs(
-    out: &Path,
+    written: &[PathBuf],
     program: &Program,
     predictions: &[Prediction],
 ) -> Result<(), CliError> {
-    for (k, region) in program.outputs.iter().enumerate() {
+    for (k, (path, region)) in written.iter().zip(&program.outputs).enumerate() {
         let mut dims = region.dims.clone();
         match dims.first_mut() {
             Some(batch @ 1) => *batch = predictions.len(),
@@ -179,11 +210,7 @@ fn write_outputs(
             .iter()
             .flat_map(|a| a.outputs[k].iter().copied());
         let bytes = Npy::of_floats(&dims, values).write();
-        let path = match k {
-            0 => out.to_owned(),
-            k => out.with_extension(format!("{k}.npy")),
-        };
-        write_file(&path, &bytes).map_err(|e| CliError::file(&path, e))?;
+        write_file(path, &bytes).map_err(|e| CliError::file(path, e))?;
     }
     Ok(())
 }

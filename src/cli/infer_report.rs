@@ -4,6 +4,7 @@ use super::{EXIT_DIFFERS, Output, Paint};
 use serde_json::{Value, json};
 use std::time::Duration;
 use vta::Simulator;
+use vta::printable::printable;
 use vta::program::Program;
 use vta::reference::Verdict;
 use vta::report::{Cell, Table, thousands};
@@ -106,7 +107,7 @@ impl Report<'_> {
     }
 
     fn text(&self, paint: Paint) -> String {
-        let mut text = format!("{}\n\n", self.model);
+        let mut text = format!("{}\n\n", printable(&self.model));
         text += &match self.predictions.as_slice() {
             [one] => self.one(one),
             several if several.len() <= SHOWN => self.several(),
@@ -148,7 +149,8 @@ impl Report<'_> {
             line("host", format!("{each:.2} ms of this machine a sample"));
         }
         if let Some(verdicts) = &self.verdicts {
-            line("reference", self.verdict_text(verdicts, paint));
+            let verdict = Cell::Painted(self.verdict_text(verdicts, paint));
+            t.row(["reference".into(), verdict]);
         }
         text + &t.to_string()
     }
@@ -166,8 +168,8 @@ impl Report<'_> {
                 format!(
                     "{}: sample {sample}, layer {}, tensor {}, element {:?} is {}, reference {}; {} elements differ",
                     paint.bad("differs"),
-                    d.layer,
-                    d.tensor,
+                    printable(&d.layer),
+                    printable(&d.tensor),
                     d.element,
                     d.program,
                     d.reference,

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vta::isa::{Insn, Unit};
+use vta::printable::printable;
 use vta::program::{Launch, Program};
 use vta::report::{Table, thousands};
 
@@ -98,7 +99,7 @@ fn head(program: &Program) -> String {
     }
     format!(
         "config {} (block {}, {}-bit bus), {} bytes of DRAM\n\n{segments}",
-        c.name,
+        printable(&c.name),
         c.block,
         c.mem_data_bits,
         thousands(program.dram_bytes.into())

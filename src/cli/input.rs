@@ -1,5 +1,6 @@
 //! Programs from the command line: a bundle, assembly text, or a raw image.
 
+use super::outputs::config_file;
 use super::{CliError, number, progress};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,14 @@ pub struct ProgramArgs {
 }
 
 impl ProgramArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let programs = self.file.iter().chain(&self.image);
+        programs
+            .map(PathBuf::as_path)
+            .chain(config_file(self.config.as_deref()))
+    }
+
     /// Reads the program.
     ///
     /// # Errors

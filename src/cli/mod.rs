@@ -33,6 +33,7 @@ mod input;
 mod inspect;
 mod model;
 mod number;
+mod outputs;
 mod profile;
 mod profiled;
 mod progress;
@@ -40,18 +41,23 @@ mod prune;
 mod report;
 mod run;
 mod samples;
+mod stop;
 mod timeline;
 #[cfg(feature = "train")]
 mod train;
 mod zoo;
 
-pub use error::CliError;
+pub use error::{CliError, shown};
 
+use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
-use std::io::{IsTerminal, Write};
+use std::borrow::Cow;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use vta::golden::Status;
+use vta::printable::{printable, printable_json, printable_lines};
 
 /// What the help says of commands that were not built in.
 #[cfg(not(feature = "train"))]
@@ -167,6 +173,9 @@ impl Output {
     }
 }
 
+/// What [`Paint`] makes.
+const COLOURS: [&str; 4] = ["\x1b[1;31m", "\x1b[1;32m", "\x1b[1;36m", "\x1b[0m"];
+
 /// Colour, on a terminal only.
 #[derive(Debug, Clone, Copy)]
 struct Paint(bool);
@@ -182,6 +191,25 @@ impl Paint {
         } else {
             text.into()
         }
+    }
+
+    /// Text as it goes out: with these colours, if with any, and nothing else
+    /// that a terminal obeys. Names are spelled out before, where they are put
+    /// into the text; here it is made sure of.
+    fn shown(self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('\x1b').filter(|_| self.0) {
+            out += &printable_lines(&rest[..at]);
+            let own = COLOURS.iter().find(|c| rest[at..].starts_with(**c));
+            let escape = own.map_or("\x1b", |c| c);
+            out += &match own {
+                Some(c) => Cow::Borrowed(*c),
+                None => printable_lines("\x1b"),
+            };
+            rest = &rest[at + escape.len()..];
+        }
+        out + &printable_lines(rest)
     }
 
     fn good(self, text: &str) -> String {
@@ -208,21 +236,25 @@ impl Paint {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => return usage(&e),
+        Err(e) => return usage(e),
     };
-    let result = log().and_then(|()| run(&cli.command));
-    match result {
-        Ok(output) => {
-            if cli.json {
-                print(&format!("{:#}\n", output.json));
-            } else {
-                print(&output.text);
+    vta::files::note();
+    let result = log()
+        .and_then(|()| stop::listen())
+        .and_then(|()| run(&cli.command))
+        .and_then(|output| {
+            match cli.json {
+                true => print_json(&output.json)?,
+                false => print(&output.text)?,
             }
-            output.exit.into()
-        }
+            Ok(output.exit)
+        });
+    match result {
+        Ok(exit) => exit.into(),
         Err(e) => {
             if cli.json {
-                print(&format!("{:#}\n", e.json()));
+                // The exit code says it already.
+                let _ = print_json(&e.json());
             }
             let paint = Paint::new(std::io::stderr().is_terminal());
             let mut text = format!("{} {}\n", paint.bad("error:"), e.message);
@@ -278,18 +310,34 @@ fn threads(n: Option<u32>) -> Result<(), CliError> {
 }
 
 /// Arguments that do not parse, or a request for help.
-fn usage(e: &clap::Error) -> ExitCode {
+fn usage(mut e: clap::Error) -> ExitCode {
     if !e.use_stderr() {
-        print(&e.render().to_string());
-        return ExitCode::SUCCESS;
+        return match print(&e.render().to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprint_all(&format!("error: {e}\n"));
+                e.exit.into()
+            }
+        };
     }
+    // Its message has several lines, what the user gave has one.
+    let given: Vec<_> = e
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, printable(text).into_owned())),
+            _ => None,
+        })
+        .collect();
+    for (kind, text) in given {
+        e.insert(kind, ContextValue::String(text));
+    }
+    let text = e.render().to_string();
     if std::env::args_os().any(|a| a == "--json") {
-        let text = e.render().to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        let error = CliError::new("usage", message).help("vta --help");
-        print(&format!("{:#}\n", error.json()));
+        let error = CliError::lines("usage", message).help("vta --help");
+        let _ = print_json(&error.json());
     }
-    eprint_all(&e.render().to_string());
+    eprint_all(&text);
     EXIT_BAD_INPUT.into()
 }
 
@@ -313,12 +361,32 @@ fn log() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Prints to stdout; a reader that has gone away is no error.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Prints text to standard output; a reader that has gone away is no error.
+///
+/// # Errors
+/// The text cannot be written: a full disk, for example.
+fn print(text: &str) -> Result<(), CliError> {
+    put(Paint::new(std::io::stdout().is_terminal())
+        .shown(text)
+        .as_bytes())
 }
 
+/// Prints an object to standard output; as [`print`].
+fn print_json(json: &Value) -> Result<(), CliError> {
+    let text = format!("{json:#}\n");
+    put(printable_json(&text).as_bytes())
+}
+
+fn put(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|e| CliError::file(Path::new("standard output"), e)),
+    }
+}
+
+/// Prints text to standard error; who does not listen is not told.
 fn eprint_all(text: &str) {
+    let text = Paint::new(std::io::stderr().is_terminal()).shown(text);
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

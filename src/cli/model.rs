@@ -11,12 +11,22 @@ use vta::program::is_bundle;
 use vta::samples::{self, InputShape, Samples};
 use vta::{Calibration, MaskedModel, Model, QuantisedModel};
 
+/// Samples that scales are chosen by, where nobody says another number.
+pub const CALIB_LIMIT: u32 = 64;
+
 /// How a network of the zoo is made.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ZooArgs {
-    /// Seed of the weights of a zoo network
-    #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1")]
-    pub zoo_seed: u64,
+    /// Seed of the weights of a zoo network [default: 1]
+    #[arg(long, value_name = "SEED", value_parser = number::long)]
+    pub zoo_seed: Option<u64>,
+}
+
+impl ZooArgs {
+    /// The seed, where nobody says another.
+    pub fn seed(&self) -> u64 {
+        self.zoo_seed.unwrap_or(1)
+    }
 }
 
 /// Which weight blocks are dropped.
@@ -39,9 +49,9 @@ pub struct CalibArgs {
     /// Real samples to choose scales by, in the formats of `vta infer --input` [default: what --input gives, else noise]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub calib: Vec<PathBuf>,
-    /// At most this many of them
-    #[arg(long, value_name = "N", value_parser = number::count, default_value = "64")]
-    pub calib_limit: u32,
+    /// At most this many of them [default: 64]
+    #[arg(long, value_name = "N", value_parser = number::count, conflicts_with = "quantisation")]
+    pub calib_limit: Option<u32>,
     #[command(flatten)]
     pub scaling: ScalingArgs,
     /// Take scales as they are in this file, with which the network was trained, and biases as they are
@@ -54,7 +64,11 @@ pub struct CalibArgs {
 /// # Errors
 /// No such file or network, a file that is no network that can be compiled.
 pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Model, CliError> {
-    let found = Model::load(model, zoo_args.zoo_seed).map_err(|e| {
+    if zoo_args.zoo_seed.is_some() && Path::new(model).exists() && !is_of_zoo(model) {
+        let why = format!("on the file {model}: it is for networks of the zoo");
+        return Err(CliError::no_effect("--zoo-seed", &why));
+    }
+    let found = Model::load(model, zoo_args.seed()).map_err(|e| {
         let missing = matches!(e, vta::Error::File { .. }) && !Path::new(model).exists();
         let error = CliError::from(e);
         match missing {
@@ -65,7 +79,17 @@ pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Model, CliError> {
     Ok(found.monitored(progress::bars()))
 }
 
+/// Whether a network is one of the zoo, whatever files there are.
+pub fn is_of_zoo(name: &str) -> bool {
+    vta::graph::zoo::NAMES.contains(&name)
+}
+
 impl MaskArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.masks.as_deref().into_iter()
+    }
+
     /// Reads a network and drops blocks.
     ///
     /// # Errors
@@ -96,6 +120,29 @@ impl MaskArgs {
 }
 
 impl CalibArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let all = self.calib.iter().chain(&self.quantisation);
+        all.map(PathBuf::as_path)
+    }
+
+    /// Refuses options that would change nothing, where `input` says whether
+    /// there are other samples.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(&self, input: bool) -> Result<(), CliError> {
+        let samples = !self.calib.is_empty() || input;
+        let limit = self.calib_limit.map(|_| "--calib-limit");
+        for option in [limit, self.scaling.given()].into_iter().flatten() {
+            if !samples {
+                let error = CliError::no_effect(option, "without samples from files");
+                return Err(error.help("give samples with --calib FILE, or leave it out"));
+            }
+        }
+        Ok(())
+    }
+
     /// What is asked for: a file of exponents, samples of files, those that are
     /// there anyway, or noise.
     ///
@@ -109,7 +156,7 @@ impl CalibArgs {
         if let Some(path) = &self.quantisation {
             return Ok(Calibration::read(path)?);
         }
-        let limit = self.calib_limit as usize;
+        let limit = self.calib_limit.unwrap_or(CALIB_LIMIT) as usize;
         let (samples, whose) = match (self.calib.as_slice(), others) {
             ([], None) => return Ok(Calibration::default()),
             ([], Some(others)) => {

@@ -15,7 +15,7 @@ pub struct ProfiledArgs {
     #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
     pub max_cycles: u64,
     /// Let transfers go past the end of a scratchpad, where indices wrap; images always may
-    #[arg(long)]
+    #[arg(long, conflicts_with = "image")]
     pub wrap: bool,
 }
 

@@ -1,14 +1,13 @@
 //! Progress bars, on a terminal only, and Ctrl-C.
 
 #[cfg(feature = "train")]
-use super::{CliError, EXIT_STOPPED};
+use super::CliError;
+use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-#[cfg(feature = "train")]
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use vta::printable::printable;
 use vta::{Monitor, Phase};
 
 /// Shows how far long work is: a bar for each phase that goes on, with the
@@ -28,27 +27,15 @@ pub fn bars() -> Arc<dyn Monitor> {
 /// Shows progress, and stops the work with Ctrl-C; a second one ends the program at once.
 ///
 /// # Errors
-/// The system has no such signal.
+/// None so far.
 #[cfg(feature = "train")]
 pub fn stoppable() -> Result<Arc<dyn Monitor>, CliError> {
-    static SET: OnceLock<Result<(), String>> = OnceLock::new();
-    let handler = || {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(EXIT_STOPPED.into());
-        }
-    };
-    let set = SET.get_or_init(|| ctrlc::set_handler(handler).map_err(|e| e.to_string()));
-    if let Err(e) = set {
-        return Err(CliError::new("train", e));
-    }
+    stop::gently();
     Ok(Arc::new(Bars {
         stops: true,
         ..Bars::default()
     }))
 }
-
-/// Becomes true with Ctrl-C.
-static STOP: AtomicBool = AtomicBool::new(false);
 
 fn bar(phase: Phase, done: u64, steps: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
@@ -100,7 +87,7 @@ impl Monitor for Bars {
     }
 
     fn say(&self, phase: Phase, text: &str) {
-        self.with(phase, |bar| bar.set_message(text.to_owned()));
+        self.with(phase, |bar| bar.set_message(printable(text).into_owned()));
     }
 
     fn end(&self, phase: Phase) {
@@ -111,7 +98,7 @@ impl Monitor for Bars {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.stops && STOP.load(Ordering::SeqCst)
+        self.stops && stop::is_asked()
     }
 }
 

@@ -1,7 +1,8 @@
 //! `vta report`: one HTML page about programs, to be looked at.
 
 use super::input;
-use super::{CliError, Output, number};
+use super::outputs::{Outputs, config_file};
+use super::{CliError, Output, number, shown};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub struct ReportArgs {
 
 impl ReportArgs {
     pub(super) fn run(&self) -> Result<Output, CliError> {
+        let read = self.programs.iter().map(PathBuf::as_path);
+        let read = read.chain(config_file(self.config.as_deref()));
+        let outputs = Outputs::new([&self.out], read)?;
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
         let mut programs = Vec::new();
         for path in &self.programs {
@@ -49,6 +53,7 @@ impl ReportArgs {
                 .into_owned();
             programs.push((name, program));
         }
+        outputs.unread()?;
         distinct(&mut programs);
         let named: Vec<(&str, &Program)> = programs.iter().map(|(n, p)| (n.as_str(), p)).collect();
         let names: Vec<&str> = named.iter().map(|n| n.0).collect();
@@ -56,7 +61,7 @@ impl ReportArgs {
         let mut json = data(&title, &command(), &named, self.max_cycles)?;
         let bytes = write(&self.out, &json)?;
         json["file"] = json!(self.out.display().to_string());
-        let text = format!("{}: {} bytes\n", self.out.display(), thousands(bytes));
+        let text = format!("{}: {} bytes\n", shown(&self.out), thousands(bytes));
         let ok = |p: &Value| p["status"] == "ok";
         let all_ok = json["programs"]
             .as_array()

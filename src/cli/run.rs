@@ -2,6 +2,7 @@
 
 use super::input::{self, ProgramArgs};
 use super::inspect::{self, Inspect, StopAt};
+use super::outputs::Outputs;
 use super::{CliError, Output, Paint, execution, number};
 use clap::Args;
 use serde_json::json;
@@ -11,7 +12,7 @@ use vta::execution::{Execution, execute};
 use vta::mem::Dram;
 use vta::program::atomic::{AtomicFile, write_file};
 use vta::simulate::Sim;
-use vta::{Program, Simulator};
+use vta::{MAX_CYCLES, Program, Simulator};
 
 /// Simulate a program
 #[derive(Debug, Args)]
@@ -21,14 +22,14 @@ pub struct Run {
     /// The simulator
     #[arg(long, value_parser = number::simulator(), default_value = "tsim")]
     sim: Simulator,
-    /// Cycles after which a launch counts as hanging
-    #[arg(long, value_name = "N", value_parser = number::long_count, default_value = "1000000000")]
-    max_cycles: u64,
+    /// Cycles after which a launch counts as hanging [default: 1000000000]
+    #[arg(long, value_name = "N", value_parser = number::long_count)]
+    max_cycles: Option<u64>,
     /// Count cycles and move no data: the same cycles, sooner. DRAM stays as it is, host steps are left out
     #[arg(long, conflicts_with = "image_out")]
     timing_only: bool,
     /// Let transfers go past the end of a scratchpad, where indices wrap; images always may
-    #[arg(long)]
+    #[arg(long, conflicts_with = "image")]
     wrap: bool,
     /// Run N times in one process, each time from a fresh image
     #[arg(long, value_name = "N", value_parser = number::count, default_value = "1")]
@@ -55,11 +56,12 @@ pub struct Run {
 
 impl Run {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
-        if self.timing_only && self.sim == Simulator::Fsim {
-            return Err(CliError::new("usage", "fsim counts no cycles")
-                .help("leave out --timing-only, or run with --sim tsim"));
-        }
+        self.check()?;
+        let max_cycles = self.max_cycles.unwrap_or(MAX_CYCLES);
+        let written = self.trace_csv.iter().chain(&self.image_out);
+        let outputs = Outputs::new(written, self.program.files())?;
         let program = self.program.load()?;
+        outputs.unread()?;
         if self.program.image.is_none() && !self.wrap {
             input::check_fit(&program)?;
         }
@@ -69,7 +71,7 @@ impl Run {
                 dumps: &self.dump,
                 launch: self.launch.as_deref(),
                 sim: self.sim,
-                max_cycles: self.max_cycles,
+                max_cycles,
             };
             return inspect.run(&program);
         }
@@ -94,7 +96,7 @@ impl Run {
                 _ => None,
             };
             let all = 0..program.steps.len();
-            let done = execute(&mut sim, &program, &mut dram, self.max_cycles, all, sink)?;
+            let done = execute(&mut sim, &program, &mut dram, max_cycles, all, sink)?;
             match &first {
                 Some(f) if *f != done => {
                     let message =
@@ -128,6 +130,32 @@ impl Run {
             exit: execution::exit(&done),
             ..Output::ok(execution::text(&done, |s| paint.status(s)), json)
         })
+    }
+
+    /// Refuses options that would change nothing.
+    fn check(&self) -> Result<(), CliError> {
+        if self.sim == Simulator::Fsim {
+            for (given, option) in [
+                (self.timing_only, "--timing-only"),
+                (self.max_cycles.is_some(), "--max-cycles"),
+                (self.trace_csv.is_some(), "--trace-csv"),
+            ] {
+                if given {
+                    let error =
+                        CliError::no_effect(option, "with --sim fsim, which counts no cycles");
+                    let help = format!("leave out {option}, or run with --sim tsim");
+                    return Err(error.help(help));
+                }
+            }
+        }
+        if self.launch.is_some() && self.stop_at.is_none() && self.dump.is_empty() {
+            let error = CliError::no_effect(
+                "--launch",
+                "where nothing stops the run: all launches are run",
+            );
+            return Err(error.help("--stop-at and --dump say what is wanted of the launch"));
+        }
+        Ok(())
     }
 
     /// The launch whose events are wanted; the only one if none is named.

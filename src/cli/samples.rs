@@ -2,7 +2,7 @@
 
 use super::{CliError, number};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vta::samples::{self, InputShape, Samples, Scaling};
 
 /// How values of files become values of the network.
@@ -27,6 +27,14 @@ pub struct ScalingArgs {
 }
 
 impl ScalingArgs {
+    /// The first of the options that is given.
+    pub fn given(&self) -> Option<&'static str> {
+        let all = [(&self.mean, "--mean"), (&self.scale, "--scale")];
+        all.iter()
+            .find(|(numbers, _)| !numbers.is_empty())
+            .map(|(_, option)| *option)
+    }
+
     /// What is asked for.
     pub fn scaling(&self) -> Scaling {
         Scaling {
@@ -52,6 +60,11 @@ pub struct InputArgs {
 }
 
 impl InputArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.input.iter().map(PathBuf::as_path)
+    }
+
     /// Reads or makes the samples.
     ///
     /// # Errors

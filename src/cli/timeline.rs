@@ -1,7 +1,8 @@
 //! `vta trace`: a program's run as a timeline.
 
+use super::outputs::Outputs;
 use super::profiled::{self, ProfiledArgs};
-use super::{CliError, Output, Paint};
+use super::{CliError, Output, Paint, shown};
 use clap::Args;
 use serde_json::json;
 use std::io::BufWriter;
@@ -27,7 +28,9 @@ pub struct Trace {
 
 impl Trace {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
+        let outputs = Outputs::new([&self.out], self.profiled.program.files())?;
         let program = self.profiled.load()?;
+        outputs.unread()?;
         let file = |e: std::io::Error| CliError::file(&self.out, e);
         let to = BufWriter::new(AtomicFile::create(&self.out).map_err(file)?);
         let name = self.profiled.program.file.as_deref();
@@ -73,7 +76,7 @@ impl Trace {
         let text = format!(
             "{}{}: {} cycles, {} bytes\nnext: open it in https://ui.perfetto.dev; a cycle is shown as a nanosecond\n",
             profiled::status_text(failure.as_ref(), paint),
-            self.out.display(),
+            shown(&self.out),
             thousands(cycles),
             thousands(bytes)
         );

@@ -197,10 +197,7 @@ impl Train {
             return Err(e.help("--size puts them into frames of one size"));
         };
         let Some(sides) = zoo::sides(&self.model) else {
-            let zoo = ZooArgs {
-                zoo_seed: self.seed,
-            };
-            let graph = model::load(&self.model, &zoo)?.into_graph();
+            let graph = model::load(&self.model, &ZooArgs::default())?.into_graph();
             let dims = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
             return match dims {
                 Some([_, c, h, w]) if [*c, *h, *w] == image => Ok(graph),

@@ -23,6 +23,11 @@ pub struct Zoo {
 
 impl Zoo {
     pub(super) fn run(&self) -> Result<Output, CliError> {
+        if self.zoo.zoo_seed.is_some() && self.out.is_none() {
+            let why = "on the list, which has no weights";
+            return Err(CliError::no_effect("--zoo-seed", why)
+                .help("--out FILE writes a network with its weights"));
+        }
         let names = match &self.name {
             // An error says which there are.
             Some(name) if !zoo::NAMES.contains(&name.as_str()) => {
@@ -36,8 +41,11 @@ impl Zoo {
             let bytes = model::load(name, &self.zoo)?.to_onnx();
             write_file(out, &bytes).map_err(|e| CliError::file(out, e))?;
             let out = out.display().to_string();
-            let json = json!({ "name": name, "seed": self.zoo.zoo_seed, "out": out });
-            return Ok(Output::ok(format!("{out}\n"), json));
+            let json = json!({ "name": name, "seed": self.zoo.seed(), "out": out });
+            return Ok(Output::ok(
+                format!("{}\n", vta::printable::printable(&out)),
+                json,
+            ));
         }
         let mut table = Table::new(&["name", "input", "nodes", "weights", "outputs"]);
         let mut all = Vec::new();

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use vta_tensor::numbers::thousands;
+use vta_tensor::printable::printable;
 
-/// One cell of a table.
+/// One cell of a table; what is unprintable in it is spelled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     /// Text, aligned left.
@@ -12,6 +13,8 @@ pub enum Cell {
     Count(u64),
     /// Any other number, already formatted, aligned right.
     Number(String),
+    /// Text with colours in it, as it is, aligned left.
+    Painted(String),
 }
 
 impl From<&str> for Cell {
@@ -47,8 +50,9 @@ impl From<Option<u64>> for Cell {
 impl Cell {
     fn text(&self) -> String {
         match self {
-            Self::Text(t) | Self::Number(t) => t.clone(),
+            Self::Text(t) | Self::Number(t) => printable(t).into_owned(),
             Self::Count(n) => thousands(*n),
+            Self::Painted(t) => t.clone(),
         }
     }
 }
@@ -98,7 +102,7 @@ impl fmt::Display for Table {
         };
         let right = |c: usize| {
             let mut cells = self.rows.iter().filter_map(|r| r.get(c));
-            cells.any(|cell| !matches!(cell, Cell::Text(_)))
+            cells.any(|cell| !matches!(cell, Cell::Text(_) | Cell::Painted(_)))
         };
         let shape: Vec<(usize, bool)> = (0..columns).map(|c| (width(c), right(c))).collect();
         for line in &lines {
@@ -119,6 +123,16 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_one_cell_of_one_line() {
+        let mut t = Table::new(&["name", "n"]);
+        t.row(["a\nb\u{1b}[31m\u{202e}".into(), 1u64.into()]);
+        assert_eq!(
+            t.to_string(),
+            "name                     n\na\\nb\\u{1b}[31m\\u{202e}  1\n"
+        );
+    }
 
     #[test]
     fn numbers_are_aligned_right_and_lines_have_no_tail() {

@@ -48,8 +48,16 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
-        let file = File::open(path).map_err(|e| DataError::io(path, &e))?;
-        bounded(file, limit, path).map_err(|e| DataError::io(path, &e))?
+        let error = |e| DataError::io(path, &e);
+        // A pipe or a device is no picture, and may never end.
+        if fs::metadata(path).map_err(error)?.file_type().is_file() {
+            let file = File::open(path).map_err(error)?;
+            return bounded(file, limit, path).map_err(error)?;
+        }
+        Err(error(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )))
     }
 
     fn list(&self, path: &Path) -> Result<Vec<Entry>, DataError> {

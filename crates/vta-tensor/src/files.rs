@@ -2,7 +2,24 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// What was opened since [`note`], where that was called.
+static OPENED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(None);
+
+/// From now on what is opened is noted, by all threads: also what a file names
+/// inside, and nobody has given.
+pub fn note() {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    opened.get_or_insert_default();
+}
+
+/// What was opened since [`note`].
+pub fn noted() -> Vec<PathBuf> {
+    let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    opened.clone().unwrap_or_default()
+}
 
 /// Opens a file to be read: a regular one, a device, or a pipe that is open
 /// already (`/dev/stdin`).
@@ -16,7 +33,12 @@ pub fn open(path: &Path) -> io::Result<File> {
     if is_pipe(&metadata) && fs::canonicalize(path).is_ok() {
         return Err(named_pipe());
     }
-    File::open(path)
+    let file = File::open(path)?;
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(opened) = &mut *opened {
+        opened.push(path.to_owned());
+    }
+    Ok(file)
 }
 
 /// Whether it is a pipe.

@@ -4,6 +4,7 @@ pub mod files;
 pub mod host;
 pub mod npy;
 pub mod numbers;
+pub mod printable;
 pub mod spelling;
 mod window;
 

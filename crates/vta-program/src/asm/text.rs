@@ -12,6 +12,7 @@ use nom::{
     error::{ErrorKind, ParseError},
     sequence::pair,
 };
+use vta_tensor::printable::is_unprintable;
 
 /// Deepest nesting of parentheses.
 const MAX_DEPTH: usize = 32;
@@ -176,7 +177,7 @@ pub(super) fn quote(s: &str) -> String {
     for c in s.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() || c == '\u{2028}' || c == '\u{2029}' => {
+            c if is_unprintable(c) => {
                 out.extend(c.escape_unicode());
             }
             c => out.push(c),

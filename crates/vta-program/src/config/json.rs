@@ -274,7 +274,7 @@ impl HwConfig {
                 }
             })
         };
-        let file = std::fs::File::open(name_or_path).map_err(unreadable)?;
+        let file = vta_tensor::files::open(name_or_path.as_ref()).map_err(unreadable)?;
         let mut text = String::new();
         file.take(MAX_FILE_BYTES + 1)
             .read_to_string(&mut text)

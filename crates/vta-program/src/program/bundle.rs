@@ -120,7 +120,7 @@ impl Program {
     /// # Errors
     /// The file cannot be read, or the place in it and what is wrong there.
     pub fn load(path: &Path) -> Result<Self, BundleError> {
-        let file = std::fs::File::open(path)?;
+        let file = vta_tensor::files::open(path)?;
         let mut bytes = Vec::new();
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {

@@ -200,7 +200,7 @@ fn read(root: &Path, dir: &Path) -> Result<Case, GoldenError> {
     let path = dir.join("case.json");
     let err = |what: &dyn fmt::Display| GoldenError::new(&path, what);
     let mut text = String::new();
-    fs::File::open(&path)
+    vta_tensor::files::open(&path)
         .and_then(|f| f.take(MAX_JSON_BYTES).read_to_string(&mut text))
         .map_err(|e| err(&e))?;
     let file: CaseFile = serde_json::from_str(&text).map_err(|e| err(&e))?;
@@ -285,7 +285,7 @@ impl Case {
 /// The bytes of a gzip file, of a known length or of any up to the limit.
 fn unpack(path: &Path, bytes: Option<u64>) -> Result<Vec<u8>, GoldenError> {
     let limit = bytes.unwrap_or(MAX_BYTES);
-    let file = fs::File::open(path).map_err(|e| GoldenError::new(path, e))?;
+    let file = vta_tensor::files::open(path).map_err(|e| GoldenError::new(path, e))?;
     let mut data = Vec::new();
     flate2::read::GzDecoder::new(file)
         .take(limit + 1)
