@@ -187,11 +187,13 @@ impl Program {
     /// written is read, and that pruned weights are left alone.
     ///
     /// # Errors
-    /// [`Error::NotProven`] with all findings.
+    /// [`Error::NotProven`] with all findings; [`Error::Cancelled`].
     pub fn verify(&self) -> Result<Report, Error> {
         let _span = tracing::info_span!("verify").entered();
         let _phase = self.watch.phase(Phase::Verify, None);
-        verify::check(&self.raw).map_err(Error::NotProven)
+        let proof = verify::check_until(&self.raw, &|| self.watch.is_cancelled());
+        self.watch.go_on()?;
+        proof.map_err(Error::NotProven)
     }
 
     /// Runs the program to its end: for a network, on one sample, a tensor for

@@ -77,7 +77,7 @@ pub fn execute(
     )
 }
 
-/// The same; between steps it is asked whether to go on.
+/// The same; between steps and inside of launches it is asked whether to go on.
 pub(crate) fn watched(
     sim: &mut Sim,
     program: &Program,
@@ -104,7 +104,9 @@ pub(crate) fn watched(
             Some((name, sink)) if *name == launch.name => Some(&mut **sink),
             _ => None,
         };
-        let report = sim.run(dram, launch, max_cycles, sink)?;
+        let stop = || watch.is_cancelled();
+        let report = sim.run_until(dram, launch, max_cycles, sink, &stop)?;
+        watch.go_on()?;
         let ended = match report.status {
             Status::Ok => ControlFlow::Continue(()),
             Status::Hang | Status::Assert => ControlFlow::Break(()),

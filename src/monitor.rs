@@ -132,7 +132,6 @@ impl Watch {
         InPhase { watch: self, phase }
     }
 
-    #[cfg(feature = "train")]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }

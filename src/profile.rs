@@ -32,8 +32,9 @@ impl<'a> Profile<'a> {
         let watch = program.watch();
         watch.go_on()?;
         let _phase = watch.phase(Phase::Simulate, None);
-        let seen = profiling::watch(program, max_cycles)
+        let seen = profiling::watch_until(program, max_cycles, &|| watch.is_cancelled())
             .map_err(|(launch, source)| SimError::Launch { launch, source })?;
+        watch.go_on()?;
         let view = View::new(program, &seen);
         Ok(Self { seen, view })
     }

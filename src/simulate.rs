@@ -9,7 +9,7 @@ use vta_program::program::Launch;
 use vta_sim::fsim;
 use vta_sim::golden::{Observed, Request, Status};
 use vta_sim::trace::{Csv, RangeUse, Ranges};
-use vta_sim::tsim::{self, NoSink};
+use vta_sim::tsim::{self, NoSink, Until};
 
 /// Which simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -89,7 +89,7 @@ pub struct LaunchReport {
     pub cycles: Option<u64>,
     /// Writes of the accumulator scratchpad.
     pub acc_writes: u64,
-    /// Why it hangs: `deadlock` or `max-cycles`.
+    /// Why it hangs: `deadlock` or `max-cycles`; `stopped` where the caller ended it.
     pub reason: Option<String>,
     /// The unit that hangs or asserts.
     pub where_: Option<String>,
@@ -202,6 +202,22 @@ impl Sim {
         max_cycles: u64,
         trace: Option<&mut dyn Write>,
     ) -> Result<LaunchReport, SimError> {
+        self.run_until(dram, launch, max_cycles, trace, &|| false)
+    }
+
+    /// The same, until `stop` says true: it is asked now and then, also inside of
+    /// long instructions.
+    ///
+    /// # Errors
+    /// As [`Sim::run`].
+    pub(crate) fn run_until(
+        &mut self,
+        dram: &mut Dram,
+        launch: &Launch,
+        max_cycles: u64,
+        trace: Option<&mut dyn Write>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<LaunchReport, SimError> {
         let (addr, count) = (launch.insn_addr, launch.insn_count);
         let options = tsim::Options {
             max_cycles,
@@ -211,26 +227,31 @@ impl Sim {
         match (self.which, trace) {
             (Simulator::Fsim, Some(_)) => Err(SimError::NoTrace),
             (Simulator::Fsim, None) => {
-                let limits = fsim::Limits::default();
-                let done = fsim::run(&self.config, dram, addr, count, limits)?;
+                // A step takes a cycle at least.
+                let steps = fsim::Limits::default().steps.min(max_cycles);
+                let limits = fsim::Limits { steps };
+                let done = fsim::run_until(&self.config, dram, (addr, count), limits, stop)?;
                 Ok(from_fsim(&self.config, &done, limits))
             }
             (Simulator::Tsim, None) if self.symbols => {
                 let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
                 let beat = self.config.beat_bytes();
                 let mut ranges = Ranges::new((addr, count), beat, symbols);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut ranges)?;
+                let mut sink = Until::new(stop, &mut ranges);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
                 let mut report = LaunchReport::from(done);
                 report.symbols = ranges.into_uses();
                 Ok(report)
             }
             (Simulator::Tsim, None) => {
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut NoSink)?;
+                let mut sink = Until::new(stop, NoSink);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
                 Ok(done.into())
             }
             (Simulator::Tsim, Some(to)) => {
                 let mut csv = Csv::new(to);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut csv);
+                let mut sink = Until::new(stop, &mut csv);
+                let done = tsim::run(&self.config, dram, addr, count, options, &mut sink);
                 let done = done.map_err(|e| match e.into_sink() {
                     Ok(e) => SimError::Trace(e),
                     Err(e) => e.into(),
@@ -241,6 +262,9 @@ impl Sim {
         }
     }
 }
+
+/// The reason of a run that the caller ended.
+const STOPPED: &str = "stopped";
 
 impl From<tsim::Outcome> for LaunchReport {
     fn from(done: tsim::Outcome) -> Self {
@@ -269,8 +293,11 @@ impl From<tsim::Outcome> for LaunchReport {
             symbols: Vec::new(),
         };
         match done.status {
-            // No sink of the program ends a run.
-            tsim::Status::Ok | tsim::Status::Stopped => {}
+            tsim::Status::Ok => {}
+            tsim::Status::Stopped => {
+                report.status = Status::Hang;
+                report.reason = Some(STOPPED.into());
+            }
             tsim::Status::Hang { reason, waits } => {
                 report.status = Status::Hang;
                 report.reason = Some(reason.name().into());
@@ -348,6 +375,7 @@ fn from_fsim(config: &HwConfig, done: &fsim::Outcome, limits: fsim::Limits) -> L
             );
             (Status::Hang, Some("deadlock"), None, Some(insn), why)
         }
+        Stop::Stopped { insn } => (Status::Hang, Some(STOPPED), None, Some(insn), None),
         Stop::StepLimit { insn } => {
             let why = Some(format!("it would take more than {} steps", limits.steps));
             (

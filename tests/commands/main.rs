@@ -10,6 +10,7 @@ mod docs;
 mod eval;
 mod floors;
 mod golden;
+mod limits;
 mod network;
 #[cfg(feature = "train")]
 mod prune_counts;

@@ -109,27 +109,44 @@ pub(super) struct Stored {
     element_bytes: u64,
 }
 
+/// Rows that are kept before they are brought together.
+const MERGED: usize = 1 << 16;
+
+/// Ranges that share no element and do not touch, in order.
+fn merged(mut all: Vec<(u64, u64, usize)>) -> Vec<(u64, u64, usize)> {
+    all.sort_unstable();
+    all.dedup_by(|next, last| {
+        let touch = next.0 <= last.1;
+        if touch {
+            last.1 = last.1.max(next.1);
+        }
+        touch
+    });
+    all
+}
+
 impl Stored {
     /// All that these stores write.
     pub fn new<'a>(stores: impl Iterator<Item = &'a Transfer>, element_bytes: u32) -> Self {
         let element_bytes = u64::from(element_bytes);
-        let mut all: Vec<(u64, u64)> = stores
-            .flat_map(|t| {
-                let count = u64::from(t.row_elements);
-                t.rows.iter().map(move |r| {
-                    let first = r.addr / element_bytes;
-                    (first, first + count)
-                })
+        let rows = stores.flat_map(|t| {
+            let count = u64::from(t.row_elements);
+            t.rows().map(move |r| {
+                let first = r.addr / element_bytes;
+                (first, first + count, 0)
             })
-            .collect();
-        all.sort_unstable();
+        });
         let mut ranges: Vec<(u64, u64, usize)> = Vec::new();
-        for (from, to) in all {
-            match ranges.last_mut() {
-                Some(last) if from <= last.1 => last.1 = last.1.max(to),
-                _ => ranges.push((from, to, 0)),
+        let mut most = MERGED;
+        for row in rows {
+            ranges.push(row);
+            // Stores to the same places, again and again, are not kept.
+            if ranges.len() >= most {
+                ranges = merged(ranges);
+                most = (2 * ranges.len()).max(MERGED);
             }
         }
+        let mut ranges = merged(ranges);
         let mut number = 0;
         for r in &mut ranges {
             r.2 = number;

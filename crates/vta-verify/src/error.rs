@@ -194,6 +194,9 @@ pub enum VerifyError {
         /// Bytes of the longest burst.
         burst: u32,
     },
+    /// The caller wanted no more.
+    #[error("stopped")]
+    Stopped,
     /// A micro-op from DRAM that the program itself changes.
     #[error("launch {}, {at} loads micro-ops from {addr:#x}, which {by} changes", at.launch)]
     ChangedUops {
@@ -339,6 +342,7 @@ impl VerifyError {
             Self::EndsEarly { .. } => "ends-early",
             Self::FetchEndsEarly { .. } => "fetch-ends-early",
             Self::TornStore { .. } => "torn-store",
+            Self::Stopped => "stopped",
             Self::ChangedUops { .. } => "changed-uops",
             Self::AluHazard { .. } => "alu-hazard",
             Self::StaleOut { .. } => "stale-out",

@@ -38,6 +38,14 @@ use weights::Weights;
 /// All that does not hold, in order of steps; what builds on something that
 /// does not hold is not looked at.
 pub fn check(program: &Program) -> Result<Report, Vec<VerifyError>> {
+    check_until(program, &|| false)
+}
+
+/// As [`check`], until `stop` says true: it is asked between instructions.
+///
+/// # Errors
+/// As [`check`]; [`VerifyError::Stopped`].
+pub fn check_until(program: &Program, stop: &dyn Fn() -> bool) -> Result<Report, Vec<VerifyError>> {
     let _span = tracing::info_span!("verify").entered();
     program.validate().map_err(|e| vec![e.into()])?;
     program.fits().map_err(|e| vec![e.into()])?;
@@ -54,9 +62,14 @@ pub fn check(program: &Program) -> Result<Report, Vec<VerifyError>> {
         dram.write(r.addr.into(), size(r), Writer::Input);
     }
     for (n, step) in program.steps.iter().enumerate() {
+        if stop() {
+            errors.push(VerifyError::Stopped);
+            return Err(errors);
+        }
         match step {
             Step::Launch(l) => {
-                let found = check_launch(program, n, l, &weights, &mut dram, &mut report);
+                let shared = (&weights, stop);
+                let found = check_launch(program, n, l, shared, &mut dram, &mut report);
                 let fine = found.is_empty();
                 errors.extend(found);
                 if !fine {
@@ -130,7 +143,7 @@ fn check_launch(
     program: &Program,
     step: usize,
     launch: &Launch,
-    weights: &Weights<'_>,
+    (weights, stop): (&Weights<'_>, &dyn Fn() -> bool),
     dram: &mut Dram,
     report: &mut Report,
 ) -> Vec<VerifyError> {
@@ -149,7 +162,14 @@ fn check_launch(
     for ((_, most), held) in report.most_tokens.iter_mut().zip(order.held) {
         *most = (*most).max(held);
     }
-    let mut errors = flow::check(&context, &order, (program, step), weights, dram, report);
+    let mut errors = flow::check(
+        &context,
+        &order,
+        (program, step),
+        (weights, stop),
+        dram,
+        report,
+    );
     errors.extend(tokens::lagging(&context, &order));
     errors
 }

@@ -20,13 +20,32 @@ pub(super) struct Transfer {
     pub pad: Scratchpad,
     /// Elements of the scratchpad, padding included.
     pub elements: std::ops::Range<u32>,
-    pub rows: Vec<Row>,
+    /// Rows, the first one, and the distances of the next ones: elements of the
+    /// scratchpad, and bytes.
+    count: u32,
+    first: Row,
+    width: u32,
+    stride: u64,
     /// Elements in a row.
     pub row_elements: u32,
     pub element_bytes: u32,
 }
 
 impl Transfer {
+    /// The rows, in order.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + use<> {
+        let (first, width, stride) = (self.first, self.width, self.stride);
+        (0..self.count).map(move |r| Row {
+            element: first.element + r * width,
+            addr: first.addr + u64::from(r) * stride,
+        })
+    }
+
+    /// How many rows there are.
+    pub const fn rows_count(&self) -> u32 {
+        self.count
+    }
+
     /// Bytes in DRAM of a row.
     pub fn row_bytes(&self) -> u64 {
         u64::from(self.row_elements) * u64::from(self.element_bytes)
@@ -50,12 +69,13 @@ impl Transfer {
                 Self {
                     pad,
                     elements: base..base + (above + y + below) * width,
-                    rows: (0..y)
-                        .map(|r| Row {
-                            element: base + (above + r) * width + left,
-                            addr: row_addr(l.dram_base, l.x_stride, r, element_bytes),
-                        })
-                        .collect(),
+                    count: y,
+                    first: Row {
+                        element: base + above * width + left,
+                        addr: byte_addr(l.dram_base, element_bytes),
+                    },
+                    width,
+                    stride: byte_addr(l.x_stride.into(), element_bytes),
                     row_elements: x,
                     element_bytes,
                 }
@@ -70,19 +90,20 @@ impl Transfer {
                 Self {
                     pad: Scratchpad::Out,
                     elements: base..base + y * x,
-                    rows: (0..y)
-                        .map(|r| Row {
-                            element: base + r * x,
-                            addr: row_addr(s.dram_base, s.x_stride, r, element_bytes),
-                        })
-                        .collect(),
+                    count: y,
+                    first: Row {
+                        element: base,
+                        addr: byte_addr(s.dram_base, element_bytes),
+                    },
+                    width: x,
+                    stride: byte_addr(s.x_stride.into(), element_bytes),
                     row_elements: x,
                     element_bytes,
                 }
             }
             _ => return Ok(None),
         };
-        for row in &transfer.rows {
+        for row in transfer.rows() {
             let bytes = transfer.row_bytes();
             if row.addr + bytes > dram_bytes.into() {
                 return Err(VerifyError::OutsideDram {
@@ -103,8 +124,8 @@ impl Transfer {
     }
 }
 
-/// Byte address of a row. The hardware's addresses wrap in 32 bits; here one
+/// Byte address of an element. The hardware's addresses wrap in 32 bits; here one
 /// that would is past the end of every DRAM.
-fn row_addr(dram_base: u32, x_stride: u16, row: u32, element_bytes: u32) -> u64 {
-    (u64::from(dram_base) + u64::from(row) * u64::from(x_stride)) * u64::from(element_bytes)
+fn byte_addr(element: u32, element_bytes: u32) -> u64 {
+    u64::from(element) * u64::from(element_bytes)
 }

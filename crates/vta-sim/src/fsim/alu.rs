@@ -1,7 +1,7 @@
 //! ALU: vector operations on the accumulators, with the pipeline's stale reads.
 
-use super::Core;
 use super::steps::{Step, Steps};
+use super::{Core, Pace};
 use vta_program::isa::{Alu, AluOpcode};
 use vta_program::mem::Scratchpads;
 
@@ -30,17 +30,17 @@ impl Core {
     /// happens before the write of the step before has reached the memory, so
     /// it gets the value from before that step. The destination of a register
     /// step is read one cycle later and is never stale.
-    pub(super) fn alu(&mut self, a: &Alu) {
+    pub(super) fn alu(&mut self, a: &Alu, pace: &mut Pace<'_>) {
         match self.cfg.block {
-            16 => self.alu_block::<16>(a),
-            32 => self.alu_block::<32>(a),
-            4 => self.alu_block::<4>(a),
-            8 => self.alu_block::<8>(a),
-            _ => self.alu_block::<MAX_BLOCK>(a),
+            16 => self.alu_block::<16>(a, pace),
+            32 => self.alu_block::<32>(a, pace),
+            4 => self.alu_block::<4>(a, pace),
+            8 => self.alu_block::<8>(a, pace),
+            _ => self.alu_block::<MAX_BLOCK>(a, pace),
         }
     }
 
-    fn alu_block<const B: usize>(&mut self, a: &Alu) {
+    fn alu_block<const B: usize>(&mut self, a: &Alu, pace: &mut Pace<'_>) {
         let c = &self.cfg;
         let Scratchpads { uop, acc, out, .. } = &mut self.pads;
         let job = Job {
@@ -53,11 +53,11 @@ impl Core {
         match self.packed.simd {
             // SAFETY: the form was chosen among those that are available.
             #[cfg(target_arch = "x86_64")]
-            super::Simd::Avx512Vnni => unsafe { avx512::<B>(job) },
+            super::Simd::Avx512Vnni => unsafe { avx512::<B>(job, pace) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            super::Simd::Avx2 | super::Simd::AvxVnni => unsafe { avx2::<B>(job) },
-            _ => lanes::<B>(job),
+            super::Simd::Avx2 | super::Simd::AvxVnni => unsafe { avx2::<B>(job, pace) },
+            _ => lanes::<B>(job, pace),
         }
     }
 }
@@ -65,15 +65,15 @@ impl Core {
 /// The same loops with wider vectors.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn avx512<const B: usize>(job: Job<'_>) {
-    lanes::<B>(job);
+fn avx512<const B: usize>(job: Job<'_>, pace: &mut Pace<'_>) {
+    lanes::<B>(job, pace);
 }
 
 /// The same loops with wider vectors.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<const B: usize>(job: Job<'_>) {
-    lanes::<B>(job);
+fn avx2<const B: usize>(job: Job<'_>, pace: &mut Pace<'_>) {
+    lanes::<B>(job, pace);
 }
 
 macro_rules! op {
@@ -109,31 +109,31 @@ impl<O: Op> Op for Imm<O> {
 
 /// Picks the operation once for the instruction.
 #[inline(always)]
-fn lanes<const B: usize>(job: Job<'_>) {
+fn lanes<const B: usize>(job: Job<'_>, pace: &mut Pace<'_>) {
     let a = job.steps.a;
     match (a.alu_opcode, a.imm < 0) {
-        (AluOpcode::Min, _) => either::<B, _>(job, Min),
-        (AluOpcode::Max, _) => either::<B, _>(job, Max),
-        (AluOpcode::Add, _) => either::<B, _>(job, Add),
-        (AluOpcode::Shr, true) => either::<B, _>(job, Left),
-        (AluOpcode::Shr, false) => either::<B, _>(job, Right),
+        (AluOpcode::Min, _) => either::<B, _>(job, Min, pace),
+        (AluOpcode::Max, _) => either::<B, _>(job, Max, pace),
+        (AluOpcode::Add, _) => either::<B, _>(job, Add, pace),
+        (AluOpcode::Shr, true) => either::<B, _>(job, Left, pace),
+        (AluOpcode::Shr, false) => either::<B, _>(job, Right, pace),
     }
 }
 
 #[inline(always)]
-fn either<const B: usize, O: Op>(job: Job<'_>, op: O) {
+fn either<const B: usize, O: Op>(job: Job<'_>, op: O, pace: &mut Pace<'_>) {
     let a = job.steps.a;
     if a.use_imm {
-        all::<B, _>(job, Imm(op, a.imm.into()));
+        all::<B, _>(job, Imm(op, a.imm.into()), pace);
     } else {
-        all::<B, _>(job, op);
+        all::<B, _>(job, op, pace);
     }
 }
 
 #[inline(always)]
-fn all<const B: usize, O: Op>(mut job: Job<'_>, op: O) {
+fn all<const B: usize, O: Op>(mut job: Job<'_>, op: O, pace: &mut Pace<'_>) {
     if !job.steps.reads_are_fresh() {
-        return stale::<B, O>(job, op);
+        return stale::<B, O>(job, op, pace);
     }
     // No index wraps, or reads would not surely be fresh.
     let steps = job.steps;
@@ -150,6 +150,9 @@ fn all<const B: usize, O: Op>(mut job: Job<'_>, op: O) {
         if uops == 1 {
             (s.dst, s.src) = (s.dst + first.dst, s.src + first.src);
             row::<B, O>(&mut job, op, s, [dst_in, src_in], inner as u32);
+            if !pace.done(inner) {
+                return;
+            }
             continue;
         }
         for _ in 0..inner {
@@ -159,6 +162,9 @@ fn all<const B: usize, O: Op>(mut job: Job<'_>, op: O) {
                 one::<B, O>(&mut job, op, Step { dst, src });
             }
             (s.dst, s.src) = (s.dst + dst_in, s.src + src_in);
+            if !pace.done(uops) {
+                return;
+            }
         }
     }
 }
@@ -213,7 +219,7 @@ fn write<const B: usize, O: Op>(acc: &mut [i32], out: &mut [i8], op: O, src: &[i
 }
 
 /// All steps, where the source of one may be the destination of the one before.
-fn stale<const B: usize, O: Op>(job: Job<'_>, op: O) {
+fn stale<const B: usize, O: Op>(job: Job<'_>, op: O, pace: &mut Pace<'_>) {
     let (mut last, mut before) = (u32::MAX, [0i32; B]);
     job.steps.each(|s| {
         let (dst, src) = (s.dst & job.acc_mask, s.src & job.acc_mask);
@@ -228,6 +234,6 @@ fn stale<const B: usize, O: Op>(job: Job<'_>, op: O) {
         before.copy_from_slice(cell);
         last = dst;
         write(cell, &mut job.out[at(s.dst & job.out_mask)], op, &other);
-        true
+        pace.done(1)
     });
 }

@@ -10,13 +10,14 @@
 use super::kernel::{self, Kernel, Memory, Pixel, Tap, Tile};
 use super::plan::Plan;
 use super::steps::uop;
-use super::{Core, Simd};
+use super::{Core, Pace, Simd};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Gemm, loop_trips};
 
 /// Calls `f` with the sums of factors (dst, src, wgt) of each pair of loop
-/// counters in order; they wrap in 32 bits (`TensorGemmIndexGenerator`).
-fn each_trip(g: &Gemm, mut f: impl FnMut([u32; 3])) {
+/// counters in order, until it returns false; they wrap in 32 bits
+/// (`TensorGemmIndexGenerator`).
+fn each_trip(g: &Gemm, mut f: impl FnMut([u32; 3]) -> bool) {
     let outer = [g.dst_factor_out, g.src_factor_out, g.wgt_factor_out].map(u32::from);
     let inner = [g.dst_factor_in, g.src_factor_in, g.wgt_factor_in].map(u32::from);
     let add = |a: [u32; 3], b: [u32; 3]| std::array::from_fn(|k| a[k].wrapping_add(b[k]));
@@ -24,7 +25,9 @@ fn each_trip(g: &Gemm, mut f: impl FnMut([u32; 3])) {
     for _ in 0..loop_trips(g.iter_out) {
         let mut i = o;
         for _ in 0..loop_trips(g.iter_in) {
-            f(i);
+            if !f(i) {
+                return;
+            }
             i = add(i, inner);
         }
         o = add(o, outer);
@@ -33,41 +36,41 @@ fn each_trip(g: &Gemm, mut f: impl FnMut([u32; 3])) {
 
 impl Core {
     /// Executes GEMM.
-    pub(super) fn gemm(&mut self, g: &Gemm) {
+    pub(super) fn gemm(&mut self, g: &Gemm, pace: &mut Pace<'_>) {
         match self.cfg.block {
-            16 => self.gemm_block::<16>(g),
-            32 => self.gemm_block::<32>(g),
-            4 => self.gemm_block::<4>(g),
-            8 => self.gemm_block::<8>(g),
-            _ => self.gemm_block::<64>(g),
+            16 => self.gemm_block::<16>(g, pace),
+            32 => self.gemm_block::<32>(g, pace),
+            4 => self.gemm_block::<4>(g, pace),
+            8 => self.gemm_block::<8>(g, pace),
+            _ => self.gemm_block::<64>(g, pace),
         }
     }
 
-    fn gemm_block<const B: usize>(&mut self, g: &Gemm) {
+    fn gemm_block<const B: usize>(&mut self, g: &Gemm, pace: &mut Pace<'_>) {
         self.plan.gather(g, &self.pads.uop, &self.cfg);
         if g.reset_reg {
-            self.reset::<B>(g);
+            self.reset::<B>(g, pace);
             return;
         }
         self.packed.refresh(&self.pads);
         // SAFETY: the form was chosen among those that are available.
         unsafe {
             match self.packed.simd {
-                Simd::Portable => self.products::<B, kernel::Portable>(g),
+                Simd::Portable => self.products::<B, kernel::Portable>(g, pace),
                 #[cfg(target_arch = "x86_64")]
-                Simd::Avx2 => self.products::<B, kernel::Avx2>(g),
+                Simd::Avx2 => self.products::<B, kernel::Avx2>(g, pace),
                 #[cfg(target_arch = "x86_64")]
-                Simd::AvxVnni => self.products::<B, kernel::AvxVnni>(g),
+                Simd::AvxVnni => self.products::<B, kernel::AvxVnni>(g, pace),
                 #[cfg(target_arch = "x86_64")]
-                Simd::Avx512Vnni => self.products::<B, kernel::Avx512Vnni>(g),
+                Simd::Avx512Vnni => self.products::<B, kernel::Avx512Vnni>(g, pace),
                 #[cfg(not(target_arch = "x86_64"))]
-                _ => self.products::<B, kernel::Portable>(g),
+                _ => self.products::<B, kernel::Portable>(g, pace),
             }
         }
     }
 
     /// Zeroes the accumulators of all steps; `out` stays as it is.
-    fn reset<const B: usize>(&mut self, g: &Gemm) {
+    fn reset<const B: usize>(&mut self, g: &Gemm, pace: &mut Pace<'_>) {
         let mask = self.cfg.acc_depth - 1;
         let (acc, plan) = (&mut self.pads.acc, &self.plan);
         if plan.writes_inside(&self.cfg) && g.dst_factor_in == 1 {
@@ -76,6 +79,9 @@ impl Core {
                 for o in 0..loop_trips(g.iter_out) as usize {
                     let at = run.dst as usize + o * usize::from(g.dst_factor_out);
                     acc[at * B..(at + count) * B].fill(0);
+                    if !pace.done(count as u64) {
+                        return;
+                    }
                 }
             }
             return;
@@ -85,12 +91,13 @@ impl Core {
                 let at = (run.dst.wrapping_add(dst) & mask) as usize;
                 acc[at * B..][..B].fill(0);
             }
+            pace.done(plan.runs().len() as u64)
         });
     }
 
     /// # Safety
     /// The processor has the form.
-    unsafe fn products<const B: usize, K: Kernel<B>>(&mut self, g: &Gemm) {
+    unsafe fn products<const B: usize, K: Kernel<B>>(&mut self, g: &Gemm, pace: &mut Pace<'_>) {
         let c = &self.cfg;
         let mut m = Memory {
             acc: &mut self.pads.acc,
@@ -103,10 +110,10 @@ impl Core {
         if self.plan.is_inside(c) && self.plan.keeps_outputs_apart(c) {
             // SAFETY: the largest indices of all steps are inside; the plan
             // makes tiles of those steps.
-            unsafe { tiles::<B, K>(&mut self.plan, g, &mut m) };
+            unsafe { tiles::<B, K>(&mut self.plan, g, &mut m, pace) };
         } else {
             // SAFETY: as for this function.
-            unsafe { one_by_one::<B, K>(&self.plan, g, c, &mut m) };
+            unsafe { one_by_one::<B, K>(&self.plan, g, c, &mut m, pace) };
         }
     }
 }
@@ -115,9 +122,15 @@ impl Core {
 ///
 /// # Safety
 /// The processor has the form; all indices of all steps are inside.
-unsafe fn tiles<const B: usize, K: Kernel<B>>(plan: &mut Plan, g: &Gemm, m: &mut Memory<'_>) {
+unsafe fn tiles<const B: usize, K: Kernel<B>>(
+    plan: &mut Plan,
+    g: &Gemm,
+    m: &mut Memory<'_>,
+    pace: &mut Pace<'_>,
+) {
     let shape = plan.shape(g);
     let plan = &*plan;
+    let pixels_all = plan.pixels().len() as u64 * u64::from(shape.row.max(1));
     let [a, b] = shape.outer;
     for i in 0..a.trips {
         for j in 0..b.trips {
@@ -136,12 +149,25 @@ unsafe fn tiles<const B: usize, K: Kernel<B>>(plan: &mut Plan, g: &Gemm, m: &mut
                     },
                     pixels: &[],
                 };
-                // SAFETY: as for this function; pixels are apart.
-                unsafe {
-                    if shape.row > 0 {
-                        rows::<B, K>(m, &mut tile, plan.pixels(), shape.row);
-                    } else {
-                        pixels::<B, K>(m, &mut tile, plan.pixels());
+                // Sums do not depend on their order: long ones go in parts.
+                let once = pixels_all * tile.taps.len() as u64;
+                let most = Pace::times(once);
+                let mut left = shape.repeat.trips;
+                while left > 0 {
+                    tile.trips = left.min(most);
+                    left -= tile.trips;
+                    // SAFETY: as for this function; pixels are apart.
+                    unsafe {
+                        if shape.row > 0 {
+                            rows::<B, K>(m, &mut tile, plan.pixels(), shape.row);
+                        } else {
+                            pixels::<B, K>(m, &mut tile, plan.pixels());
+                        }
+                    }
+                    tile.src += tile.trips as u32 * tile.repeat.src;
+                    tile.wgt += tile.trips as u32 * tile.repeat.wgt;
+                    if !pace.done(tile.trips * once) {
+                        return;
                     }
                 }
             }
@@ -229,6 +255,7 @@ unsafe fn one_by_one<const B: usize, K: Kernel<B>>(
     g: &Gemm,
     c: &HwConfig,
     m: &mut Memory<'_>,
+    pace: &mut Pace<'_>,
 ) {
     let masks = [c.acc_depth - 1, c.inp_depth - 1, c.wgt_depth - 1];
     each_trip(g, |sum| {
@@ -247,5 +274,6 @@ unsafe fn one_by_one<const B: usize, K: Kernel<B>>(
             // SAFETY: the masks are the depths, less one.
             unsafe { K::tile::<1, false>(m, &tile) };
         }
+        pace.done(plan.words().len() as u64)
     });
 }

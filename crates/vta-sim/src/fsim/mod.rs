@@ -14,6 +14,7 @@ mod hazard;
 mod kernel;
 mod leaves_dram;
 mod load;
+mod pace;
 mod pack;
 mod plan;
 mod run;
@@ -23,7 +24,8 @@ mod store;
 
 pub use hazard::{Hazard, HazardKind};
 pub use leaves_dram::LeavesDram;
-pub use run::{Limits, Outcome, Stop, run};
+pub use pace::Pace;
+pub use run::{Limits, Outcome, Stop, run, run_until};
 pub use simd::Simd;
 
 use vta_program::config::HwConfig;
@@ -77,15 +79,28 @@ impl Core {
     /// # Errors
     /// A load or store leaves the DRAM image.
     pub fn exec(&mut self, insn: &Insn, dram: &mut Dram) -> Result<(), OutOfRange> {
+        self.exec_paced(insn, dram, &mut Pace::free())
+    }
+
+    /// Executes one instruction, as far as the pace lets it.
+    ///
+    /// # Errors
+    /// A load or store leaves the DRAM image.
+    pub fn exec_paced(
+        &mut self,
+        insn: &Insn,
+        dram: &mut Dram,
+        pace: &mut Pace<'_>,
+    ) -> Result<(), OutOfRange> {
         match insn {
             Insn::Load(l) => self.load(l, dram),
             Insn::Store(s) => self.store(s, dram),
             Insn::Gemm(g) => {
-                self.gemm(g);
+                self.gemm(g, pace);
                 Ok(())
             }
             Insn::Alu(a) => {
-                self.alu(a);
+                self.alu(a, pace);
                 Ok(())
             }
             Insn::Finish(_) => Ok(()),

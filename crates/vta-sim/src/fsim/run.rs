@@ -1,6 +1,6 @@
 //! A launch in program order, without time.
 
-use super::{Core, Hazard, LeavesDram, byte_addr};
+use super::{Core, Hazard, LeavesDram, Pace, byte_addr};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Illegal, Insn};
 use vta_program::mem::Dram;
@@ -61,6 +61,11 @@ pub enum Stop {
         /// Its index.
         insn: u32,
     },
+    /// The caller wanted it to.
+    Stopped {
+        /// The instruction that is not executed, or not to its end.
+        insn: u32,
+    },
     /// The step limit.
     StepLimit {
         /// The instruction that would pass it.
@@ -97,6 +102,25 @@ pub fn run(
     insn_count: u32,
     limits: Limits,
 ) -> Result<Outcome, LeavesDram> {
+    run_until(cfg, dram, (insn_addr, insn_count), limits, &|| false)
+}
+
+/// Instructions between two questions whether to stop.
+const EVERY: u32 = 256;
+
+/// As [`run`], until `stop` says true: it is asked now and then, also inside of
+/// long instructions.
+///
+/// # Errors
+/// An instruction lies or reaches outside the DRAM image.
+pub fn run_until(
+    cfg: &HwConfig,
+    dram: &mut Dram,
+    (insn_addr, insn_count): (u32, u32),
+    limits: Limits,
+    stop: &dyn Fn() -> bool,
+) -> Result<Outcome, LeavesDram> {
+    let mut pace = Pace::new(stop);
     let mut core = Core::new(cfg);
     let mut done = Outcome {
         stop: Stop::NoFinish,
@@ -116,7 +140,8 @@ pub fn run(
             }
         };
         let steps = i.steps();
-        let stop = match &i {
+        let over = match &i {
+            _ if insn % EVERY == 0 && stop() => Some(Stop::Stopped { insn }),
             _ if done.acc_writes.saturating_add(steps) > limits.steps => {
                 Some(Stop::StepLimit { insn })
             }
@@ -130,11 +155,15 @@ pub fn run(
                 .map(|hazard| Stop::Hazard { insn, hazard }),
             _ => None,
         };
-        if let Some(stop) = stop {
-            done.stop = stop;
+        if let Some(over) = over {
+            done.stop = over;
             return Ok(done);
         }
-        core.exec(&i, dram).map_err(at)?;
+        core.exec_paced(&i, dram, &mut pace).map_err(at)?;
+        if pace.is_stopped() {
+            done.stop = Stop::Stopped { insn };
+            return Ok(done);
+        }
         done.insns += 1;
         done.acc_writes += steps;
         match &i {

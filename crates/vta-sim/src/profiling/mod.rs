@@ -16,4 +16,4 @@ pub use replay::{Ended, Order, Place, Replay, ReplayError, order};
 pub use reuse::{Needs, needs};
 pub use split::{Bottleneck, split};
 pub use view::{Roof, Row, View};
-pub use watch::{Seen, profiler, symbols, watch};
+pub use watch::{Seen, profiler, symbols, watch, watch_until};

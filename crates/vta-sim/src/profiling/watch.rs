@@ -2,7 +2,7 @@
 
 use crate::steps::each_launch;
 use crate::trace::{Profile, Profiler};
-use crate::tsim::{self, Options, Outcome, RunError, Status};
+use crate::tsim::{self, Options, Outcome, RunError, Status, Until};
 use std::ops::ControlFlow::{Break, Continue};
 use vta_program::config::HwConfig;
 use vta_program::program::{Launch, Program};
@@ -40,6 +40,19 @@ pub fn profiler(cfg: &HwConfig, image: &[u8], launch: &Launch) -> Profiler {
 /// # Errors
 /// The launch that leaves DRAM or cannot start, and why.
 pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, RunError)> {
+    watch_until(program, max_cycles, &|| false)
+}
+
+/// As [`watch`], until `stop` says true: it is asked now and then, also inside of
+/// launches.
+///
+/// # Errors
+/// As [`watch`].
+pub fn watch_until(
+    program: &Program,
+    max_cycles: u64,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<Seen>, (String, RunError)> {
     let options = Options {
         max_cycles,
         data: false,
@@ -49,7 +62,8 @@ pub fn watch(program: &Program, max_cycles: u64) -> Result<Vec<Seen>, (String, R
     let mut all = Vec::new();
     each_launch(program, |launch, dram| {
         let mut sink = profiler(cfg, dram.bytes(), launch);
-        let outcome = tsim::run_launch(cfg, dram, launch, options, &mut sink)
+        let mut until = Until::new(stop, &mut sink);
+        let outcome = tsim::run_launch(cfg, dram, launch, options, &mut until)
             .map_err(|e| (launch.name.clone(), e))?;
         let profile = sink.finish(outcome.cycles);
         let ok = outcome.status == Status::Ok;

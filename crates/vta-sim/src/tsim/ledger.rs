@@ -3,8 +3,8 @@
 
 use super::event::Event;
 use super::outcome::{Halt, Outcome, Stats, Status};
-use super::sink::{Emit, Sink};
-use crate::fsim::{Core, Hazard, LeavesDram};
+use super::sink::{Emit, Sink, Stop, Stopped};
+use crate::fsim::{Core, Hazard, LeavesDram, Pace};
 use std::cell::OnceCell;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Alu, Insn, MemoryType, Unit};
@@ -126,27 +126,39 @@ impl<'a> Ledger<'a> {
             Insn::Alu(_) => self.stats.alu_steps += steps,
             _ => {}
         }
-        self.exec(e.unit, e.index, e.insn)?;
+        if !self.exec(e.unit, e.index, e.insn, &|| sink.wants_stop())? {
+            let stop = Stop::Enough;
+            return Err(Stopped { cycle, stop }.into());
+        }
         Ok(())
     }
 
-    /// Executes an instruction, as far as its data are wanted.
+    /// Executes an instruction, as far as its data are wanted, and says whether
+    /// that was done to its end: `stop` may break it off.
     ///
     /// # Errors
     /// It leaves DRAM.
     #[inline]
-    pub fn exec(&mut self, unit: Unit, index: u32, insn: &Insn) -> Result<(), LeavesDram> {
+    pub fn exec(
+        &mut self,
+        unit: Unit,
+        index: u32,
+        insn: &Insn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, LeavesDram> {
         let is_uop = matches!(insn, Insn::Load(l) if l.memory_type == MemoryType::Uop);
         let nothing = insn.is_sync() || matches!(insn, Insn::Finish(_));
         if nothing || self.replay || !(self.data || is_uop) {
-            return Ok(());
+            return Ok(true);
         }
         self.core();
         let Some(core) = self.core.get_mut() else {
             unreachable!("it was made")
         };
-        let done = core.exec(insn, self.dram);
-        done.map_err(|cause| LeavesDram::by(unit, index, cause))
+        let mut pace = Pace::new(stop);
+        let done = core.exec_paced(insn, self.dram, &mut pace);
+        done.map_err(|cause| LeavesDram::by(unit, index, cause))?;
+        Ok(!pace.is_stopped())
     }
 
     /// What a store has had on the bus.

@@ -75,6 +75,10 @@ struct Machine<'a> {
     writes: (u64, u32),
 }
 
+/// Ticks between two questions whether to go on, and cycles.
+const EVERY: u32 = 1 << 12;
+const LONG: u64 = 1 << 22;
+
 /// What ends a run.
 enum End {
     Finish,
@@ -171,7 +175,14 @@ impl<'a> Machine<'a> {
         options: Options,
         sink: &mut S,
     ) -> Result<Status, Halt<S::Error>> {
+        let (mut ticks, mut asked) = (0u32, 0);
         loop {
+            ticks = ticks.wrapping_add(1);
+            // A long jump may have been the work of a long instruction.
+            if ticks.is_multiple_of(EVERY) || self.cycle - asked > LONG {
+                asked = self.cycle;
+                sink.go_on(self.cycle)?;
+            }
             if S::ENABLED {
                 self.report_states(sink)?;
             }
@@ -604,7 +615,7 @@ impl<'a> Machine<'a> {
         if self.store.stage == Stage::Exe
             && let Some(q) = self.queues[Unit::Store as usize].head().copied()
         {
-            self.ledger.exec(Unit::Store, q.index, &q.insn)?;
+            self.ledger.exec(Unit::Store, q.index, &q.insn, &|| false)?;
         }
         Ok(())
     }

@@ -38,5 +38,5 @@ pub use event::{Event, Module, UnitState};
 pub use hang::{Pusher, Wait, WaitFor};
 pub use machine::{run, run_launch};
 pub use outcome::{AssertCause, HangReason, Options, Outcome, RunError, Stats, Status, UnitStats};
-pub use sink::{DynSink, Either, NoSink, Sink, Stop};
+pub use sink::{DynSink, Either, NoSink, Sink, Stop, Until};
 pub use vme::{Client, VmeCmd, WriteCmd};

@@ -56,6 +56,56 @@ pub trait Sink {
     /// [`Status::Stopped`](super::Status::Stopped), an error with
     /// [`RunError::Sink`](super::RunError::Sink).
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<Self::Error>>;
+
+    /// Whether the run shall end, with [`Status::Stopped`](super::Status::Stopped):
+    /// asked now and then, also where no events are wanted and inside of long
+    /// instructions, whose data are then moved in part.
+    #[inline(always)]
+    fn wants_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A sink, and a question that ends the run.
+///
+/// ```
+/// use vta_program::{config::HwConfig, mem::Dram};
+/// use vta_sim::tsim::{NoSink, Options, Status, Until, run};
+///
+/// // No FINISH: 60,000 cycles are counted for nothing.
+/// let options = Options { max_cycles: 60_000, jump: false, ..Options::default() };
+/// let mut sink = Until::new(|| true, NoSink);
+/// let (mut dram, config) = (Dram::new(vec![0; 8192]), HwConfig::de10());
+/// let outcome = run(&config, &mut dram, 4096, 1, options, &mut sink)?;
+/// assert_eq!(outcome.status, Status::Stopped);
+/// # Ok::<(), vta_sim::tsim::RunError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Until<F, S> {
+    stop: F,
+    sink: S,
+}
+
+impl<F: Fn() -> bool, S: Sink> Until<F, S> {
+    /// `sink`, until `stop` says true.
+    pub const fn new(stop: F, sink: S) -> Self {
+        Self { stop, sink }
+    }
+}
+
+impl<F: Fn() -> bool, S: Sink> Sink for Until<F, S> {
+    const ENABLED: bool = S::ENABLED;
+    const CYCLES: bool = S::CYCLES;
+    type Error = S::Error;
+
+    #[inline(always)]
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
+        self.sink.event(cycle, event)
+    }
+
+    fn wants_stop(&self) -> bool {
+        (self.stop)() || self.sink.wants_stop()
+    }
 }
 
 /// How the engines hand on events.
@@ -65,6 +115,16 @@ pub(super) trait Emit: Sink {
     fn emit(&mut self, cycle: u64, event: Event) -> Result<(), Stopped<Self::Error>> {
         self.event(cycle, event)
             .map_err(|stop| Stopped { cycle, stop })
+    }
+
+    /// Asks whether to go on in a cycle.
+    #[inline(always)]
+    fn go_on(&self, cycle: u64) -> Result<(), Stopped<Self::Error>> {
+        if self.wants_stop() {
+            let stop = Stop::Enough;
+            return Err(Stopped { cycle, stop });
+        }
+        Ok(())
     }
 }
 
@@ -93,6 +153,11 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
         (**self).event(cycle, event)
     }
+
+    #[inline(always)]
+    fn wants_stop(&self) -> bool {
+        (**self).wants_stop()
+    }
 }
 
 impl<S: Sink> Sink for Option<S> {
@@ -106,6 +171,10 @@ impl<S: Sink> Sink for Option<S> {
             Some(s) => s.event(cycle, event),
             None => Ok(()),
         }
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.as_ref().is_some_and(S::wants_stop)
     }
 }
 
@@ -137,6 +206,10 @@ impl<A: Sink, B: Sink> Sink for (A, B) {
         });
         first.and(second)
     }
+
+    fn wants_stop(&self) -> bool {
+        self.0.wants_stop() || self.1.wants_stop()
+    }
 }
 
 impl<S: Sink> Sink for Vec<S> {
@@ -151,6 +224,10 @@ impl<S: Sink> Sink for Vec<S> {
         }
         done
     }
+
+    fn wants_stop(&self) -> bool {
+        self.iter().any(S::wants_stop)
+    }
 }
 
 /// A sink behind a pointer, all events wanted in their cycles: what it is made
@@ -161,11 +238,18 @@ pub trait DynSink<E> {
     /// # Errors
     /// Ends the run.
     fn dyn_event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<E>>;
+
+    /// As [`Sink::wants_stop`].
+    fn dyn_wants_stop(&self) -> bool;
 }
 
 impl<S: Sink> DynSink<S::Error> for S {
     fn dyn_event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {
         self.event(cycle, event)
+    }
+
+    fn dyn_wants_stop(&self) -> bool {
+        self.wants_stop()
     }
 }
 
@@ -174,5 +258,9 @@ impl<E: std::error::Error + 'static> Sink for Box<dyn DynSink<E> + '_> {
 
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<E>> {
         (**self).dyn_event(cycle, event)
+    }
+
+    fn wants_stop(&self) -> bool {
+        (**self).dyn_wants_stop()
     }
 }

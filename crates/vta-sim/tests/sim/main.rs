@@ -6,5 +6,6 @@ mod profile;
 mod programs;
 mod properties;
 mod sinks;
+mod stops;
 mod timeline;
 mod timing;

@@ -12,7 +12,7 @@ impl Flow<'_> {
     pub(super) fn load(&mut self, insn: u32, t: &Transfer) {
         self.report.loads += 1;
         let bytes = t.row_bytes();
-        let mut rows = t.rows.iter();
+        let mut rows = t.rows();
         let undefined = rows.find_map(|r| self.dram.first_undefined(r.addr, bytes));
         if let Some(addr) = undefined {
             self.errors.push(VerifyError::UndefinedDram {
@@ -26,7 +26,7 @@ impl Flow<'_> {
                 beats,
             });
         }
-        for row in &t.rows {
+        for row in t.rows() {
             let mut first = None;
             for (place, addr) in self.stored.places(row.addr, bytes) {
                 let found = self.dram_places.read(&mut self.judge, insn, place);
@@ -70,7 +70,7 @@ impl Flow<'_> {
         let elements = t.elements.start as usize..t.elements.end as usize;
         // Padding is zeros.
         self.uops[elements].fill(Some(0));
-        for row in &t.rows {
+        for row in t.rows() {
             for i in 0..t.row_elements {
                 let addr = row.addr + u64::from(i) * u64::from(t.element_bytes);
                 match self.dram.word(addr) {
@@ -96,7 +96,7 @@ impl Flow<'_> {
             self.weight[e as usize] = None;
         }
         let mut pruned = None;
-        for row in &t.rows {
+        for row in t.rows() {
             for i in 0..t.row_elements {
                 let addr = row.addr + u64::from(i) * u64::from(t.element_bytes);
                 let owner = self.weights.owner(addr);

@@ -70,7 +70,7 @@ pub(super) fn check(
     c: &Context<'_>,
     order: &Order,
     (program, step): (&Program, usize),
-    weights: &Weights<'_>,
+    (weights, stop): (&Weights<'_>, &dyn Fn() -> bool),
     dram: &mut Dram,
     report: &mut Report,
 ) -> Vec<VerifyError> {
@@ -115,6 +115,10 @@ pub(super) fn check(
         weight: vec![None; config.wgt_depth as usize],
     };
     for (insn, transfer) in (0..).zip(&transfers) {
+        if flow.is_long(insn, transfer.as_ref()) && stop() {
+            flow.errors.push(VerifyError::Stopped);
+            break;
+        }
         match (&c.insns[insn as usize], transfer) {
             (Insn::Load(_), Some(t)) => flow.load(insn, t),
             (Insn::Store(_), Some(t)) => flow.store(insn, t),
@@ -127,7 +131,20 @@ pub(super) fn check(
     flow.errors
 }
 
+/// Instructions between two questions whether to go on.
+const EVERY: u32 = 1 << 8;
+
+/// Rows, and steps, that may take as long.
+const LONG: u64 = 1 << 12;
+
 impl Flow<'_> {
+    /// Whether it is time to ask before this instruction.
+    fn is_long(&self, insn: u32, transfer: Option<&Transfer>) -> bool {
+        let rows = transfer.map_or(0, |t| u64::from(t.rows_count()));
+        let work = rows + self.c.insns[insn as usize].steps();
+        insn.is_multiple_of(EVERY) || work > LONG
+    }
+
     fn race(&mut self, insn: u32, found: Option<Unordered>, place: Place) {
         let Some((first, conflict)) = found else {
             return;

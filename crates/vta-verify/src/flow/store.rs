@@ -43,7 +43,7 @@ impl Flow<'_> {
         }
         let bytes = t.row_bytes();
         let (mut instructions, mut outside) = (false, false);
-        for row in &t.rows {
+        for row in t.rows() {
             self.report.stored_bytes += bytes;
             let mut first = None;
             for (place, addr) in self.stored.places(row.addr, bytes) {

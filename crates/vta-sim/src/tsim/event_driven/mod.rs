@@ -62,6 +62,10 @@ fn tokens(insn: &Insn) -> (u8, u8) {
     }
 }
 
+/// Events between two questions whether to go on, and cycles.
+const EVERY: u32 = 1 << 10;
+const LONG: u64 = 1 << 22;
+
 /// How a run ended.
 enum Ended {
     Finish,
@@ -151,7 +155,9 @@ impl<S: Sink> Engine<'_, S> {
 
     /// Handles all events up to the limit.
     fn events(&mut self) -> Result<(), Halt<S::Error>> {
+        let (mut seen, mut asked) = (0u32, 0);
         loop {
+            seen = seen.wrapping_add(1);
             // Of one cycle: load, compute, store, as their data change.
             let [load, compute, store] = [0, 1, 2].map(|u| self.units[u].next);
             let (mut u, mut cycle) = (0, load);
@@ -166,6 +172,11 @@ impl<S: Sink> Engine<'_, S> {
                 cycle = self.fetch_at;
             }
             let until = cycle.min(self.limit);
+            // A long way to the next event may have been a long instruction.
+            if seen.is_multiple_of(EVERY) || until.saturating_sub(asked) > LONG {
+                asked = until;
+                self.sink.go_on(until)?;
+            }
             if self.bus.due() <= until {
                 self.commands(until)?;
                 continue;
@@ -531,7 +542,7 @@ impl<S: Sink> Engine<'_, S> {
                 self.wrote(beats, bursts, cycle)?;
                 if finished {
                     // A store under way at FINISH is completed.
-                    self.ledger.exec(Unit::Store, insn, i)?;
+                    self.ledger.exec(Unit::Store, insn, i, &|| false)?;
                 }
             }
         }
