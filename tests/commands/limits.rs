@@ -62,3 +62,16 @@ fn a_load_whose_beats_come_round_is_not_proven() {
     let ran = vta(dir.path(), &["run", "x.vta"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
 }
+
+/// Thousands of launches, from the file to the proof.
+#[test]
+fn many_launches_compile_in_time() {
+    let Some(cases) = vta_test_support::shared("cases/robust") else {
+        return;
+    };
+    let dir = folder();
+    let model = cases.join("mix4800.onnx");
+    let model = model.to_str().expect("UTF-8");
+    let ran = vta(dir.path(), &["compile", model, "-o", "x.vta", "--verify"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}

@@ -78,6 +78,7 @@ impl CompileError {
             DoesNotFit::Field(range) => return Self::Field { layer, range },
             DoesNotFit::NoRoom | DoesNotFit::Pinned => "no tile of it fits the scratchpads".into(),
             DoesNotFit::Evicted => "a buffer that it still needs is overwritten".into(),
+            DoesNotFit::Tokens => "more tokens between two units than a semaphore holds".into(),
             DoesNotFit::TooLarge(what) => format!("{what}: more than 32 bits can count"),
         };
         Self::Unsupported { layer, what }

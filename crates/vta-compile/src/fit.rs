@@ -11,6 +11,8 @@ pub(crate) enum DoesNotFit {
     Pinned,
     /// A buffer that is still needed was overwritten.
     Evicted,
+    /// A semaphore would hold more tokens than it can.
+    Tokens,
     /// A number does not fit its field of an instruction or a micro-op.
     Field(FieldRange),
     /// A size is larger than what DRAM or a schedule can hold.

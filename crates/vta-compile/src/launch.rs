@@ -8,6 +8,7 @@ use crate::fit::{self, DoesNotFit};
 use crate::larger::larger;
 use crate::layers::{self, LayerFacts};
 use crate::layout::{ALIGN, MemoryLayout};
+use crate::links::Links;
 use crate::lower;
 use crate::lowered::{LoweredConv, LoweredPool, LoweredResize, Pooled};
 use crate::map::KernelWindow;
@@ -17,6 +18,7 @@ use crate::pool;
 use crate::resize;
 use crate::schedule::Schedule;
 use crate::tiling::{self, SegmentStarts};
+use std::collections::{HashSet, VecDeque};
 use vta_net::quant::{QNet, QNode, QOp, QTensorId};
 use vta_program::config::HwConfig;
 use vta_program::program::{Layer, On, Program, Segment, SegmentKind, Step};
@@ -41,40 +43,51 @@ pub(crate) struct Build<'a> {
     names: Vec<String>,
 }
 
-/// What a launch leaves for the host or the user: address and bytes.
-pub(crate) fn outputs(net: &QNet, nodes: &[usize], layout: &MemoryLayout) -> Vec<(u32, u32)> {
-    let made = |t| nodes.iter().any(|&n| net.nodes[n].output == t);
-    // What a tensor that is no step of its own is made of.
-    let sources = |t| {
-        let mut all = vec![t];
-        let mut at = 0;
-        while at < all.len() {
-            let by = net
-                .nodes
-                .iter()
-                .enumerate()
-                .find(|(_, n)| n.output == all[at]);
-            if let Some((n, node)) = by
-                && layout.aliases[n]
-            {
-                all.extend(&node.inputs);
+/// What launches leave for the host or the user.
+pub(crate) struct Outputs {
+    /// For each node of the device: where its result stands among all that is
+    /// wanted, if it is.
+    wanted: Vec<Option<usize>>,
+}
+
+impl Outputs {
+    /// Those of a network.
+    pub(crate) fn new(net: &QNet, links: &Links, layout: &MemoryLayout) -> Self {
+        let read = net.nodes.iter().zip(&layout.aliases);
+        let host = read.filter(|(node, alias)| matches!(node.op, QOp::Host(_)) && !**alias);
+        let host = host.flat_map(|(node, _)| &node.inputs);
+        let mut wanted = vec![None; net.nodes.len()];
+        let mut seen = vec![false; net.tensors.len()];
+        let mut place = 0;
+        for &t in host.chain(&net.outputs) {
+            // A tensor that is no step of its own, and what it is made of.
+            let mut all = VecDeque::from([t]);
+            while let Some(t) = all.pop_front() {
+                if std::mem::replace(&mut seen[t.0], true) {
+                    continue;
+                }
+                let Some(n) = links.maker(t) else { continue };
+                wanted[n] = Some(place);
+                place += 1;
+                if layout.aliases[n] {
+                    all.extend(&net.nodes[n].inputs);
+                }
             }
-            at += 1;
         }
-        all
-    };
-    let read = net.nodes.iter().enumerate();
-    let host = read.filter(|(n, node)| matches!(node.op, QOp::Host(_)) && !layout.aliases[*n]);
-    let mut wanted: Vec<_> = host.flat_map(|(_, n)| n.inputs.clone()).collect();
-    wanted.extend(&net.outputs);
-    let mut spans = Vec::new();
-    for t in wanted.into_iter().flat_map(sources) {
-        let span = layout.span(t);
-        if made(t) && !spans.contains(&span) {
-            spans.push(span);
-        }
+        Self { wanted }
     }
-    spans
+
+    /// Those of a launch of these nodes: address and bytes.
+    pub(crate) fn of(&self, net: &QNet, nodes: &[usize], layout: &MemoryLayout) -> Vec<(u32, u32)> {
+        let mut all: Vec<_> = nodes
+            .iter()
+            .filter_map(|&n| Some((self.wanted[n]?, layout.span(net.nodes[n].output))))
+            .collect();
+        all.sort_unstable();
+        let mut seen = HashSet::new();
+        let spans = all.into_iter().map(|(_, span)| span);
+        spans.filter(|span| seen.insert(*span)).collect()
+    }
 }
 
 fn unfit(node: &QNode) -> impl Fn(DoesNotFit) -> CompileError {
@@ -93,12 +106,17 @@ fn no_room(
 
 impl<'a> Build<'a> {
     /// Nothing yet.
-    pub(crate) fn new(net: &'a QNet, options: &'a Options, placements: &'a [Placement]) -> Self {
+    pub(crate) fn new(
+        net: &'a QNet,
+        options: &'a Options,
+        links: &Links,
+        placements: &'a [Placement],
+    ) -> Self {
         Self {
             net,
             options,
             placements,
-            pool_of: pooled(net, placements),
+            pool_of: pooled(net, links, placements),
             fused: vec![false; net.nodes.len()],
             step_of: vec![0; net.nodes.len()],
             launches: Vec::new(),
@@ -318,11 +336,10 @@ impl<'a> Build<'a> {
     }
 
     /// Nodes that are no step belong to the last step that makes their operands.
-    pub(crate) fn alias_steps(&mut self, layout: &MemoryLayout) {
+    pub(crate) fn alias_steps(&mut self, links: &Links, layout: &MemoryLayout) {
         for (n, node) in self.net.nodes.iter().enumerate() {
             if layout.aliases[n] {
-                let made = |t| self.net.nodes.iter().position(|m| m.output == t);
-                let steps = node.inputs.iter().filter_map(|&t| made(t));
+                let steps = node.inputs.iter().filter_map(|&t| links.maker(t));
                 self.step_of[n] = steps.map(|m| self.step_of[m]).max().unwrap_or(0);
             }
         }
@@ -391,6 +408,12 @@ impl<'a> Build<'a> {
         let regions = |all: &[QTensorId]| all.iter().map(|&t| layout.region(self.net, t)).collect();
         let (inputs, outputs) = (regions(&self.net.inputs), regions(&self.net.outputs));
         let wgt_bytes = c.wgt_bytes();
+        let mut conv_of = vec![None; self.net.nodes.len()];
+        for (conv, pool) in self.pool_of.iter().enumerate() {
+            if let Some(pool) = *pool {
+                conv_of[pool] = Some(conv);
+            }
+        }
         let nodes = self.net.nodes.iter().enumerate();
         let layers = nodes.map(|(n, node)| {
             let step = self.step_of[n];
@@ -399,14 +422,14 @@ impl<'a> Build<'a> {
                 _ => On::Device,
             };
             let pool = self.pool_of[n].filter(|&p| self.fused[p]);
-            let tile_of = self
-                .pool_of
-                .iter()
-                .position(|&p| self.fused[n] && p == Some(n));
+            let tile_of = conv_of[n].filter(|_| self.fused[n]);
             layers::layer(
                 self.net,
                 node,
-                [pool, tile_of].map(|m| m.map(|m| &self.net.nodes[m])),
+                (
+                    [pool, tile_of].map(|m| m.map(|m| &self.net.nodes[m])),
+                    layout.aliases[n],
+                ),
                 self.facts[n].as_ref(),
                 layout,
                 (step, on),

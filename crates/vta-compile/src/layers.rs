@@ -76,7 +76,7 @@ impl LayerFacts {
 pub(crate) fn layer(
     net: &QNet,
     node: &QNode,
-    [pool, tile_of]: [Option<&QNode>; 2],
+    ([pool, tile_of], is_alias): ([Option<&QNode>; 2], bool),
     facts: Option<&LayerFacts>,
     layout: &MemoryLayout,
     (step, on): (usize, On),
@@ -117,7 +117,7 @@ pub(crate) fn layer(
             },
         });
     }
-    let why = if layout.is_alias(net, node) {
+    let why = if is_alias {
         "by placement: nothing moves".into()
     } else if let Some(conv) = tile_of {
         format!("in the tile of {}", conv.name)

@@ -6,6 +6,7 @@
 
 use crate::error::CompileError;
 use crate::fit::DoesNotFit;
+use crate::links::Links;
 use crate::map::{FMap, map_dims};
 use crate::placement::Placement;
 use vta_net::quant::{QNet, QNode, QOp, QTensor, QTensorId, QType};
@@ -57,6 +58,7 @@ impl MemoryLayout {
     /// An operand of the device that is no map, tensors that fill more than DRAM.
     pub(crate) fn new(
         net: &QNet,
+        links: &Links,
         placements: &[Placement],
         block: u32,
     ) -> Result<Self, CompileError> {
@@ -80,6 +82,7 @@ impl MemoryLayout {
         }
         // Parent and first block in it.
         let mut parent: Vec<Option<(usize, u32)>> = vec![None; n];
+        let mut trees = Trees((0..n).collect());
         let mut aliases = vec![false; net.nodes.len()];
         for (at, node) in net.nodes.iter().enumerate().rev() {
             if placements[at].on_device() {
@@ -92,8 +95,8 @@ impl MemoryLayout {
             let free = children.iter().all(|&(child, root, _)| {
                 parent[child.0].is_none()
                     && child != root
-                    && !net.inputs.contains(&child)
-                    && !has_ancestor(&parent, root.0, child.0)
+                    && !links.is_input(child)
+                    && trees.root(root.0) != child.0
             });
             let mut names: Vec<_> = children.iter().map(|c| c.0).collect();
             names.sort();
@@ -101,19 +104,12 @@ impl MemoryLayout {
             if any && free && names.len() == children.len() {
                 for (child, root, offset) in children {
                     parent[child.0] = Some((root.0, offset));
+                    trees.0[child.0] = root.0;
                 }
                 aliases[at] = true;
             }
         }
-        let root: Vec<(usize, u32)> = (0..n)
-            .map(|t| {
-                let (mut at, mut offset) = (t, 0);
-                while let Some((up, by)) = parent[at] {
-                    (at, offset) = (up, offset + by);
-                }
-                (at, offset)
-            })
-            .collect();
+        let root = roots(&parent);
         let mut blocked = vec![false; n];
         for t in 0..n {
             blocked[root[t].0] |= touched[t] || parent[t].is_some();
@@ -222,12 +218,6 @@ impl MemoryLayout {
         }
     }
 
-    /// Whether a node is no step: its tensors share memory.
-    pub(crate) fn is_alias(&self, net: &QNet, node: &QNode) -> bool {
-        let at = net.nodes.iter().position(|n| n.output == node.output);
-        at.is_some_and(|n| self.aliases[n])
-    }
-
     /// Address and bytes of a tensor.
     pub(crate) fn span(&self, t: QTensorId) -> (u32, u32) {
         let view = &self.views[t.0];
@@ -243,17 +233,46 @@ fn out_of_dram(what: &str, end: u64) -> CompileError {
     }
 }
 
-fn has_ancestor(parent: &[Option<(usize, u32)>], from: usize, ancestor: usize) -> bool {
-    let mut at = from;
-    loop {
-        if at == ancestor {
-            return true;
+/// Tensors that share memory, as trees: for each tensor one nearer to the root of its tree.
+struct Trees(Vec<usize>);
+
+impl Trees {
+    /// The tensor in whose memory one lies.
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
         }
-        match parent[at] {
-            Some((up, _)) => at = up,
-            None => return false,
-        }
+        at
     }
+}
+
+/// The root of each tensor, and its first block there.
+fn roots(parent: &[Option<(usize, u32)>]) -> Vec<(usize, u32)> {
+    let mut root: Vec<Option<(usize, u32)>> = vec![None; parent.len()];
+    let mut found = Vec::with_capacity(parent.len());
+    for t in 0..parent.len() {
+        // Up to a tensor whose root is known, then down again.
+        let mut path = Vec::new();
+        let mut at = t;
+        let mut top = loop {
+            match (root[at], parent[at]) {
+                (Some(known), _) => break known,
+                (None, None) => break (at, 0),
+                (None, Some((up, by))) => {
+                    path.push((at, by));
+                    at = up;
+                }
+            }
+        };
+        root[at].get_or_insert(top);
+        for (at, by) in path.into_iter().rev() {
+            top.1 += by;
+            root[at] = Some(top);
+        }
+        found.push(top);
+    }
+    found
 }
 
 /// For a host node that moves nothing: which tensor is inside which, and its first block.

@@ -18,6 +18,7 @@
 //! | modules | what they know |
 //! | --- | --- |
 //! | `fit`, `larger`, `error`, `options`, `cost` | why something does not fit, what would have to be larger, what a user hears of it, cycles of one instruction |
+//! | `links` | who makes and who reads each tensor |
 //! | `deps`, `op`, `map`, `loops`, `lowered` | dependencies, operations and their fields, maps and windows, lowered operations |
 //! | `allocator`, `tokens`, `estimate` | scratchpads, token inference, time: none knows the others |
 //! | `schedule` | the instruction schedule, from tokens and estimate |
@@ -40,6 +41,7 @@ mod larger;
 mod launch;
 mod layers;
 mod layout;
+mod links;
 mod loops;
 mod lower;
 mod lowered;
@@ -58,6 +60,7 @@ mod tokens;
 pub use error::CompileError;
 pub use options::{Options, Sparsity};
 
+use links::Links;
 use vta_net::quant::{QNet, QOp};
 use vta_program::program::{HostStep, Launch, Program, Step};
 use vta_program::timing::{self, Geometry};
@@ -69,16 +72,18 @@ use vta_program::timing::{self, Geometry};
 pub fn compile(net: &QNet, options: &Options) -> Result<Program, CompileError> {
     let c = &options.config;
     let net = &order::prepared(net, options);
-    let placements = placement::placements(net, c);
+    let links = &Links::new(net);
+    let placements = placement::placements(net, links, c);
     if timing::tears_elements(Geometry::new(c, c.out_bytes()))
         && let Some(first) = placements.iter().position(|p| p.on_device())
     {
         return Err(CompileError::torn(&net.nodes[first].name, c));
     }
-    let mut layout = layout::MemoryLayout::new(net, &placements, c.block)?;
-    let mut build = launch::Build::new(net, options, &placements);
+    let mut layout = layout::MemoryLayout::new(net, links, &placements, c.block)?;
+    let mut build = launch::Build::new(net, options, links, &placements);
+    let outputs = launch::Outputs::new(net, links, &layout);
     let mut steps = Vec::new();
-    for group in order::groups(net, &placements, &layout.aliases) {
+    for group in order::groups(net, links, &placements, &layout.aliases) {
         match group {
             order::Group::Host(node) => {
                 let n = &net.nodes[node];
@@ -102,12 +107,12 @@ pub fn compile(net: &QNet, options: &Options) -> Result<Program, CompileError> {
                     name: format!("launch-{}", build.launches() - 1),
                     insn_addr: 0,
                     insn_count: 0,
-                    outputs: launch::outputs(net, &nodes, &layout),
+                    outputs: outputs.of(net, &nodes, &layout),
                     symbols: Vec::new(),
                 }));
             }
         }
     }
-    build.alias_steps(&layout);
+    build.alias_steps(links, &layout);
     build.program(&mut layout, steps)
 }

@@ -139,10 +139,14 @@ impl LoweredConv {
         let mut contents: Vec<u32> = self.tiles.iter().map(|t| t.content).collect();
         contents.sort_unstable();
         contents.dedup();
-        for ci in 0..self.input.blocks {
+        let mut of_input: Vec<Vec<&Tile>> = vec![Vec::new(); self.input.blocks as usize];
+        for tile in &self.tiles {
+            of_input[tile.ci as usize].push(tile);
+        }
+        for tiles in of_input {
             let mut rows = vec![false; self.input.h as usize];
             let mut cols = vec![false; self.input.w as usize];
-            for t in self.tiles.iter().filter(|t| t.ci == ci) {
+            for t in tiles {
                 let w = &self.window;
                 self.rows_of(t.ky)
                     .for_each(|y| rows[w.met(0, y, t.ky) as usize] = true);

@@ -1,12 +1,15 @@
 //! The order of nodes: as few launches as the host's nodes allow.
 
+use crate::links::Links;
 use crate::lower;
 use crate::map::map_dims;
 use crate::options::Options;
 use crate::placement::{Placement, pool_fits};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use vta_net::Names;
 use vta_net::graph::Window;
-use vta_net::quant::{QNet, QNode, QOp, QType};
+use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
 use vta_tensor::host::HostOp;
 
 /// Nodes that run together.
@@ -20,27 +23,43 @@ pub(crate) enum Group {
 
 /// Groups of nodes: whatever is ready on the host, then whatever is ready on
 /// the device, until all is done. Nodes without a step are done with their operands.
-pub(crate) fn groups(net: &QNet, placements: &[Placement], without_step: &[bool]) -> Vec<Group> {
-    let mut there = vec![false; net.tensors.len()];
-    net.inputs.iter().for_each(|t| there[t.0] = true);
-    let mut done = vec![false; net.nodes.len()];
-    let mut groups = Vec::new();
-    let mut device = false;
-    let mut idle = 0;
-    while idle < 2 {
-        let mut launch = Vec::new();
-        idle += 1;
-        for (n, node) in net.nodes.iter().enumerate() {
-            let fits = without_step[n] || placements[n].on_device() == device;
-            if done[n] || !fits || !node.inputs.iter().all(|t| there[t.0]) {
-                continue;
-            }
-            done[n] = true;
-            there[node.output.0] = true;
+pub(crate) fn groups(
+    net: &QNet,
+    links: &Links,
+    placements: &[Placement],
+    without_step: &[bool],
+) -> Vec<Group> {
+    // Operands that are not there yet.
+    let mut missing: Vec<usize> = net.nodes.iter().map(|n| n.inputs.len()).collect();
+    // What is ready on the host and on the device. Operands come first, so what
+    // becomes ready stands behind what made it so.
+    let mut ready = [BinaryHeap::new(), BinaryHeap::new()];
+    let mut there: Vec<QTensorId> = net.inputs.clone();
+    there.sort_unstable();
+    there.dedup();
+    let mut spread = |mut there: Vec<QTensorId>, ready: &mut [BinaryHeap<Reverse<usize>>; 2]| {
+        let mut enter = |n: usize, there: &mut Vec<QTensorId>| {
             if without_step[n] {
-                continue;
+                there.push(net.nodes[n].output);
+            } else {
+                ready[usize::from(placements[n].on_device())].push(Reverse(n));
             }
-            idle = 0;
+        };
+        while let Some(t) = there.pop() {
+            for &n in links.readers(t) {
+                missing[n] -= 1;
+                if missing[n] == 0 {
+                    enter(n, &mut there);
+                }
+            }
+        }
+    };
+    spread(there, &mut ready);
+    let mut groups = Vec::new();
+    for device in [false, true].into_iter().cycle() {
+        let mut launch = Vec::new();
+        while let Some(Reverse(n)) = ready[usize::from(device)].pop() {
+            spread(vec![net.nodes[n].output], &mut ready);
             if device {
                 launch.push(n);
             } else {
@@ -50,7 +69,9 @@ pub(crate) fn groups(net: &QNet, placements: &[Placement], without_step: &[bool]
         if !launch.is_empty() {
             groups.push(Group::Device(launch));
         }
-        device = !device;
+        if ready.iter().all(BinaryHeap::is_empty) {
+            break;
+        }
     }
     groups
 }
@@ -59,6 +80,7 @@ pub(crate) fn groups(net: &QNet, placements: &[Placement], without_step: &[bool]
 /// packed (the host lays out what each kernel position meets as channels, the
 /// device does 1x1), pools whose rows do not fit go to the host.
 pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
+    let links = Links::new(net);
     let mut out = net.clone();
     let block = options.config.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
@@ -75,7 +97,7 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
         let packed = if masked {
             None
         } else {
-            pack(net, &node, block)
+            pack(net, &links, &node, block)
         };
         let Some((im2col, dims, conv)) = packed else {
             nodes.push(node);
@@ -107,6 +129,7 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
 /// The packed form of a convolution whose input comes from the host.
 fn pack(
     net: &QNet,
+    links: &Links,
     node: &QNode,
     block: usize,
 ) -> Option<(HostOp, Vec<usize>, vta_net::quant::QConv)> {
@@ -115,7 +138,7 @@ fn pack(
     };
     let input = *node.inputs.first()?;
     let device = |n: &QNode| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_));
-    let from_device = net.nodes.iter().any(|n| n.output == input && device(n));
+    let from_device = links.made_by(net, input, device);
     let (ci, ..) = map_dims(&net.tensor(input).dims)?;
     let (_, ho, wo) = map_dims(&net.tensor(node.output).dims)?;
     let (_, _, kh, kw) = conv.weight.dim();

@@ -1,6 +1,7 @@
 //! Who does what: the device what it can, the host the rest.
 
 use crate::device::Scratchpads;
+use crate::links::Links;
 use crate::lowered::{LoweredPool, LoweredResize};
 use crate::map::{FMap, map_dims};
 use crate::pool;
@@ -49,12 +50,10 @@ fn resize_fits(net: &QNet, node: &QNode, factor: [usize; 2], c: &HwConfig) -> bo
 }
 
 /// Where each node runs.
-pub(crate) fn placements(net: &QNet, c: &HwConfig) -> Vec<Placement> {
+pub(crate) fn placements(net: &QNet, links: &Links, c: &HwConfig) -> Vec<Placement> {
     let int8 = |t: QTensorId| matches!(net.tensor(t).ty, QType::Int8 { .. });
-    let computed = |t: QTensorId| {
-        let by = net.nodes.iter().find(|n| n.output == t);
-        by.is_some_and(|n| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_)))
-    };
+    let computed =
+        |t: QTensorId| links.made_by(net, t, |n| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_)));
     let placement = |node: &QNode| match &node.op {
         QOp::Conv(_) => Placement::Conv,
         QOp::MaxPool(w) => Placement::Pool(*w),
@@ -74,18 +73,13 @@ pub(crate) fn placements(net: &QNet, c: &HwConfig) -> Vec<Placement> {
 }
 
 /// For each convolution whose only reader is a pool: the pool.
-pub(crate) fn pooled(net: &QNet, placements: &[Placement]) -> Vec<Option<usize>> {
+pub(crate) fn pooled(net: &QNet, links: &Links, placements: &[Placement]) -> Vec<Option<usize>> {
     let pool_of = |node: &QNode| {
         let QOp::Conv(_) = node.op else { return None };
-        let mut readers = net.nodes.iter().enumerate();
-        let mut readers = readers
-            .by_ref()
-            .filter(|(_, n)| n.inputs.contains(&node.output));
-        let (at, _) = readers.next()?;
-        let only = readers.next().is_none() && !net.outputs.contains(&node.output);
+        let at = links.only_reader(node.output)?;
         // A residual is added to each value before the pool.
         let alone = node.inputs.len() == 1;
-        (only && alone && matches!(placements[at], Placement::Pool(_))).then_some(at)
+        (alone && matches!(placements[at], Placement::Pool(_))).then_some(at)
     };
     net.nodes.iter().map(pool_of).collect()
 }

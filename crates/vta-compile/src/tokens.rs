@@ -5,7 +5,7 @@
 //! tokens already imply costs nothing, the rest becomes a token. Between load
 //! and store a token goes through compute.
 
-use crate::deps::{Deps, OpId};
+use crate::deps::{Deps, OpId, join};
 use crate::fit::DoesNotFit;
 use vta_program::isa::{Deps as Flags, Unit};
 
@@ -31,7 +31,17 @@ pub(crate) struct Tokens {
     queues: [Vec<OpId>; 3],
     /// From the end of one operation to the start of another, of units that are neighbours.
     tokens: Vec<(OpId, OpId)>,
+    /// For each pair of units, by the one that gives: the positions of the
+    /// operations that take its tokens, in order.
+    taken: [[Vec<usize>; 3]; 3],
 }
+
+/// Tokens that a semaphore holds at most: it has 8 bits, and drops what is more
+/// (core/Semaphore.scala).
+const MOST: usize = 255;
+
+/// Tokens from which on the giver waits until half of them are surely taken.
+const MANY: usize = 224;
 
 /// A point to go back to.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +49,7 @@ pub(crate) struct Mark {
     ops: usize,
     queues: [usize; 3],
     tokens: usize,
+    taken: [[usize; 3]; 3],
 }
 
 /// How a dependency between load and store goes through compute.
@@ -57,6 +68,7 @@ impl Tokens {
             ops: self.ops.len(),
             queues: [LOAD, COMPUTE, STORE].map(|u| self.queues[u].len()),
             tokens: self.tokens.len(),
+            taken: [0, 1, 2].map(|from| [0, 1, 2].map(|to| self.taken[from][to].len())),
         }
     }
 
@@ -67,6 +79,9 @@ impl Tokens {
             q.truncate(n);
         }
         self.tokens.truncate(m.tokens);
+        for (taken, n) in self.taken.iter_mut().flatten().zip(m.taken.as_flattened()) {
+            taken.truncate(*n);
+        }
     }
 
     /// Takes the dependency of a unit's next operation on a unit that is no
@@ -106,20 +121,29 @@ impl Tokens {
     /// its own unit or of neighbours. Gives it, and what it waits for with a token.
     ///
     /// # Errors
-    /// More operations than can be counted.
+    /// More operations than can be counted, or more tokens than a semaphore holds.
     pub(crate) fn push(&mut self, unit: Unit, deps: &Deps) -> Result<(OpId, Deps), DoesNotFit> {
         let this = OpId::new(self.ops.len())?;
         let at = self.queues[unit as usize].len();
+        let mut all = *deps;
+        join(&mut all, &self.room_for_tokens(unit, deps));
         let mut known = self.last(unit).map_or([0; 3], |o| o.known);
         known[unit as usize] = at;
         let mut waits = Deps::default();
-        for (other, dep) in deps.iter().enumerate() {
+        for (other, dep) in all.iter().enumerate() {
             let Some(d) = *dep else { continue };
             let before = self.ops[d.index()];
             if other == unit as usize || known[other] > before.at {
                 continue;
             }
             self.tokens.push((d, this));
+            let taken = &mut self.taken[other][unit as usize];
+            // Those that are surely taken when this one is given.
+            let over = taken.partition_point(|to| *to < before.known[unit as usize]);
+            if taken.len() - over >= MOST {
+                return Err(DoesNotFit::Tokens);
+            }
+            taken.push(at);
             waits[other] = Some(d);
             for (k, n) in known.iter_mut().zip(before.known) {
                 *k = (*k).max(n);
@@ -129,6 +153,23 @@ impl Tokens {
         self.ops.push(Order { unit, at, known });
         self.queues[unit as usize].push(this);
         Ok((this, waits))
+    }
+
+    /// What a unit's next operation has to wait for so that the tokens that the
+    /// unit gives find room.
+    fn room_for_tokens(&self, unit: Unit, deps: &Deps) -> Deps {
+        let mut more = Deps::default();
+        let known = self.last(unit).map_or([0; 3], |o| o.known);
+        for (to, taken) in self.taken[unit as usize].iter().enumerate() {
+            let waited = deps[to].map_or(0, |d| self.ops[d.index()].at + 1);
+            let known = known[to].max(waited);
+            let over = taken.partition_point(|at| *at < known);
+            if taken.len() - over >= MANY {
+                let half = taken[taken.len() - MANY / 2];
+                more[to] = self.queues[to].get(half).copied();
+            }
+        }
+        more
     }
 
     /// The last operation of a unit.
@@ -177,6 +218,29 @@ mod tests {
         assert!(flags[load.index()].push_next && flags[1].pop_prev);
         assert!(flags[gemm.index()].push_next && !flags[gemm.index()].pop_prev);
         assert!(flags[store.index()].pop_prev && !flags[store.index()].push_prev);
+    }
+
+    /// A unit that runs far ahead waits until its tokens are taken.
+    #[test]
+    fn no_more_tokens_are_given_than_a_semaphore_holds() {
+        let mut t = Tokens::default();
+        for _ in 0..1000 {
+            let (load, _) = t.push(Unit::Load, &Deps::default()).expect("room");
+            t.push(Unit::Compute, &on(Unit::Load, load)).expect("room");
+        }
+        let waits = t.flags().iter().filter(|f| f.pop_next).count();
+        assert_eq!(waits, (1000 - MANY) / (MANY / 2) + 1);
+        // Nobody took one when all of them were given.
+        let mut t = Tokens::default();
+        let loads: Vec<OpId> = (0..300)
+            .map(|_| t.push(Unit::Load, &Deps::default()).expect("room").0)
+            .collect();
+        let taken = loads
+            .iter()
+            .map(|l| t.push(Unit::Compute, &on(Unit::Load, *l)));
+        let taken: Vec<_> = taken.collect();
+        assert_eq!(taken.iter().filter(|t| t.is_ok()).count(), MOST);
+        assert_eq!(taken[MOST], Err(DoesNotFit::Tokens));
     }
 
     #[test]

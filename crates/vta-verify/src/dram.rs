@@ -14,8 +14,34 @@ pub(super) struct Dram {
     /// Words that the program says something of, or that were written.
     defined: BitVec,
     written: BitVec,
-    /// Byte ranges, and who wrote them.
-    writers: Vec<(u64, u64, Writer)>,
+    /// Who wrote what, in order.
+    writers: Vec<Written>,
+}
+
+/// Rows of bytes that were written.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    first: u64,
+    /// Bytes of a row, rows, bytes from row to row.
+    bytes: u64,
+    count: u64,
+    stride: u64,
+    by: Writer,
+}
+
+impl Written {
+    /// Whether a row holds some of the word at an address.
+    fn meets(&self, addr: u64) -> bool {
+        let Some(reach) = (addr + WORD - 1).checked_sub(self.first) else {
+            return false;
+        };
+        // The last row that starts before the word ends.
+        let row = match self.stride {
+            0 => 0,
+            stride => (reach / stride).min(self.count - 1),
+        };
+        addr < self.first + row * self.stride + self.bytes
+    }
 }
 
 /// Who writes to DRAM.
@@ -66,12 +92,29 @@ impl Dram {
 
     /// Notes a write.
     pub fn write(&mut self, addr: u64, bytes: u64, by: Writer) {
-        self.written[words(addr, bytes)].fill(true);
-        self.defined[words(addr, bytes)].fill(true);
-        match self.writers.last_mut() {
-            Some((_, end, last)) if *last == by && *end == addr => *end += bytes,
-            _ => self.writers.push((addr, addr + bytes, by)),
+        self.write_rows((addr, bytes), (1, 0), by);
+    }
+
+    /// Notes a write of some rows: the first byte and the bytes of a row, how many
+    /// there are, and the bytes from row to row.
+    pub fn write_rows(
+        &mut self,
+        (first, bytes): (u64, u64),
+        (count, stride): (u64, u64),
+        by: Writer,
+    ) {
+        for row in 0..count {
+            let range = words(first + row * stride, bytes);
+            self.written[range.clone()].fill(true);
+            self.defined[range].fill(true);
         }
+        self.writers.push(Written {
+            first,
+            bytes,
+            count,
+            stride,
+            by,
+        });
     }
 
     /// The first byte of a range that nothing wrote.
@@ -91,9 +134,8 @@ impl Dram {
     pub fn word(&self, addr: u64) -> Result<u32, Writer> {
         let range = words(addr, WORD);
         if self.written[range].any() {
-            let inside = |w: &&(u64, u64, Writer)| w.0 < addr + WORD && addr < w.1;
-            let writer = self.writers.iter().rev().find(inside);
-            return Err(writer.map_or(Writer::Input, |w| w.2));
+            let writer = self.writers.iter().rev().find(|w| w.meets(addr));
+            return Err(writer.map_or(Writer::Input, |w| w.by));
         }
         let bytes = self.image.get(addr as usize..(addr + WORD) as usize);
         let bytes = bytes.and_then(|b| b.try_into().ok()).unwrap_or_default();

@@ -2,9 +2,10 @@
 
 use super::error::VerifyError;
 use super::names::InsnAt;
+use super::tables::Tables;
 use vta_program::config::HwConfig;
 use vta_program::isa::{Insn, loop_trips};
-use vta_program::program::{Launch, On, Program};
+use vta_program::program::{Launch, Program};
 use vta_program::timing::fetch;
 
 /// The instructions of a launch up to FINISH.
@@ -25,7 +26,7 @@ impl<'a> Context<'a> {
     /// transfers that the hardware runs otherwise than they look.
     pub fn new(
         program: &'a Program,
-        step: usize,
+        (step, tables): (usize, &Tables<'_>),
         launch: &'a Launch,
         image: &[u8],
     ) -> Result<Self, Vec<VerifyError>> {
@@ -68,7 +69,7 @@ impl<'a> Context<'a> {
                 beats,
             });
         }
-        let layers = layers(program, step, launch);
+        let layers = layers(tables, step, launch);
         let context = Self {
             config: &program.config,
             launch,
@@ -122,13 +123,12 @@ impl<'a> Context<'a> {
 }
 
 /// For each instruction of a launch, the layer that its symbol names.
-fn layers(program: &Program, step: usize, launch: &Launch) -> Vec<Option<u32>> {
+fn layers(tables: &Tables<'_>, step: usize, launch: &Launch) -> Vec<Option<u32>> {
     let mut of = vec![None; launch.insn_count as usize];
     for symbol in &launch.symbols {
-        let mut layers = (0..).zip(&program.layers);
-        let layer = layers
-            .find(|(_, l)| l.on == On::Device && l.step as usize == step && l.name == symbol.name);
-        let Some((index, _)) = layer else { continue };
+        let Some(index) = tables.layer(step as u32, &symbol.name) else {
+            continue;
+        };
         let (first, count) = (symbol.first as usize, symbol.count as usize);
         of[first..first + count].fill(Some(index));
     }

@@ -17,6 +17,7 @@ mod race;
 mod report;
 mod set;
 mod steps;
+mod tables;
 mod tokens;
 mod transfer;
 mod weights;
@@ -28,6 +29,7 @@ pub use report::Report;
 
 use dram::{Dram, Writer};
 use launch::Context;
+use tables::Tables;
 use tokens::{DIRECTIONS, Order};
 use vta_program::program::{Launch, On, Program, Region, Step};
 use weights::Weights;
@@ -50,6 +52,7 @@ pub fn check_until(program: &Program, stop: &dyn Fn() -> bool) -> Result<Report,
     program.validate().map_err(|e| vec![e.into()])?;
     program.fits().map_err(|e| vec![e.into()])?;
     let weights = Weights::new(program);
+    let tables = Tables::new(program);
     let mut dram = Dram::new(program);
     let mut report = Report {
         most_tokens: DIRECTIONS.map(|t| (t, 0)).to_vec(),
@@ -68,7 +71,7 @@ pub fn check_until(program: &Program, stop: &dyn Fn() -> bool) -> Result<Report,
         }
         match step {
             Step::Launch(l) => {
-                let shared = (&weights, stop);
+                let shared = (&weights, &tables, stop);
                 let found = check_launch(program, n, l, shared, &mut dram, &mut report);
                 let fine = found.is_empty();
                 errors.extend(found);
@@ -93,7 +96,7 @@ pub fn check_until(program: &Program, stop: &dyn Fn() -> bool) -> Result<Report,
                     }
                 }
                 let (addr, bytes) = (u64::from(h.output.addr), size(&h.output));
-                if let Some(of) = flow::overwritten(program, addr, bytes) {
+                if let Some(of) = tables.code.overwritten(addr, bytes) {
                     errors.push(VerifyError::ChangedInsns {
                         by: format!("host step {}", h.name),
                         of,
@@ -103,8 +106,7 @@ pub fn check_until(program: &Program, stop: &dyn Fn() -> bool) -> Result<Report,
                 dram.write(addr, bytes, Writer::Host(n as u32));
             }
         }
-        let done = program.layers.iter().filter(|l| l.step as usize == n);
-        for l in done {
+        for l in tables.of_step(n as u32) {
             let on = if l.on == On::Device { "device" } else { "host" };
             let of = || format!("result of layer {} on the {on}", l.name);
             let bytes = size(&l.output);
@@ -143,11 +145,11 @@ fn check_launch(
     program: &Program,
     step: usize,
     launch: &Launch,
-    (weights, stop): (&Weights<'_>, &dyn Fn() -> bool),
+    (weights, tables, stop): (&Weights<'_>, &Tables<'_>, &dyn Fn() -> bool),
     dram: &mut Dram,
     report: &mut Report,
 ) -> Vec<VerifyError> {
-    let context = match Context::new(program, step, launch, dram.image()) {
+    let context = match Context::new(program, (step, tables), launch, dram.image()) {
         Ok(c) => c,
         Err(errors) => return errors,
     };
@@ -166,7 +168,7 @@ fn check_launch(
         &context,
         &order,
         (program, step),
-        (weights, stop),
+        (weights, tables, stop),
         dram,
         report,
     );

@@ -46,6 +46,13 @@ impl Transfer {
         self.count
     }
 
+    /// The first byte in DRAM and the bytes of a row, how many rows there are, and
+    /// the bytes from row to row.
+    pub fn in_dram(&self) -> ((u64, u64), (u64, u64)) {
+        let rows = (self.count.into(), self.stride);
+        ((self.first.addr, self.row_bytes()), rows)
+    }
+
     /// Bytes in DRAM of a row.
     pub fn row_bytes(&self) -> u64 {
         u64::from(self.row_elements) * u64::from(self.element_bytes)

@@ -5,6 +5,7 @@ mod event_driven;
 mod layers;
 mod limits;
 mod listings;
+mod many;
 mod mistakes;
 mod networks;
 mod random;

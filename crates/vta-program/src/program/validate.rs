@@ -368,8 +368,10 @@ impl Program {
                 dram_bytes: self.dram_bytes,
             });
         }
-        let holds = |s: &&Segment| s.addr <= insn_addr && end <= s.end();
-        if self.segments.iter().find(holds).is_none() {
+        // Segments are in order, so the last that starts before is the only one.
+        let before = self.segments.partition_point(|s| s.addr <= insn_addr);
+        let segment = before.checked_sub(1).map(|at| &self.segments[at]);
+        if !segment.is_some_and(|s| end <= s.end()) {
             return Err(ProgramError::InsnSegment {
                 launch,
                 insn_addr,

@@ -12,6 +12,7 @@ use super::names::Place;
 use super::race::{Judge, Places, Unordered};
 use super::report::Report;
 use super::set::Set;
+use super::tables::Tables;
 use super::tokens::Order;
 use super::transfer::Transfer;
 use super::weights::{Owner, Weights};
@@ -46,6 +47,7 @@ pub(super) struct Flow<'a> {
     /// Index of the step.
     step: u32,
     weights: &'a Weights<'a>,
+    tables: &'a Tables<'a>,
     dram: &'a mut Dram,
     errors: Vec<VerifyError>,
     report: &'a mut Report,
@@ -70,7 +72,7 @@ pub(super) fn check(
     c: &Context<'_>,
     order: &Order,
     (program, step): (&Program, usize),
-    (weights, stop): (&Weights<'_>, &dyn Fn() -> bool),
+    (weights, tables, stop): (&Weights<'_>, &Tables<'_>, &dyn Fn() -> bool),
     dram: &mut Dram,
     report: &mut Report,
 ) -> Vec<VerifyError> {
@@ -97,6 +99,7 @@ pub(super) fn check(
         program,
         step: step as u32,
         weights,
+        tables,
         dram,
         errors,
         report,
@@ -190,14 +193,4 @@ impl Flow<'_> {
             *out = Out::Stale(insn);
         }
     }
-}
-
-/// The launch whose instructions some bytes touch.
-pub(super) fn overwritten(program: &Program, addr: u64, bytes: u64) -> Option<String> {
-    let mut launches = program.launches();
-    let touched = launches.find(|l| {
-        let from = u64::from(l.insn_addr);
-        addr < from + 16 * u64::from(l.insn_count) && from < addr + bytes
-    });
-    touched.map(|l| l.name.clone())
 }

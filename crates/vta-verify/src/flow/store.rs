@@ -1,6 +1,6 @@
 //! STORE.
 
-use super::{Flow, Out, overwritten};
+use super::{Flow, Out};
 use crate::dram::Writer;
 use crate::error::VerifyError;
 use crate::names::Place;
@@ -53,9 +53,7 @@ impl Flow<'_> {
             if let Some((found, addr)) = first {
                 self.race(insn, Some(found), Place::Dram(addr));
             }
-            let by = Writer::Insn(self.step, insn);
-            self.dram.write(row.addr, bytes, by);
-            if let Some(of) = overwritten(self.program, row.addr, bytes)
+            if let Some(of) = self.tables.code.overwritten(row.addr, bytes)
                 && !std::mem::replace(&mut instructions, true)
             {
                 self.errors.push(VerifyError::ChangedInsns {
@@ -73,6 +71,9 @@ impl Flow<'_> {
                 });
             }
         }
+        let (row, rows) = t.in_dram();
+        self.dram
+            .write_rows(row, rows, Writer::Insn(self.step, insn));
     }
 
     /// The layer of a store, if the store leaves the layer's result.
