@@ -80,10 +80,13 @@ impl QuantisedModel {
     /// [`Program::verify`] is a part of it.
     ///
     /// # Errors
-    /// [`Error::NotProven`] with what differs, each with layer and element.
+    /// [`Error::NotProven`] with what differs, each with layer and element; [`Error::Cancelled`].
     pub fn verify(&self, program: &Program) -> Result<Report, Error> {
-        let _phase = self.masked.watch().phase(Phase::Verify, None);
-        vta_verify::against(program, &self.net).map_err(Error::NotProven)
+        let watch = self.masked.watch();
+        let _phase = watch.phase(Phase::Verify, None);
+        let proof = vta_verify::against_until(program, &self.net, &|| watch.is_cancelled());
+        watch.go_on()?;
+        proof.map_err(Error::NotProven)
     }
 
     /// The float network and its masks.

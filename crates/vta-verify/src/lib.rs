@@ -22,7 +22,7 @@ mod tokens;
 mod transfer;
 mod weights;
 
-pub use against::{Flaw, Mismatch, Operand, against};
+pub use against::{Flaw, Mismatch, Operand, against, against_until};
 pub use error::VerifyError;
 pub use names::{AluRule, Conflict, InsnAt, Place, Tokens};
 pub use report::Report;

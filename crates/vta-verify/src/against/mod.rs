@@ -21,6 +21,7 @@ pub use flaw::{Flaw, Mismatch, Operand};
 use crate::error::VerifyError;
 use crate::launch::Context;
 use crate::report::Report;
+use crate::tables::Tables;
 use layer::Layers;
 use memory::Memory;
 use std::collections::{HashMap, HashSet};
@@ -52,7 +53,20 @@ use walk::{LayerResult, World};
 /// What [`crate::check`] finds; then the first places, 16 at most, in which the
 /// program is not the network, each with layer and element.
 pub fn against(program: &Program, net: &QNet) -> Result<Report, Vec<VerifyError>> {
-    let mut report = crate::check(program)?;
+    against_until(program, net, &|| false)
+}
+
+/// As [`against`], until `stop` says true: it is asked between instructions and
+/// in their loops.
+///
+/// # Errors
+/// As [`against`]; [`VerifyError::Stopped`].
+pub fn against_until(
+    program: &Program,
+    net: &QNet,
+    stop: &dyn Fn() -> bool,
+) -> Result<Report, Vec<VerifyError>> {
+    let mut report = crate::check_until(program, stop)?;
     let steps = report.gemm_steps.saturating_add(report.alu_steps);
     if steps > MOST_STEPS {
         let what = format!("it has {steps} steps; no more than {MOST_STEPS} are followed");
@@ -64,7 +78,9 @@ pub fn against(program: &Program, net: &QNet) -> Result<Report, Vec<VerifyError>
     let block = program.config.block as usize;
     let tensors = Tensors::new(net, block);
     let places = Places::new(program, net, &tensors).map_err(|e| vec![e])?;
+    let tables = Tables::new(program);
     let mut world = World {
+        stop,
         memory: Memory::new(image.clone(), block),
         layers: Layers::new(net, block, places.stored),
         results: places.results,
@@ -81,11 +97,11 @@ pub fn against(program: &Program, net: &QNet) -> Result<Report, Vec<VerifyError>
         match step {
             Step::Host(h) => world.host(h, net),
             Step::Launch(l) => {
-                let context = Context::new(program, n, l, &image)?;
+                let context = Context::new(program, (n, &tables), l, &image)?;
                 walk::launch(&mut world, &context, program.dram_bytes);
             }
         }
-        if world.findings.len() >= walk::MOST_FINDINGS {
+        if world.findings.len() >= walk::MOST_FINDINGS || world.stopped() {
             break;
         }
     }

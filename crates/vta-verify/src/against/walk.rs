@@ -54,8 +54,22 @@ pub(super) struct World<'a> {
     /// Most products that a sum of the network has.
     pub most_products: usize,
     pub findings: Vec<VerifyError>,
+    /// Asked now and then; true ends the walk.
+    pub stop: &'a dyn Fn() -> bool,
     pub vectors: u64,
     pub products: u64,
+}
+
+impl World<'_> {
+    /// Whether the walk is to end before its end; that is a finding.
+    pub fn stopped(&mut self) -> bool {
+        let stopped = matches!(self.findings.last(), Some(VerifyError::Stopped));
+        if !stopped && (self.stop)() {
+            self.findings.push(VerifyError::Stopped);
+            return true;
+        }
+        stopped
+    }
 }
 
 struct Walk<'w, 'a, 'c> {
@@ -85,7 +99,7 @@ pub(super) fn launch(world: &mut World<'_>, c: &Context<'_>, dram_bytes: u32) {
         zero,
     };
     for (insn, i) in (0..).zip(&c.insns) {
-        if walk.world.findings.len() >= MOST_FINDINGS {
+        if walk.world.findings.len() >= MOST_FINDINGS || walk.world.stopped() {
             return;
         }
         match i {
@@ -106,7 +120,7 @@ impl Walk<'_, '_, '_> {
     fn load(&mut self, t: &Transfer) {
         let range = t.elements.start as usize..t.elements.end as usize;
         let bytes = u64::from(t.element_bytes);
-        let all = t.rows.iter().flat_map(|r| {
+        let all = t.rows().flat_map(|r| {
             (0..t.row_elements).map(move |i| {
                 let at = (r.element + i) as usize;
                 (at, r.addr + u64::from(i) * bytes)
@@ -172,6 +186,9 @@ impl Walk<'_, '_, '_> {
         let most = self.world.most_products;
         let mut products = 0;
         for i in 0..u32::from(g.iter_out) {
+            if self.world.stopped() {
+                return;
+            }
             for j in 0..u32::from(g.iter_in) {
                 let by = |o: u16, n: u16| i * u32::from(o) + j * u32::from(n);
                 let dst = by(g.dst_factor_out, g.dst_factor_in);
@@ -213,6 +230,9 @@ impl Walk<'_, '_, '_> {
         let words = self.uops[range].iter().copied();
         let uops: Vec<Indices> = words.map(|w| Indices::alu(w, self.config)).collect();
         for i in 0..u32::from(a.iter_out) {
+            if self.world.stopped() {
+                return;
+            }
             for j in 0..u32::from(a.iter_in) {
                 let by = |o: u16, n: u16| i * u32::from(o) + j * u32::from(n);
                 let dst = by(a.dst_factor_out, a.dst_factor_in);
@@ -244,7 +264,7 @@ impl Walk<'_, '_, '_> {
         let tensor = self.world.tensors.get(result.tensor);
         let planes = tensor.planes.clone();
         let Some(map) = tensor.map() else { return };
-        for row in &t.rows {
+        for row in t.rows() {
             for i in 0..t.row_elements {
                 let addr = row.addr + u64::from(i) * block;
                 let value = self.acc[(row.element + i) as usize].value();
