@@ -185,6 +185,10 @@ pub enum Error {
     #[cfg(feature = "train")]
     #[error("{}: exists", .0.display())]
     CheckpointExists(PathBuf),
+    /// A network where a new run was to begin: the result of another.
+    #[cfg(feature = "train")]
+    #[error("{}: exists, the result of another run", .0.display())]
+    ResultExists(PathBuf),
     /// No budget counts cycles.
     #[error("no budget counts cycles")]
     NoCycles,
@@ -259,7 +263,7 @@ impl Error {
             #[cfg(feature = "train")]
             Self::Train(_) => "train",
             #[cfg(feature = "train")]
-            Self::CheckpointExists(_) => "train",
+            Self::CheckpointExists(_) | Self::ResultExists(_) => "train",
             Self::NoCycles => "prune",
             Self::Export(e) => match &**e {
                 ExportError::Image { source, .. } => source.kind(),
@@ -331,7 +335,9 @@ impl Error {
             #[cfg(feature = "train")]
             Self::CheckpointExists(_) => "--resume goes on from it; else give another folder",
             #[cfg(feature = "train")]
-            Self::Train(vta_train::TrainError::Diverged { .. }) => "try a lower --lr",
+            Self::ResultExists(_) => "give another folder, or remove what is in this one",
+            #[cfg(feature = "train")]
+            Self::Train(e) => return e.help().map(Into::into),
             _ => return None,
         };
         Some(text.into())

@@ -63,6 +63,14 @@ pub enum EvaluateError {
         /// Classes of the data.
         data: Vec<String>,
     },
+    /// An output that says nothing: what is made of it would be by chance.
+    #[error("a value of the network's outputs is {value} for image {image}")]
+    NotFinite {
+        /// The value, in words: an error can be compared.
+        value: String,
+        /// The image, counted from 0.
+        image: usize,
+    },
     /// An output whose values do not fill its dimensions.
     #[error("output {region} does not fill its dimensions")]
     Shape {
@@ -79,6 +87,9 @@ impl EvaluateError {
                 Some("--quantisation FILE takes those that the network was trained with")
             }
             Self::NoImages => Some("--split names another part of the data"),
+            Self::NotFinite { .. } => Some(
+                "the network is not fit for use; was it trained with a learning rate that is too high?",
+            ),
             Self::Image { .. } => Some("the data must be what the network was trained with"),
             _ => None,
         }
@@ -236,9 +247,14 @@ fn score<L: Label, M: Metric<L>>(
         return Err(EvaluateError::NoImages.into());
     }
     let progress = watch.phase(phase, Some(samples.len() as u64));
-    let predictions = samples.par_iter().map(|s| {
+    let predictions = samples.par_iter().enumerate().map(|(image, s)| {
         watch.go_on()?;
-        let prediction = metric.predict(&outputs(&s.image)?);
+        let outputs = outputs(&s.image)?;
+        if let Some(value) = outputs.iter().flatten().find(|v| !v.is_finite()) {
+            let value = value.to_string();
+            return Err(EvaluateError::NotFinite { value, image }.into());
+        }
+        let prediction = metric.predict(&outputs);
         progress.step();
         prediction
     });

@@ -11,7 +11,7 @@ use vta_net::graph::{Graph, zoo};
 use vta_program::program::atomic::write_file;
 use vta_train::backend::{Chosen, ChosenGrad};
 use vta_train::{
-    Checkpoint, CheckpointError, Detector, Hooks, Network, Row, Task, TrainError, Trainer, images,
+    Checkpoint, Detector, Hooks, Identity, Network, Row, Task, TrainError, Trainer, images,
     normalise,
 };
 
@@ -22,31 +22,44 @@ const MAX_DETECTOR: u64 = 1 << 20;
 /// Batches from which the statistics of a network from a file are taken.
 const STATISTICS: usize = 8;
 
+/// The name of a run's checkpoint.
+const CHECKPOINT: &str = "checkpoint";
+/// The name of a run's network. It is written when all else is there: a folder
+/// that has it is complete.
+pub const MODEL: &str = "model.onnx";
+/// Names of the tables in a checkpoint.
+const LOG: &str = "log";
+const TIMES: &str = "times";
+
 /// A run of training on the backend that was built in.
 pub type Run<'a, L, T, H> = Trainer<'a, ChosenGrad, Chosen, L, T, H>;
 
-/// Where a run's files go, and its rows so far: `checkpoint`, `log.csv` and
-/// `curves.svg` in one folder.
+/// What the program adds to what a run is.
+pub fn identity() -> Identity {
+    Identity::of_program::<Chosen>(&Default::default())
+}
+
+/// Where a run's files go, and its rows so far: `checkpoint`, `log.csv`,
+/// `curves.svg` and `times.csv` in one folder. Only the last depends on time.
 #[derive(Debug)]
 pub struct Files {
     dir: PathBuf,
-    command: String,
     log: String,
+    times: String,
 }
 
 impl Files {
-    /// Files in a folder, which need not exist yet. `command` is what must be
-    /// the same when the run goes on, besides its settings.
-    pub fn new(dir: &Path, command: String) -> Self {
+    /// Files in a folder, which need not exist yet.
+    pub fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
-            command,
             log: String::new(),
+            times: String::new(),
         }
     }
 
     fn checkpoint(&self) -> PathBuf {
-        self.dir.join("checkpoint")
+        self.dir.join(CHECKPOINT)
     }
 
     /// Goes on from the folder's checkpoint where that is wanted, else sees to
@@ -80,33 +93,33 @@ impl Files {
         T: Task<L>,
         H: Hooks<Chosen, ChosenGrad, L>,
     {
-        let (then, now) = (c.text("command")?, &self.command);
-        if then != now {
-            let what = format!("is of a run with {then}, not {now}");
-            return Err(CheckpointError::Run(what).into());
-        }
         run.restore(c)?;
-        self.log = c.text("log")?.to_owned();
+        self.log = c.text(LOG)?.to_owned();
+        self.times = c.text(TIMES)?.to_owned();
         Ok(())
     }
 
     fn add(&mut self, row: &Row) {
         if self.log.is_empty() {
             self.log = row.header();
+            self.times = Row::TIMES.into();
         }
         self.log += &row.line();
+        self.times += &row.times_line();
     }
 
-    /// The log, then the checkpoint, each whole.
+    /// The tables, then the checkpoint, each whole.
     fn write(&self, mut c: Checkpoint) -> Result<(), Error> {
-        c.put_text("command", &self.command);
-        c.put_text("log", &self.log);
+        c.put_text(LOG, &self.log);
+        c.put_text(TIMES, &self.times);
         let log = self.log.clone().into_bytes();
+        let times = self.times.clone().into_bytes();
         let drawn = curves(&self.log).into_bytes();
         for (name, bytes) in [
             ("log.csv", log),
+            ("times.csv", times),
             ("curves.svg", drawn),
-            ("checkpoint", c.encode()?),
+            (CHECKPOINT, c.encode()?),
         ] {
             let path = self.dir.join(name);
             write_file(&path, &bytes).map_err(|e| Error::file(&path, e))?;
@@ -149,15 +162,22 @@ fn curves(log: &str) -> String {
     report::curves(&panels, "epoch")
 }
 
-/// Refuses a folder with a checkpoint, unless the run goes on from it.
+/// Refuses a folder with a checkpoint or the result of a run, unless the run
+/// goes on from it.
 ///
 /// # Errors
 /// There is one.
 pub fn not_there(dir: &Path, resume: bool) -> Result<(), Error> {
-    let path = dir.join("checkpoint");
-    match resume || !path.exists() {
-        true => Ok(()),
-        false => Err(Error::CheckpointExists(path)),
+    if resume {
+        return Ok(());
+    }
+    let [checkpoint, model] = [CHECKPOINT, MODEL].map(|name| dir.join(name));
+    if checkpoint.exists() {
+        return Err(Error::CheckpointExists(checkpoint));
+    }
+    match model.exists() {
+        true => Err(Error::ResultExists(model)),
+        false => Ok(()),
     }
 }
 

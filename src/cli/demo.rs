@@ -15,7 +15,7 @@ const DATA: &str = "shapes-cls";
 /// Train a small network, drop its blocks, run both on the simulated device: about a minute
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Folder for what it makes; what is there already is not made again
+    /// Folder for what it makes; a run that is there already is not made again, another one is refused
     #[arg(short, long, value_name = "DIR", default_value = "vta-demo")]
     out: PathBuf,
     /// How often each image is seen, in training and again in pruning
@@ -26,10 +26,10 @@ pub struct Demo {
     limit: u32,
 }
 
-/// A command, and where its result is.
+/// A command, and whether it makes what others measure.
 struct Step {
     words: Vec<String>,
-    makes: Option<PathBuf>,
+    makes: bool,
 }
 
 impl Step {
@@ -38,14 +38,11 @@ impl Step {
         words.cloned().collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs the command, or says that its result is there.
-    fn run(&self) -> Result<Option<Output>, CliError> {
-        if self.makes.as_ref().is_some_and(|p| p.exists()) {
-            return Ok(None);
-        }
+    /// Runs the command. A run that has ended is only held against its checkpoint.
+    fn run(&self) -> Result<Output, CliError> {
         // Built from fixed words, and folders and numbers that were parsed before.
         let cli = Cli::try_parse_from(&self.words).map_err(|e| CliError::new("usage", e))?;
-        super::run(&cli.command).map(Some)
+        super::run(&cli.command)
     }
 }
 
@@ -54,22 +51,18 @@ impl Demo {
         let (dense, pruned) = (self.out.join("dense"), self.out.join("pruned"));
         let mut text = String::new();
         let mut commands = Vec::new();
-        let mut last = Value::Null;
         let mut results: Vec<Value> = Vec::new();
         for step in self.steps(&dense, &pruned) {
             text += &format!("$ {}\n", step.line());
             commands.push(step.line());
-            match step.run()? {
-                None => text += "there already\n\n",
-                Some(output) if output.exit != 0 => return Ok(output),
-                Some(output) => {
-                    text += &shorten(&output.text);
-                    text += "\n";
-                    last = output.json;
-                }
+            let output = step.run()?;
+            if output.exit != 0 {
+                return Ok(output);
             }
-            if step.makes.is_none() {
-                results.push(last.clone());
+            text += &shorten(&output.text);
+            text += "\n";
+            if !step.makes {
+                results.push(output.json);
             }
         }
         let [before, after] = &results[..] else {
@@ -109,15 +102,16 @@ impl Demo {
     fn steps(&self, dense: &Path, pruned: &Path) -> [Step; 4] {
         let path = |p: &Path| p.display().to_string();
         let model = dense.join("model.onnx");
-        let step = |words: &[&str], makes: Option<PathBuf>| {
+        let step = |words: &[&str], makes: Option<&Path>| {
             let mut words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-            // What was stopped goes on.
-            let begun = makes.as_ref().and_then(|p| p.parent());
-            if begun.is_some_and(|dir| dir.join("checkpoint").exists()) {
+            // What was begun goes on, if it is the same.
+            if makes.is_some_and(|dir| dir.join("checkpoint").exists()) {
                 words.push("--resume".into());
             }
+            let makes = makes.is_some();
             Step { words, makes }
         };
+        let folders = (dense, pruned);
         let (epochs, limit) = (self.epochs.to_string(), self.limit.to_string());
         let (dense, pruned_path, model_path) = (path(dense), path(pruned), path(&model));
         let train = [
@@ -141,8 +135,8 @@ impl Demo {
         ];
         let eval = |dir| ["vta", "eval", dir, "--data", DATA, "--device"];
         [
-            step(&train, Some(model)),
-            step(&prune, Some(pruned.join("model.onnx"))),
+            step(&train, Some(folders.0)),
+            step(&prune, Some(folders.1)),
             step(&eval(&dense), None),
             step(&eval(&pruned_path), None),
         ]

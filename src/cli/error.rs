@@ -7,6 +7,8 @@ use vta::Error;
 use vta::asm::AsmErrors;
 use vta::golden::GoldenError;
 use vta::printable::{printable, printable_lines};
+#[cfg(feature = "train")]
+use vta::train::{CheckpointError, TrainError};
 
 /// An error of the command: what is wrong, and what to do next.
 #[derive(Debug, Clone)]
@@ -103,6 +105,11 @@ fn message(e: &Error) -> String {
     match e {
         Error::In { path, source } => format!("{}: {}", shown(path), message(source)),
         Error::Assembly(errors) => mistakes(errors),
+        #[cfg(feature = "train")]
+        Error::Train(TrainError::Checkpoint(CheckpointError::OtherRun(all))) => {
+            let all = super::resume::differences(all);
+            format!("the checkpoint is of another run: {}", printable(&all))
+        }
         e => printable(&e.to_string()).into_owned(),
     }
 }

@@ -11,6 +11,7 @@ use vta::data::{Boxes, Data, Dataset, Label, Sample, Split};
 use vta::evaluate::{Cycles, Evaluated, Score, calibration, evaluate, some};
 use vta::metric::{Accuracy, Metric};
 use vta::printable::printable;
+use vta::program::sha256;
 use vta::report::thousands;
 use vta::{Calibration, MaskedModel};
 
@@ -47,6 +48,12 @@ pub struct Eval {
     #[arg(long, value_name = "N", value_parser = number::count)]
     threads: Option<u32>,
 }
+
+/// Names of files in a folder of `vta prune`.
+const MASKS: &str = "masks.safetensors";
+const QUANTISATION: &str = "quantisation.json";
+/// Largest report that is read, in bytes.
+const MAX_REPORT: u64 = 64 << 20;
 
 /// Everything that was measured.
 struct Report<'a> {
@@ -122,7 +129,7 @@ impl Eval {
         set: &Dataset<L>,
     ) -> Result<(Calibration, HwConfig), CliError> {
         let config = model::config(self.config.as_deref())?;
-        let calibration = match self.given(&self.quantisation, "quantisation.json") {
+        let calibration = match self.given(&self.quantisation, QUANTISATION) {
             Some(path) if self.calib_limit.is_some() => {
                 let why = format!("where the exponents are those of {}", path.display());
                 return Err(CliError::no_effect("--calib-limit", &why));
@@ -152,16 +159,61 @@ impl Eval {
                 return Err(CliError::new("model", what)
                     .help("`vta train` and `vta prune` write such folders; a run that was stopped has its model only after --resume"));
             }
+            self.whole(Path::new(&self.model))?;
             name = path.display().to_string();
         }
         let model = model::load(&name, &ZooArgs::default())?.named(&self.model);
-        let Some(path) = self.given(&self.masks, "masks.safetensors") else {
+        let Some(path) = self.given(&self.masks, MASKS) else {
             return Ok(model.zero_blocks());
         };
         let masks = model.read_masks(&path)?;
         Ok(model
             .mask(masks)?
             .described(format!("masks of {}", path.display())))
+    }
+
+    /// Refuses a folder whose files are not those that its report lists; what is
+    /// given instead of one is not looked for.
+    ///
+    /// # Errors
+    /// A report that cannot be read; a file that is missing, or another.
+    fn whole(&self, dir: &Path) -> Result<(), CliError> {
+        let path = dir.join("report.json");
+        if !path.exists() {
+            return Ok(());
+        }
+        let bytes = vta::files::read(&path, MAX_REPORT)?;
+        let report: Value =
+            serde_json::from_slice(&bytes).map_err(|e| CliError::new("file", e).of(&path))?;
+        for (name, sum) in report["files"].as_object().into_iter().flatten() {
+            let given = match name.as_str() {
+                MASKS => &self.masks,
+                QUANTISATION => &self.quantisation,
+                _ => &None,
+            };
+            if given.is_some() {
+                continue;
+            }
+            let refused = |what: String| {
+                CliError::new("file", what)
+                    .of(dir)
+                    .help("it is of another run, or not complete; name the files one by one to take them as they are")
+            };
+            // Names of a report are no paths.
+            let file = dir.join(Path::new(name).file_name().unwrap_or_default());
+            if !file.is_file() {
+                return Err(refused(format!(
+                    "{name}, which its report.json lists, is missing"
+                )));
+            }
+            let bytes = vta::files::read(&file, vta::MAX_MODEL_BYTES)?;
+            if *sum != sha256(&bytes) {
+                return Err(refused(format!(
+                    "{name} is not the file that its report.json lists"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// A file that was given, or one of the folder.

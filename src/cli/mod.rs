@@ -39,6 +39,8 @@ mod profiled;
 mod progress;
 mod prune;
 mod report;
+#[cfg(feature = "train")]
+mod resume;
 mod run;
 mod samples;
 mod stop;

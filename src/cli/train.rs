@@ -12,7 +12,8 @@ use vta::graph::{Graph, onnx, zoo};
 use vta::program::atomic::write_file;
 use vta::train::backend::Chosen;
 use vta::train::{
-    Classify, Detect, Detector, Measured, Network, Rule, Rules, Settings, Task, TrainError,
+    Classify, Detect, Detector, Identity, Measured, Network, Rule, Rules, Settings, Task,
+    TrainError,
 };
 use vta::training::{self, Files};
 
@@ -20,6 +21,9 @@ type Run<'a, L, T> = training::Run<'a, L, T, ()>;
 
 /// Loss and score, and the score of each class where it has one.
 type Quality = (Measured, Vec<(String, Option<f64>)>);
+
+/// Files that are written beside the network, and what a score measures.
+type Words<'a> = (&'a [(&'static str, String)], &'static str);
 
 /// Train a network: writes model.onnx, log.csv and checkpoint
 #[derive(Debug, Args)]
@@ -98,7 +102,7 @@ impl Train {
             let m = run.measure(samples)?;
             Ok((m, Vec::new()))
         };
-        self.train(&set, (network, task), settings, "accuracy", quality)
+        self.train(&set, (network, task), settings, (&[], "accuracy"), quality)
     }
 
     fn boxes(&self, mut set: Dataset<Boxes>) -> Result<Output, CliError> {
@@ -109,7 +113,6 @@ impl Train {
         training::limit(&mut set.train, self.limit, self.seed);
         let graph = self.graph(&set)?;
         let detector = training::detector(&self.model, &graph, &set)?;
-        let path = self.out.join(Detector::FILE);
         let text = detector.to_json();
         let task = Detect::new(detector);
         let mut network = self.network(&graph, &set.train)?;
@@ -132,13 +135,8 @@ impl Train {
             let score = e.mean;
             Ok((Measured { loss, score }, each))
         };
-        let mut output = self.train(&set, (network, task), settings, "mAP", quality)?;
-        if output.json["finished"] == json!(true) {
-            write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, e))?;
-            output.text += &format!("{}\n", path.display());
-            output.json["detector"] = json!(path.display().to_string());
-        }
-        Ok(output)
+        let beside = [(Detector::FILE, text)];
+        self.train(&set, (network, task), settings, (&beside, "mAP"), quality)
     }
 
     /// Makes the steps; writes the network if the run has ended.
@@ -147,18 +145,21 @@ impl Train {
         set: &Dataset<L>,
         (network, task): (Network<Chosen>, T),
         settings: Settings,
-        score: &str,
+        words: Words<'_>,
         quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
     ) -> Result<Output, CliError> {
         let data = (&set.train[..], set.held_out());
         let mut run = Run::new(network, (task, ()), data, settings)?;
-        let mut files = Files::new(&self.out, self.command());
+        let mut tested = Identity::default();
+        tested.put_samples("test images", &set.test);
+        run.identify(&tested);
+        let mut files = Files::new(&self.out);
         files.start(&mut run, self.resume)?;
         let monitor = progress::stoppable()?;
         let interrupted =
             training::steps(Phase::Train, &mut run, &mut files, self.stop_after, monitor)?;
         if run.finished() {
-            return self.end(&run, set, score, quality);
+            return self.end(&run, set, words, quality);
         }
         Ok(stopped(run.next(), run.steps(), interrupted))
     }
@@ -176,17 +177,6 @@ impl Train {
             seed: self.seed,
             ..Settings::default()
         }
-    }
-
-    /// What must be the same when a run goes on, besides the settings.
-    fn command(&self) -> String {
-        let (model, data, limit) = (&self.model, &self.data, self.limit);
-        let mut all =
-            json!({ "model": model, "data": data, "limit": limit, "smoothing": self.smoothing });
-        if let Some([h, w]) = self.size {
-            all["size"] = json!([h, w]);
-        }
-        all.to_string()
     }
 
     /// The network with the size and the classes of the data.
@@ -254,12 +244,11 @@ impl Train {
         &self,
         run: &Run<'_, L, T>,
         set: &Dataset<L>,
-        score: &str,
+        (beside, score): Words<'_>,
         quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
     ) -> Result<Output, CliError> {
-        let model = self.out.join("model.onnx");
-        let trained = run.network().to_graph();
-        write_file(&model, &onnx::export(&trained)).map_err(|e| CliError::file(&model, e))?;
+        let model = self.out.join(training::MODEL);
+        let trained = run.network().to_finite_graph()?;
         let (steps, images) = (run.steps(), set.train.len());
         let mut text = format!("{}: {steps} steps, {images} images\n", trained.name);
         let mut json = json!({
@@ -292,6 +281,17 @@ impl Train {
             json["repaired"] = json!(repaired);
         }
         text += &format!("{}\n", model.display());
+        let write = |path: &Path, bytes: &[u8]| {
+            write_file(path, bytes).map_err(|e| CliError::file(path, e))
+        };
+        for (name, bytes) in beside {
+            let path = self.out.join(name);
+            write(&path, bytes.as_bytes())?;
+            text += &format!("{}\n", path.display());
+            json["detector"] = json!(path.display().to_string());
+        }
+        // With it the folder is complete.
+        write(&model, &onnx::export(&trained))?;
         Ok(Output::ok(text, json))
     }
 }

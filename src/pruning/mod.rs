@@ -9,5 +9,5 @@ mod work;
 #[cfg(feature = "train")]
 pub use exponents::{calibration, chooser};
 #[cfg(feature = "train")]
-pub use training_run::{PruneEnd, PruneTraining, Pruned, RunFolder};
+pub use training_run::{PruneEnd, PruneTraining, Pruned, RunFolder, tensor_bytes};
 pub use work::{Cycles, Decision, Pruning};

@@ -1,5 +1,6 @@
 //! A run of pruning with training, from the dense network to the masks.
 
+use super::exponents::chooser;
 use super::work::Pruning;
 use crate::monitor::{Monitor, Phase};
 use crate::training::{self, Files, Run};
@@ -15,9 +16,10 @@ use vta_prune::permute::{Effort, Outcome};
 use vta_prune::{
     Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
 };
+use vta_tensor::host::Tensor;
 use vta_train::backend::Chosen;
-use vta_train::pruning_aware::{Calibrate, DistillationLoss, DistillationWeights, PruneRun};
-use vta_train::{Measured, Settings, Task, TrainError};
+use vta_train::pruning_aware::{DistillationLoss, DistillationWeights, PruneRun};
+use vta_train::{Identity, Measured, Settings, Task, TrainError};
 
 /// What a run needs.
 #[derive(Debug)]
@@ -53,8 +55,8 @@ pub struct PruneTraining<'a, L, T> {
 pub struct RunFolder<'a> {
     /// The folder, for checkpoint and log.
     pub dir: &'a Path,
-    /// What must be the same when it goes on.
-    pub command: String,
+    /// What else must be the same when it goes on: what its results are measured with.
+    pub identity: Identity,
     /// Goes on from the checkpoint.
     pub resume: bool,
     /// Stops after so many epochs.
@@ -111,11 +113,13 @@ impl Pruned {
 }
 
 impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T> {
-    /// Prunes. Scales of rounding are chosen by `calibrate`.
+    /// Prunes. Scales of rounding are chosen by samples for the network's input ([`chooser`]).
     ///
     /// # Errors
-    /// A budget that cannot be met, data or a network that do not fit, files.
-    pub fn run(&self, place: &RunFolder<'_>, calibrate: Calibrate<'_>) -> Result<PruneEnd, Error> {
+    /// A budget that cannot be met, data or a network that do not fit, files;
+    /// a checkpoint of another run.
+    pub fn run(&self, place: &RunFolder<'_>, samples: &[Vec<Tensor>]) -> Result<PruneEnd, Error> {
+        let calibrate = chooser(samples.to_vec());
         let mut work = Pruning::new(self.model.clone(), self.layers.to_vec())?;
         let mut outcome = None;
         if self.method.permutation {
@@ -160,7 +164,9 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
         let data = (self.train, self.held_out);
         let mut run: Run<'_, L, T, PruneRun<'_, Chosen, T>> =
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
-        let mut files = Files::new(place.dir, place.command.clone());
+        run.identify(&self.identity(samples));
+        run.identify(&place.identity);
+        let mut files = Files::new(place.dir);
         files.start(&mut run, place.resume)?;
         let interrupted = training::steps(
             Phase::Prune,
@@ -178,7 +184,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
         }
         let (seconds, images) = (run.seconds(), run.steps() * s.batch as u64);
         let (network, hooks) = run.into_parts();
-        let (mut graph, masks) = (network.to_graph(), hooks.pruner().masks());
+        let (mut graph, masks) = (network.to_finite_graph()?, hooks.pruner().masks());
         sparse::apply(&mut graph, &masks)?;
         Ok(PruneEnd::Done(Box::new(Pruned {
             graph,
@@ -190,6 +196,26 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
             seconds,
             images,
         })))
+    }
+}
+
+impl<L, T> PruneTraining<'_, L, T> {
+    /// What changes the results and is not known to training itself: hardware,
+    /// the search for an order, samples that exponents are chosen by.
+    fn identity(&self, samples: &[Vec<Tensor>]) -> Identity {
+        let mut identity = Identity::default();
+        identity.put_all("hardware", &self.hardware.to_keys());
+        identity.put_all("order of channels", &self.effort);
+        identity.put_digest("calibration", samples.iter().flatten().map(tensor_bytes));
+        identity
+    }
+}
+
+/// The values of a sample as bytes, for the identity of runs.
+pub fn tensor_bytes(sample: &Tensor) -> Vec<u8> {
+    match sample {
+        Tensor::F32(a) => a.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Tensor::I8(a) => a.iter().flat_map(|v| v.to_le_bytes()).collect(),
     }
 }
 

@@ -17,6 +17,9 @@ pub trait Label: Clone + Send + Sync + std::fmt::Debug {
     /// Calls with the class of everything in the image.
     fn each_class(&self, f: impl FnMut(u16));
 
+    /// All of it as bytes, the same on every machine: others for another label.
+    fn to_bytes(&self) -> Vec<u8>;
+
     /// Follows its image through a mirror; `width` and `height` of the image.
     fn flip(&mut self, horizontal: bool, width: f32, height: f32);
 
@@ -28,6 +31,10 @@ pub trait Label: Clone + Send + Sync + std::fmt::Debug {
 impl Label for u16 {
     fn each_class(&self, mut f: impl FnMut(u16)) {
         f(*self);
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_le_bytes().into()
     }
 
     fn flip(&mut self, _: bool, _: f32, _: f32) {}
@@ -43,6 +50,17 @@ const SMALLEST: f32 = 1.0;
 impl Label for Boxes {
     fn each_class(&self, mut f: impl FnMut(u16)) {
         self.iter().for_each(|b| f(b.class));
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let one = |b: &BBox| {
+            let mut bytes = b.class.to_le_bytes().to_vec();
+            let edges = [b.x0, b.y0, b.x1, b.y1];
+            bytes.extend(edges.iter().flat_map(|e| e.to_le_bytes()));
+            bytes.push(b.difficult.into());
+            bytes
+        };
+        self.iter().flat_map(one).collect()
     }
 
     fn flip(&mut self, horizontal: bool, width: f32, height: f32) {

@@ -64,6 +64,12 @@ impl Admm {
         });
     }
 
+    /// Whether it is a state of these blocks, its array aside.
+    pub(super) fn is_of(&self, blocks: &Blocks) -> bool {
+        let rho = self.rho.is_finite() && self.rho >= 0.0;
+        self.blocks == *blocks && self.kept.len() == blocks.groups() && rho
+    }
+
     /// Takes out the array that holds `Z` and `U`.
     pub(super) fn detach(&mut self) -> Vec<f32> {
         std::mem::take(&mut self.zu)

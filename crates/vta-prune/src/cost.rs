@@ -211,12 +211,17 @@ impl CostTable {
                 version: table.version,
             });
         }
-        match table.layers.iter().find(|l| !l.is_sound()) {
+        match table.unsound() {
             Some(l) => Err(CostError::Points {
                 layer: l.name.clone(),
             }),
             None => Ok(table),
         }
+    }
+
+    /// The first layer without points, out of order, or with a number that makes no sense.
+    pub(crate) fn unsound(&self) -> Option<&LayerCost> {
+        self.layers.iter().find(|l| !l.is_sound())
     }
 }
 

@@ -41,6 +41,14 @@ pub enum PruneError {
         /// Its value, in words: an error can be compared.
         value: String,
     },
+    /// A state, as a checkpoint has it, whose parts do not fit the layers.
+    #[error("layer {layer}: {what}")]
+    State {
+        /// The layer.
+        layer: String,
+        /// What does not fit.
+        what: &'static str,
+    },
     /// A plan that cannot be.
     #[error("{0}")]
     Plan(String),
@@ -61,7 +69,11 @@ impl PruneError {
             }
             Self::NotFinite { .. } => Some("try a smaller learning rate".into()),
             Self::Allocation(e) => e.help(),
-            Self::Layers { .. } | Self::Weights { .. } | Self::Plan(_) | Self::Simulate(_) => None,
+            Self::Layers { .. }
+            | Self::Weights { .. }
+            | Self::State { .. }
+            | Self::Plan(_)
+            | Self::Simulate(_) => None,
         }
     }
 }

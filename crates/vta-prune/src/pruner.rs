@@ -180,13 +180,45 @@ impl Pruner {
     /// Puts back what [`Pruner::detach`] took out.
     ///
     /// # Errors
-    /// Arrays of other layers.
+    /// Arrays of other layers; a state that was read from somewhere and is not
+    /// one of these layers.
     pub fn attach(&mut self, arrays: Vec<Vec<f32>>) -> Result<(), PruneError> {
+        self.check_state()?;
         let views: Vec<&[f32]> = arrays.iter().map(Vec::as_slice).collect();
         check(&self.layers, &views)?;
         let states = self.states.iter_mut().zip(arrays);
         states.for_each(|(s, a)| s.attach(a));
         Ok(())
+    }
+
+    /// Counts, masks and tables of another number of blocks would be met later, by an index.
+    fn check_state(&self) -> Result<(), PruneError> {
+        let want = self.layers.len();
+        for got in [self.states.len(), self.allocation.kept.len()] {
+            if got != want {
+                return Err(PruneError::Layers { want, got });
+            }
+        }
+        let each = self.layers.iter().zip(&self.states);
+        for ((layer, state), kept) in each.zip(&self.allocation.kept) {
+            let error = |what| {
+                let layer = layer.node.clone();
+                Err(PruneError::State { layer, what })
+            };
+            if !state.is_of(&layer.blocks) {
+                return error("its masks have other blocks");
+            }
+            if *kept > layer.blocks.groups() {
+                return error("it keeps more blocks than it has");
+            }
+        }
+        match self.target.cycles().and_then(CostTable::unsound) {
+            Some(l) => Err(PruneError::State {
+                layer: l.name.clone(),
+                what: "its cycles make no sense",
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Whether another has the same layers, plan, rule and budget: the same

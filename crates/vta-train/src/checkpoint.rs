@@ -5,13 +5,14 @@
 //! hash map there:
 //!
 //! ```text
-//! {"version": 2, "sha256": "...", "numbers": {...}, "texts": {...}}
+//! {"version": 3, "sha256": "...", "numbers": {...}, "texts": {...}}
 //! ```
 //!
 //! The digest is that of the content, which [`digest`] has in one order.
 //! Floating-point numbers are kept as bits, so nothing is rounded.
 
 use super::TrainError;
+use super::identity::{Difference, listed};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,8 +21,9 @@ use std::fmt::Write;
 
 /// The key of `__metadata__` with everything that is not a tensor.
 const KEY: &str = "vta-checkpoint";
-/// The version that is written and read. Version 1 was no safetensors file.
-const VERSION: u32 = 2;
+/// The version that is written and read. Version 1 was no safetensors file,
+/// version 2 did not say of which network and images its run was.
+const VERSION: u32 = 3;
 /// First bytes of a file of version 1.
 const VERSION_1: &[u8] = b"VTACKPT1";
 /// Bytes of the header's length.
@@ -41,11 +43,9 @@ pub struct Checkpoint {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CheckpointError {
     /// A file of the version before safetensors.
-    #[error(
-        "is of version 1, which is not read any more: finish the run with the program that wrote it, or start it anew in another folder"
-    )]
+    #[error("is of version 1, not {VERSION}")]
     Old,
-    /// A safetensors file of a version that is not known.
+    /// A safetensors file of another version.
     #[error("is of version {version}, not {VERSION}")]
     Version {
         /// Its version.
@@ -115,9 +115,27 @@ pub enum CheckpointError {
         /// As many as there are.
         got: usize,
     },
-    /// Whole, but of another run.
+    /// Whole, but of another run: other data, settings or another network.
+    #[error("is of another run: {}", listed(.0))]
+    OtherRun(Vec<Difference>),
+    /// Whole, but its parts do not fit each other.
     #[error("{0}")]
     Run(String),
+}
+
+impl CheckpointError {
+    /// What to do next.
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::Old | Self::Version { .. } => {
+                "finish the run with the program that wrote it, or start it anew in another folder"
+            }
+            Self::OtherRun(_) => {
+                "take what it was again, or another folder; without its checkpoint a folder's run starts anew"
+            }
+            _ => "take another folder, or remove the checkpoint: the run then starts anew",
+        }
+    }
 }
 
 /// What is not a tensor.
@@ -172,6 +190,13 @@ impl Checkpoint {
     /// All names of values.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
+    }
+
+    /// The name of values that are not all finite, if there are some.
+    pub(crate) fn not_finite(&self) -> Option<&str> {
+        let bad = |v: &Vec<f32>| v.iter().any(|x| !x.is_finite());
+        let found = self.values.iter().find(|(_, v)| bad(v));
+        found.map(|(name, _)| name.as_str())
     }
 
     /// A whole number.

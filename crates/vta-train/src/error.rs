@@ -46,14 +46,23 @@ pub enum TrainError {
     /// What takes part in training cannot go on.
     #[error("{0}")]
     Hooks(String),
-    /// The loss is no number any more.
-    #[error("the loss is {loss} in step {step}: training does not converge")]
+    /// A number of the run is not finite any more. Nothing of the step is kept.
+    #[error(
+        "{what} in step {step} (epoch {epoch}, learning rate {rate}): training does not converge"
+    )]
     Diverged {
-        /// The step, counted from 0.
+        /// Which number, and what it is.
+        what: String,
+        /// The step, counted from 1.
         step: u64,
-        /// The loss.
-        loss: f32,
+        /// Its epoch, counted from 1.
+        epoch: u64,
+        /// Its learning rate.
+        rate: f64,
     },
+    /// A number of a network, of its scores or of a checkpoint is not finite.
+    #[error("{0}")]
+    NotFinite(String),
     /// A checkpoint that cannot be used.
     #[error("the checkpoint {0}")]
     Checkpoint(#[from] CheckpointError),
@@ -68,4 +77,18 @@ pub enum TrainError {
         /// What the system says.
         message: String,
     },
+}
+
+impl TrainError {
+    /// What to do next, where that is known.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Diverged { .. } => Some(
+                "try a lower learning rate or larger batches, in another folder; a checkpoint of this run is as it was after its last whole epoch",
+            ),
+            Self::NotFinite(_) => Some("try a lower learning rate: training has diverged"),
+            Self::Checkpoint(e) => Some(e.help()),
+            _ => None,
+        }
+    }
 }

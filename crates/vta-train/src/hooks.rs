@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::backend::Kernels;
 use super::checkpoint::Checkpoint;
+use super::identity::Identity;
 use super::network::{Network, Pass, Value};
 use burn_tensor::Tensor;
 use burn_tensor::backend::BackendTypes;
@@ -47,6 +48,9 @@ pub struct Seen<'a, B: Kernels, A: Kernels, L> {
 /// next goes through [`save`](Hooks::save) and [`load`](Hooks::load), else a
 /// run that was stopped goes on differently.
 pub trait Hooks<B: Kernels, A: Kernels + BackendTypes<Device = B::Device>, L> {
+    /// Adds all that changes what they do, as it is before the first step.
+    fn identify(&self, _run: &mut Identity) {}
+
     /// First step and length of the stage that a step is in: in each stage the
     /// learning rate and the optimiser start anew. `None` is one stage for the whole run.
     fn stage(&self, _step: u64) -> Option<(u64, u64)> {

@@ -1,4 +1,5 @@
-//! The log: a row for each epoch, as CSV.
+//! The log: a row for each epoch, as CSV. Its bytes do not depend on time; how
+//! long epochs took is a table of its own.
 
 use std::fmt::Write;
 
@@ -28,7 +29,7 @@ pub struct Row {
 impl Row {
     /// Names of the columns, as a line.
     pub fn header(&self) -> String {
-        let mut line = "epoch,step,images,rate,loss,score,val_loss,val_score,seconds".to_owned();
+        let mut line = "epoch,step,images,rate,loss,score,val_loss,val_score".to_owned();
         for (name, _) in &self.more {
             let _ = write!(line, ",{name}");
         }
@@ -44,7 +45,6 @@ impl Row {
             rate,
             loss,
             score,
-            seconds,
             ..
         } = self;
         let mut line = format!("{epoch},{step},{images},{rate:.6},{loss:.6},{score:.4}");
@@ -54,10 +54,27 @@ impl Row {
             }
             None => line += ",,",
         }
-        let _ = write!(line, ",{seconds:.1}");
         for (_, value) in &self.more {
             let _ = write!(line, ",{value:.6}");
         }
         line + "\n"
+    }
+
+    /// Columns of the table of times, as a line.
+    pub const TIMES: &str = "epoch,step,seconds\n";
+
+    /// How long it took, as a line of the table of times.
+    pub fn times_line(&self) -> String {
+        format!("{},{},{:.1}\n", self.epoch, self.step, self.seconds)
+    }
+
+    /// What is not finite in it, in words, if anything.
+    pub(crate) fn not_finite(&self) -> Option<String> {
+        let own = [("mean loss of the epoch", self.loss)];
+        let held_out = self.held_out.map(|m| ("held-out loss", m.loss));
+        let more = self.more.iter().map(|(name, v)| (name.as_str(), *v));
+        let mut all = own.into_iter().chain(held_out).chain(more);
+        let (name, value) = all.find(|(_, v)| !v.is_finite())?;
+        Some(format!("the {name} is {value}"))
     }
 }

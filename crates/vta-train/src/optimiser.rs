@@ -130,6 +130,11 @@ impl<B: Kernels> Optimiser<B> {
         }
     }
 
+    /// All tensors of the state.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor<B, 1>> {
+        self.state.iter().flatten()
+    }
+
     /// Adds the state to a checkpoint.
     pub(crate) fn save(&self, network: &Network<B>, to: &mut Checkpoint) {
         for (param, state) in network.params().iter().zip(&self.state) {

@@ -2,6 +2,7 @@
 
 use super::TrainError;
 use super::backend::{Kernels, floats};
+use super::identity::Identity;
 use super::network::{Network, Pass, Value};
 use burn_tensor::{Tensor, TensorData, activation};
 use ndarray::Array4;
@@ -29,8 +30,27 @@ pub struct Measured {
     pub score: f64,
 }
 
+impl Measured {
+    /// Itself, if it is a number.
+    ///
+    /// # Errors
+    /// A loss or a score that is not finite.
+    pub fn finite(self) -> Result<Self, TrainError> {
+        for (what, value) in [("loss", self.loss), ("score", self.score)] {
+            if !value.is_finite() {
+                let what = format!("the {what} of the network on these images is {value}");
+                return Err(TrainError::NotFinite(what));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// What is trained for, with labels `L`. A loss of a batch is a mean over its samples.
 pub trait Task<L: Label> {
+    /// Adds all that changes its losses and scores.
+    fn identify(&self, run: &mut Identity);
+
     /// The loss of a batch, one number.
     ///
     /// # Errors
@@ -51,7 +71,7 @@ pub trait Task<L: Label> {
     /// Loss and score over samples, as the exported network has them.
     ///
     /// # Errors
-    /// As [`Task::loss`]; images that do not fit the network.
+    /// As [`Task::loss`]; images that do not fit the network; a loss that is not finite.
     fn measure<B: Kernels>(
         &self,
         network: &Network<B>,
@@ -66,10 +86,11 @@ pub trait Task<L: Label> {
             Ok(())
         })?;
         let n = samples.len().max(1) as f64;
-        Ok(Measured {
+        let measured = Measured {
             loss: loss / n,
             score: right / n,
-        })
+        };
+        measured.finite()
     }
 }
 
@@ -162,6 +183,17 @@ impl Classify {
 }
 
 impl Task<u16> for Classify {
+    fn identify(&self, run: &mut Identity) {
+        let Self {
+            classes,
+            smoothing,
+            probabilities,
+        } = self;
+        run.put("values of the output", classes);
+        run.put("smoothing", smoothing);
+        run.put("probabilities", probabilities);
+    }
+
     fn loss<K: Kernels>(
         &self,
         pass: &Pass<K>,

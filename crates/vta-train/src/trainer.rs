@@ -4,6 +4,7 @@ use super::TrainError;
 use super::backend::Kernels;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::hooks::{Hooks, Seen, StepContext};
+use super::identity::Identity;
 use super::log::Row;
 use super::network::{Mode, Network, Running};
 use super::optimiser::{Optimiser, Rule};
@@ -13,6 +14,10 @@ use burn_tensor::Tensor;
 use burn_tensor::backend::{AutodiffBackend, BackendTypes};
 use std::time::Instant;
 use vta_data::{Augment, Label, Loader, Sample};
+use vta_net::graph::onnx;
+
+/// Where a checkpoint says of which run it is.
+const IDENTITY: &str = "identity";
 
 /// How a run goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +59,30 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Adds all of them to what a run is.
+    pub fn identify(&self, run: &mut Identity) {
+        let Self {
+            epochs,
+            batch,
+            rate,
+            warm_up,
+            last_rate,
+            rule,
+            seed,
+            augment,
+            statistics,
+        } = self;
+        run.put("epochs", epochs);
+        run.put("batch", batch);
+        run.put("learning rate", rate);
+        run.put("warm-up", warm_up);
+        run.put("last learning rate", last_rate);
+        run.put("optimiser", format_args!("{rule:?}"));
+        run.put("seed", seed);
+        run.put("random changes of images", format_args!("{augment:?}"));
+        run.put("rate of running statistics", statistics);
+    }
+
     /// All steps, of epochs with so many.
     pub fn steps(&self, batches: u64) -> u64 {
         (self.epochs * batches as f64).round() as u64
@@ -81,6 +110,7 @@ pub struct Trainer<'a, A, B: Kernels, L, T, H> {
     loader: Loader<'a, L>,
     held_out: &'a [Sample<L>],
     settings: Settings,
+    identity: Identity,
     steps: u64,
     step: u64,
     epoch: Sums,
@@ -137,8 +167,17 @@ where
         if !(settings.epochs.is_finite() && steps > 0) {
             return bad("training needs at least one step");
         }
+        let mut identity = Identity::of_program::<B>(network.device());
+        // Its first parameters follow from these and the images.
+        identity.put_digest("network", [onnx::export(network.graph())]);
+        identity.put_samples("training images", samples);
+        identity.put_samples("held-out images", held_out);
+        settings.identify(&mut identity);
+        task.identify(&mut identity);
+        hooks.identify(&mut identity);
         Ok(Self {
             optimiser: Optimiser::new(settings.rule, &network),
+            identity,
             network,
             task,
             hooks,
@@ -151,6 +190,16 @@ where
             seconds: 0.0,
             backend: std::marker::PhantomData,
         })
+    }
+
+    /// What this run is: a checkpoint of another is not taken.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Adds what else changes its results, before the first step or [`Trainer::restore`].
+    pub fn identify(&mut self, more: &Identity) {
+        self.identity.extend(more);
     }
 
     /// The network as it is now.
@@ -235,8 +284,9 @@ where
     /// Makes the next step; with the last of an epoch, the held out images are measured.
     ///
     /// # Errors
-    /// A loss that is no number, images that do not fit, what the hooks say,
-    /// or a run that has ended.
+    /// [`TrainError::Diverged`] if a number of the run is not finite any more:
+    /// after it no further step makes sense, and no [`Trainer::checkpoint`].
+    /// Images that do not fit, what the hooks say, or a run that has ended.
     pub fn step(&mut self) -> Result<Step, TrainError> {
         let start = Instant::now();
         let context = self.context();
@@ -269,10 +319,7 @@ where
         }
         let value = first(loss.clone());
         if !value.is_finite() {
-            return Err(TrainError::Diverged {
-                step: context.step,
-                loss: value,
-            });
+            return Err(diverged(&context, format!("the loss is {value}")));
         }
         let grads = loss.backward();
         let mut gradients: Vec<_> = leaves.iter().map(|l| l.grad(&grads)).collect();
@@ -282,6 +329,9 @@ where
             .step(&mut self.network, gradients, context.rate, context.step);
         self.network.follow(&pass, self.settings.statistics);
         self.hooks.after(&mut self.network, &context)?;
+        if let Some(what) = self.not_finite() {
+            return Err(diverged(&context, what));
+        }
         self.epoch.loss += f64::from(value) * n as f64;
         self.epoch.right += self.task.right(&pass, &batch.labels)?;
         self.epoch.images += n as f64;
@@ -290,15 +340,43 @@ where
         self.seconds += start.elapsed().as_secs_f64();
         let ended = context.batch + 1 == context.batches || self.finished();
         let held_out = match ended && !self.held_out.is_empty() {
-            true => Some(self.measure(self.held_out)?),
+            true => Some(self.measure(self.held_out).map_err(|e| match e {
+                TrainError::NotFinite(what) => diverged(&context, what),
+                e => e,
+            })?),
             false => None,
         };
         let row = ended.then(|| self.row(&context, held_out));
+        if let Some(what) = row.as_ref().and_then(Row::not_finite) {
+            return Err(diverged(&context, what));
+        }
         Ok(Step {
             context,
             loss: value,
             row,
         })
+    }
+
+    /// What is not finite in the network or in the state of the optimiser, in words.
+    fn not_finite(&self) -> Option<String> {
+        let network = &self.network;
+        let params = network.params().iter().map(|p| &p.value);
+        // One number is read from the backend, unless something is wrong.
+        let zeros = params.chain(self.optimiser.tensors());
+        let zeros = zeros.map(|t| t.clone().mul_scalar(0.0).sum());
+        let sum = zeros.reduce(|a, b| a + b).map_or(0.0, first);
+        if sum == 0.0 {
+            let each = network.running().iter();
+            let bad = each.filter(|r| !r.mean.iter().chain(&r.var).all(|v| v.is_finite()));
+            let first = bad.map(|r| &r.node).next()?;
+            return Some(format!("a running statistic of `{first}` is not finite"));
+        }
+        let bad = |values: Vec<f32>| values.into_iter().find(|v| !v.is_finite());
+        let of_params = network.params().iter().find_map(|p| {
+            let value = bad(p.values())?;
+            Some(format!("a value of `{}` is {value}", p.name))
+        });
+        Some(of_params.unwrap_or_else(|| "the state of the optimiser is not finite".into()))
     }
 
     fn row(&mut self, context: &StepContext, held_out: Option<super::Measured>) -> Row {
@@ -336,8 +414,7 @@ where
             c.put(format!("var/{}", r.node), r.var.clone());
         }
         self.optimiser.save(&self.network, &mut c);
-        c.put_text("settings", format!("{:?}", self.settings));
-        c.put_number("samples", self.loader.samples.len() as u64);
+        c.put_text(IDENTITY, self.identity.to_json());
         c.put_number("step", self.step);
         for (name, value) in self.sums() {
             c.put_number(name, value.to_bits());
@@ -355,22 +432,18 @@ where
         ]
     }
 
-    /// Goes on from a checkpoint of a run with the same settings.
+    /// Goes on from a checkpoint of the same run.
     ///
     /// # Errors
-    /// One of other settings or another network; nothing has changed then,
-    /// except where it is the hooks that complain.
+    /// [`CheckpointError::OtherRun`] with all that differs, parts that do not fit
+    /// each other; nothing has changed then, except where it is the hooks that complain.
     pub fn restore(&mut self, c: &Checkpoint) -> Result<(), TrainError> {
         let bad = |what: String| Err(CheckpointError::Run(what).into());
-        let (then, now) = (c.text("settings")?, format!("{:?}", self.settings));
-        if then != now {
-            return bad(format!(
-                "is of a run with other settings: {then}, not {now}"
-            ));
-        }
-        let (then, now) = (c.number("samples")?, self.loader.samples.len());
-        if then != now as u64 {
-            return bad(format!("is of a run with {then} images, not {now}"));
+        let then: Identity = serde_json::from_str(c.text(IDENTITY)?)
+            .map_err(|e| CheckpointError::Run(format!("does not say of which run it is: {e}")))?;
+        let differences = self.identity.differences(&then);
+        if !differences.is_empty() {
+            return Err(CheckpointError::OtherRun(differences).into());
         }
         let step = c.number("step")?;
         if step > self.steps() {
@@ -398,6 +471,20 @@ where
             images: float("epoch.images")?,
         };
         let seconds = float("seconds")?;
+        if let Some(name) = c.not_finite() {
+            return bad(format!("has a value `{name}` that is not finite"));
+        }
+        let batches = self.batches().max(1);
+        let images = match step % batches {
+            _ if step == self.steps() => 0,
+            batch => batch * self.settings.batch as u64,
+        };
+        let sums = [epoch.loss, epoch.right, epoch.images, seconds];
+        if sums.iter().any(|v| !v.is_finite()) || epoch.images != images as f64 {
+            return bad(format!(
+                "has sums over its epoch that are not of step {step}"
+            ));
+        }
         self.hooks.load(c, &mut network)?;
         (self.network, self.optimiser) = (network, optimiser);
         (self.step, self.epoch, self.seconds) = (step, epoch, seconds);
@@ -407,5 +494,14 @@ where
     /// The trained network and what took part.
     pub fn into_parts(self) -> (Network<B>, H) {
         (self.network, self.hooks)
+    }
+}
+
+fn diverged(context: &StepContext, what: String) -> TrainError {
+    TrainError::Diverged {
+        what,
+        step: context.step + 1,
+        epoch: context.epoch + 1,
+        rate: context.rate,
     }
 }

@@ -2,35 +2,50 @@
 
 use super::Prune;
 use super::goal::Goal;
-use super::rows::{BASELINE, FULL, How, Row, UNIFORM, rows};
-use super::runs::{Kept, Runs};
+use super::read_text;
+use super::rows::{How, Row, UNIFORM, rows};
+use super::runs::{Kept, Runs, Settings};
 use super::statistics::Mean;
 use crate::cli::{CliError, EXIT_STOPPED, Output, progress};
-use serde_json::{Value, json};
+use serde_json::json;
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use vta::Model;
-use vta::config::HwConfig;
+use vta::cost::CostTable;
 use vta::data::Label;
 use vta::metric::Metric;
 use vta::program::atomic::write_file;
-use vta::program::sha256;
 use vta::prune::{AllocationRule, Budget, Costs, PruneLayer, Target};
-use vta::pruning::{PruneEnd, PruneTraining, Pruned, RunFolder, chooser};
+use vta::pruning::{PruneEnd, PruneTraining, Pruned, RunFolder, tensor_bytes};
 use vta::pruning_aware::DistillationLoss;
 use vta::report::{Cell, Table, thousands};
-use vta::train::{Settings, Task};
+use vta::train::{self, Identity, Task};
+use vta::training;
 
-/// The fraction of the baseline's time in which the short row has to be done.
+/// The fraction of the baseline's time in which the short row is to be done.
 const SHORT: f64 = 0.6;
+/// What a step of the full method takes, in steps of the baseline: by itself, and
+/// for a teacher that is asked in every step. Measured once
+/// (`docs/decisions/0093-tables-do-not-know-the-time.md`): a row's length must
+/// not depend on how fast a machine is.
+const STEP: f64 = 1.04;
+const TEACHER: f64 = 0.44;
 /// The fraction of the multiply-accumulates, and of the cycles, of the uniform rule
 /// that the last rows may use.
 const LESS: f64 = 0.95;
 
-/// What all runs of a row aim at.
-#[derive(Clone)]
+/// What a run aims at.
 struct Aim {
     target: Target,
     epochs: f64,
+}
+
+/// A run that is done.
+struct Done {
+    seed: u64,
+    kept: Kept,
+    /// Seconds of its steps, where its table of times is still there.
+    seconds: Option<f64>,
 }
 
 impl Prune {
@@ -42,89 +57,118 @@ impl Prune {
         layers: &[PruneLayer],
         goal: &Goal<'_, L, T, M>,
     ) -> Result<Output, CliError> {
-        let runs = Runs::open(&self.out, self.made_with(dense, goal))?;
-        let mut table: Vec<(Row, Vec<Kept>)> = Vec::new();
+        let settings = Settings {
+            identity: self.table_identity(dense, layers, goal)?,
+            plan: json!(goal.numbers),
+        };
+        let runs = Runs::open(&self.out, &settings)?;
+        let cycles = OnceCell::new();
+        let mut table: Vec<(Row, Vec<Done>)> = Vec::new();
         let mut output = self.stopped();
         for (row, wanted) in rows(&self.training.rows) {
             let seeds = row.seeds.of(self.training.seeds);
-            let mut kept = Vec::new();
-            let mut aim: Option<Aim> = None;
+            let mut done = Vec::new();
             for seed in self.training.seed..self.training.seed + u64::from(seeds) {
-                if let Some(done) = runs.done(&row, seed)? {
-                    kept.push(done);
+                if let Some(kept) = runs.done(&row, seed)? {
+                    let seconds = runs.seconds(&row, seed);
+                    done.push(Done {
+                        seed,
+                        kept,
+                        seconds,
+                    });
                     continue;
                 }
                 if !wanted {
                     continue;
                 }
-                let aim = match &mut aim {
-                    Some(aim) => &*aim,
-                    none => {
-                        let mut aim = self.aim(&row, (dense, layers), &table, &goal.hardware)?;
-                        // Those of one row are alike, though times were others.
-                        aim.epochs = kept.first().map_or(aim.epochs, |k: &Kept| k.epochs);
-                        none.insert(aim)
-                    }
-                };
-                let job = self.row_job((&row, seed), (dense, layers), goal, aim.clone());
+                let aim = self.aim((&row, seed), (dense, layers), &table, (goal, &cycles))?;
+                let job = self.row_job((&row, seed), (dense, layers), goal, aim);
                 let dir = runs.of(&row, seed);
                 let place = RunFolder {
                     dir: &dir,
-                    command: self.command(&job),
+                    identity: goal.tested(),
                     resume: dir.join("checkpoint").exists(),
                     stop_after: None,
                     monitor: progress::stoppable()?,
                 };
-                let done = match job.run(&place, chooser(goal.calibration.clone()))? {
-                    PruneEnd::Done(done) => *done,
+                let pruned = match job.run(&place, &goal.calibration)? {
+                    PruneEnd::Done(pruned) => *pruned,
                     PruneEnd::Stopped { .. } => return Ok(self.stopped()),
                 };
-                let result = self.result(&job, &done, goal)?;
-                runs.keep(&row, seed, &result)?;
-                kept.push(result);
+                let kept = self.result(&job, &pruned, goal)?;
+                runs.keep(&row, seed, &kept)?;
+                done.push(Done {
+                    seed,
+                    kept,
+                    seconds: Some(pruned.seconds),
+                });
             }
-            if kept.is_empty() {
+            if done.is_empty() {
                 continue;
             }
-            table.push((row, kept));
+            table.push((row, done));
             // The rows so far are worth reading before the last is done.
             output = self.table(&table, goal.set.test.len(), goal.metric.name())?;
         }
         Ok(output)
     }
 
-    /// What is the same in all runs of a table.
-    fn made_with<L, T, M>(&self, dense: &Model, goal: &Goal<'_, L, T, M>) -> Value {
+    /// All that changes a number of the table, but rows and seeds: these are
+    /// added to it.
+    fn table_identity<L: Label, T: Task<L>, M>(
+        &self,
+        dense: &Model,
+        layers: &[PruneLayer],
+        goal: &Goal<'_, L, T, M>,
+    ) -> Result<Identity, CliError> {
         let args = &self.training;
-        json!({
-            "model": self.model,
-            "weights": sha256(&dense.to_onnx()),
-            "data": args.data,
-            // Which images these are depends on the first seed.
-            "limit": args.limit.map(|n| (n, args.seed)),
-            "rate": self.rate,
-            "weigh_by": self.weigh_by.map(|unit| format!("{unit:?}")),
-            "floor": self.floor,
-            "whole_kernel": self.whole_kernel,
-            "keep_dense": self.keep_dense,
-            "epochs": args.epochs,
-            "batch": args.batch,
-            "lr": goal.settings.rate,
-            "plan": goal.numbers,
-            "config": goal.hardware.to_keys(),
-            "cost": self.cost,
-        })
+        let mut identity = training::identity();
+        identity.extend(&goal.tested());
+        identity.put_digest("network", [dense.to_onnx()]);
+        identity.put_samples("training images", &goal.set.train);
+        goal.task.identify(&mut identity);
+        goal.settings.identify(&mut identity);
+        // Each run has a seed of its own, but which images there are depends on the first.
+        identity.put(
+            "seed",
+            args.limit
+                .map_or_else(|| "any".into(), |_| args.seed.to_string()),
+        );
+        identity.put_all("lengths", &goal.numbers.lengths);
+        identity.put_all("distillation", &goal.numbers.distillation);
+        identity.put_all("hardware", &goal.hardware.to_keys());
+        identity.put_all("order of channels", &self.effort());
+        let samples = goal.calibration.iter().flatten();
+        identity.put_digest("calibration", samples.map(tensor_bytes));
+        let target = self.target(AllocationRule::Lamp, dense, layers)?;
+        target.describe(|name, text| identity.put(name, text));
+        let stay = layers.iter().filter(|l| !l.prunable());
+        let stay: Vec<&str> = stay.map(|l| l.node.as_str()).collect();
+        identity.put("layers that stay dense", stay.join(", "));
+        identity.put("--whole-kernel", self.whole_kernel);
+        if let Some(path) = &self.cost {
+            identity.put_digest("cost table", [read_text(path)?]);
+        }
+        Ok(identity)
     }
 
-    /// Sparsities, budgets and epochs of a row, by what the rows before it gave.
-    fn aim(
+    /// Sparsities, budgets and epochs of a run, by what the rows before it gave
+    /// with the same seed: so it does not matter how many seeds there are.
+    fn aim<L, T, M>(
         &self,
-        row: &Row,
+        (row, seed): (&Row, u64),
         (dense, layers): (&Model, &[PruneLayer]),
-        before: &[(Row, Vec<Kept>)],
-        hardware: &HwConfig,
+        before: &[(Row, Vec<Done>)],
+        (goal, cycles): (&Goal<'_, L, T, M>, &OnceCell<CostTable>),
     ) -> Result<Aim, CliError> {
-        let of = |name: &str| before.iter().find(|r| r.0.name == name).map(|r| &r.1);
+        let name = row.name;
+        let uniform = || {
+            let row = before.iter().find(|r| r.0.name == UNIFORM);
+            let done = row.and_then(|r| r.1.iter().find(|d| d.seed == seed));
+            let what = format_args!("row {name} is measured by {UNIFORM} of seed {seed}");
+            done.map(|d| &d.kept)
+                .ok_or_else(|| CliError::new("prune", what))
+        };
         let rule = match row.method.adaptive {
             true => AllocationRule::Lamp,
             false => AllocationRule::Uniform,
@@ -134,21 +178,26 @@ impl Prune {
         match row.how {
             How::Rate => {}
             How::Short => {
-                let seconds = |name| of(name).map_or(0.0, |k| Mean::of(k, |k| k.seconds).mean);
-                let part = SHORT * seconds(BASELINE) / seconds(FULL).max(1e-9);
+                let every = goal.numbers.distillation.every.max(1) as f64;
+                let part = SHORT / (STEP + TEACHER / every);
                 epochs = ((10.0 * epochs * part).floor() / 10.0).clamp(0.1, epochs);
             }
             How::Macs => {
-                let uniform = of(UNIFORM).map_or(1.0, |k| Mean::of(k, |k| k.macs).mean);
-                target.second = Some((Costs::Macs, Budget::Fraction(LESS * uniform)));
+                let part = Budget::Fraction(LESS * uniform()?.macs);
+                target.second = Some((Costs::Macs, part));
             }
             How::Cycles => {
-                let uniform = of(UNIFORM).map_or(0.0, |k| Mean::of(k, |k| k.cycles as f64).mean);
-                let limit = (LESS * uniform) as u64;
-                let table = self.cycle_table(dense, layers)?;
+                let limit = (LESS * uniform()?.cycles as f64) as u64;
+                let table = match cycles.get() {
+                    Some(table) => table,
+                    None => cycles.get_or_init({
+                        let table = self.cycle_table(dense, layers)?;
+                        || table
+                    }),
+                };
                 (target.costs, target.budget) =
-                    (Costs::Cycles(table), Budget::AtMost(limit as f64));
-                self.correct(dense, layers, &mut target, hardware)?;
+                    (Costs::Cycles(table.clone()), Budget::AtMost(limit as f64));
+                self.correct(dense, layers, &mut target, &goal.hardware)?;
             }
         }
         Ok(Aim { target, epochs })
@@ -170,7 +219,7 @@ impl Prune {
             held_out: &[],
             method: row.method,
             lengths: goal.numbers.lengths,
-            settings: Settings {
+            settings: train::Settings {
                 epochs: aim.epochs,
                 seed,
                 ..goal.settings.clone()
@@ -192,7 +241,6 @@ impl Prune {
         Ok(Kept {
             epochs: job.settings.epochs,
             images: done.images,
-            seconds: done.seconds,
             float: scored.float,
             device: scored.device,
             sparsity: s.block_sparsity,
@@ -208,9 +256,10 @@ impl Prune {
         output
     }
 
+    /// Writes the table and, apart from it, the times; gives both to be printed.
     fn table(
         &self,
-        rows: &[(Row, Vec<Kept>)],
+        rows: &[(Row, Vec<Done>)],
         images: usize,
         metric: &str,
     ) -> Result<Output, CliError> {
@@ -225,13 +274,15 @@ impl Prune {
             "blocks gone",
             "MACs kept",
             "cycles",
-            "seconds",
         ];
         let mut t = Table::new(&head);
         let mut json_rows = Vec::new();
-        for (row, kept) in rows {
-            let percent = |f: &dyn Fn(&Kept) -> f64| Mean::of(kept, f).percent();
-            let first = &kept[0];
+        let mut times = "row,seed,seconds\n".to_owned();
+        for (row, done) in rows {
+            let kept: Vec<&Kept> = done.iter().map(|d| &d.kept).collect();
+            let percent = |f: &dyn Fn(&Kept) -> f64| Mean::of(&kept, |k| f(k)).percent();
+            let mean = |f: &dyn Fn(&Kept) -> f64| Mean::of(&kept, |k| f(k)).mean;
+            let first = kept[0];
             t.row(vec![
                 row.name.into(),
                 row.what.into(),
@@ -241,15 +292,17 @@ impl Prune {
                 Cell::Number(percent(&|k| k.float)),
                 Cell::Number(percent(&|k| k.device)),
                 Cell::Number(format!("{:.1} %", 100.0 * first.sparsity)),
-                Cell::Number(format!("{:.1} %", 100.0 * Mean::of(kept, |k| k.macs).mean)),
-                Cell::Number(thousands(Mean::of(kept, |k| k.cycles as f64).mean as u64)),
-                Cell::Number(format!("{:.0}", Mean::of(kept, |k| k.seconds).mean)),
+                Cell::Number(format!("{:.1} %", 100.0 * mean(&|k| k.macs))),
+                Cell::Number(thousands(mean(&|k| k.cycles as f64) as u64)),
             ]);
             json_rows.push(json!({ "row": row.name, "runs": kept }));
+            for d in done {
+                let seconds = d.seconds.map(|s| format!("{s:.1}")).unwrap_or_default();
+                times += &format!("{},{},{seconds}\n", row.name, d.seed);
+            }
         }
-        let json = json!({
-            "model": self.model, "data": self.training.data, "test_images": images, "metric": metric,
-            "rows": json_rows,
+        let mut json = json!({
+            "metric": metric, "test_images": images, "rows": json_rows,
         });
         let text = format!(
             "{t}\n{metric} of {images} test images; mean and 95 % interval where there are several seeds\n"
@@ -257,10 +310,23 @@ impl Prune {
         for (name, bytes) in [
             ("ablation.txt", text.clone()),
             ("ablation.json", format!("{json:#}\n")),
+            ("times.csv", times.clone()),
         ] {
             let path: PathBuf = self.out.join(name);
             write_file(&path, bytes.as_bytes()).map_err(|e| CliError::file(&path, e))?;
         }
+        json["model"] = json!(self.model);
+        json["data"] = json!(self.training.data);
+        json["seconds"] = rows
+            .iter()
+            .map(|(row, done)| {
+                let seconds: Vec<Option<f64>> = done.iter().map(|d| d.seconds).collect();
+                (row.name.to_owned(), json!(seconds))
+            })
+            .collect();
+        let text = format!(
+            "{text}\nseconds of training, each on this machine as busy as it was:\n{times}"
+        );
         Ok(Output::ok(text, json))
     }
 }

@@ -9,7 +9,7 @@ use vta::evaluate::{Compiled, Cycles};
 use vta::host::Tensor;
 use vta::metric::Metric;
 use vta::pruning::{PruneTraining, Pruned};
-use vta::train::{Settings, Task};
+use vta::train::{Identity, Settings, Task};
 use vta::{Calibration, Model};
 
 /// What a network is pruned for.
@@ -28,6 +28,17 @@ pub struct Goal<'a, L, T, M> {
     pub calibration: Vec<Vec<Tensor>>,
     /// The hardware.
     pub hardware: HwConfig,
+    /// A file that is written beside the network.
+    pub beside: Option<(&'static str, String)>,
+}
+
+impl<L: Label, T, M> Goal<'_, L, T, M> {
+    /// What results are measured with.
+    pub fn tested(&self) -> Identity {
+        let mut identity = Identity::default();
+        identity.put_samples("test images", &self.set.test);
+        identity
+    }
 }
 
 /// How good a pruned network is.

@@ -23,7 +23,7 @@ use super::{CliError, Output, number};
 #[cfg(feature = "train")]
 use args::TrainingArgs;
 use clap::{ArgGroup, Args, ValueEnum};
-use report::Report;
+use report::{REPORT, Report, sums};
 use std::path::{Path, PathBuf};
 #[cfg(not(feature = "train"))]
 use untrained::TrainingArgs;
@@ -257,14 +257,17 @@ impl Prune {
             trained: None,
         };
         let pruned = pruning.into_model().mask(decision.masks.clone())?;
-        let json = report.json();
-        let put = |name: &str, bytes: &[u8]| {
+        let mut files = vec![
+            ("model.onnx", onnx::export(pruned.model().graph())),
+            ("masks.safetensors", sparse::write(&decision.masks)),
+        ];
+        let mut json = report.json();
+        json["files"] = sums(&files);
+        files.push((REPORT, format!("{json:#}\n").into_bytes()));
+        for (name, bytes) in &files {
             let path = folder.path().join(name);
-            std::fs::write(&path, bytes).map_err(|e| CliError::file(&self.out.join(name), e))
-        };
-        put("model.onnx", &onnx::export(pruned.model().graph()))?;
-        put("masks.safetensors", &sparse::write(&decision.masks))?;
-        put("report.json", format!("{json:#}\n").as_bytes())?;
+            std::fs::write(&path, bytes).map_err(|e| CliError::file(&self.out.join(name), e))?;
+        }
         folder.commit().map_err(|e| CliError::file(&self.out, e))?;
         Ok(Output::ok(report.text(), json))
     }

@@ -3,10 +3,20 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use vta::evaluate;
+use vta::program::sha256;
 use vta::prune::Summary;
 use vta::prune::permute::Outcome;
 use vta::pruning::Cycles;
 use vta::report::{Cell, Table, thousands};
+
+/// The name of the report in its folder.
+pub const REPORT: &str = "report.json";
+
+/// SHA-256 of files by their names: what belongs together in a folder.
+pub fn sums(files: &[(&str, Vec<u8>)]) -> Value {
+    let one = |(name, bytes): &(&str, Vec<u8>)| ((*name).to_owned(), json!(sha256(bytes)));
+    files.iter().map(one).collect()
+}
 
 /// A pruned network.
 pub struct Report<'a> {
@@ -100,7 +110,7 @@ impl Trained {
         json!({
             "data": self.data, "metric": self.metric, "test_images": self.test,
             "float": self.float, "device": self.device, "float_before": self.before,
-            "cycles": cycles, "seconds": self.seconds, "images": self.images,
+            "cycles": cycles, "images": self.images,
         })
     }
 }
@@ -197,7 +207,7 @@ impl Report<'_> {
             false => "",
         };
         text += &format!(
-            "\n{out}: model.onnx, masks.safetensors,{quantisation} report.json, log.csv, curves.svg\n"
+            "\n{out}: model.onnx, masks.safetensors,{quantisation} report.json, log.csv, times.csv, curves.svg\n"
         );
         text += &format!("next: vta eval {out} --data {} --device\n", t.data);
         text

@@ -40,7 +40,8 @@ impl Seeds {
 pub enum How {
     /// The rate, in all epochs.
     Rate,
-    /// The rate, in as many tenths of an epoch as fit in a fraction of the baseline's time.
+    /// The rate, in as many tenths of an epoch as fit in a fraction of the baseline's
+    /// time, by what a step takes as a rule.
     Short,
     /// The rate, and at most a fraction of the multiply-accumulates of the uniform rule.
     Macs,
@@ -48,12 +49,12 @@ pub enum How {
     Cycles,
 }
 
-/// What times are compared with.
-pub const BASELINE: &str = "two-stage";
+/// The baseline.
+const BASELINE: &str = "two-stage";
 /// What multiply-accumulates and cycles are compared with.
 pub const UNIFORM: &str = "uniform";
 /// The method.
-pub const FULL: &str = "full";
+const FULL: &str = "full";
 
 /// All rows: baselines; the method's parts, each to the row before it;
 /// the two parts that are not in it, each to the row that is named; and the
@@ -163,6 +164,7 @@ pub fn rows(wanted: &[String]) -> Vec<(Row, bool)> {
     let needs = |how: How| -> &[&str] {
         match how {
             How::Rate => &[],
+            // What it is to be compared with.
             How::Short => &[BASELINE, FULL],
             How::Macs | How::Cycles => &[UNIFORM],
         }

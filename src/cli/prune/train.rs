@@ -2,7 +2,7 @@
 
 use super::Prune;
 use super::goal::Goal;
-use super::report::{Report, Trained};
+use super::report::{REPORT, Report, Trained, sums};
 use crate::cli::data::open_sized;
 use crate::cli::train::stopped;
 use crate::cli::{CliError, Output, progress};
@@ -13,7 +13,7 @@ use vta::graph::onnx;
 use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
 use vta::prune::{AllocationRule, Budget, PruneLayer, Target};
-use vta::pruning::{PruneEnd, PruneTraining, Pruned, Pruning, RunFolder, calibration, chooser};
+use vta::pruning::{PruneEnd, PruneTraining, Pruned, Pruning, RunFolder, calibration};
 use vta::pruning_aware::{DistillationLoss, DistillationWeights};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
 use vta::{Model, sparse, training};
@@ -54,6 +54,7 @@ impl Prune {
                     numbers: args.numbers(plan, DistillationWeights::of_classes(args.epochs)),
                     set: &set,
                     hardware,
+                    beside: None,
                 };
                 self.prune_for(&dense, &layers, &goal)
             }
@@ -70,13 +71,9 @@ impl Prune {
                     numbers: args.numbers(plan, DistillationWeights::default()),
                     set: &set,
                     hardware,
+                    beside: Some((Detector::FILE, text)),
                 };
-                let output = self.prune_for(&dense, &layers, &goal)?;
-                if self.out.join("model.onnx").exists() {
-                    let path = self.out.join(Detector::FILE);
-                    write_file(&path, text.as_bytes()).map_err(|e| CliError::file(&path, e))?;
-                }
-                Ok(output)
+                self.prune_for(&dense, &layers, &goal)
             }
         }
     }
@@ -129,12 +126,12 @@ impl Prune {
         };
         let place = RunFolder {
             dir: &self.out,
-            command: self.command(&job),
+            identity: goal.tested(),
             resume: args.resume,
             stop_after: args.stop_after,
             monitor: progress::stoppable()?,
         };
-        let done = match job.run(&place, chooser(goal.calibration.clone()))? {
+        let done = match job.run(&place, &goal.calibration)? {
             PruneEnd::Done(done) => done,
             PruneEnd::Stopped {
                 step,
@@ -160,16 +157,6 @@ impl Prune {
             pruning.by_simulation(target, limit, hardware)?;
         }
         Ok(())
-    }
-
-    /// What must be the same when a run goes on, besides what its parts check.
-    pub(super) fn command<L, T>(&self, job: &PruneTraining<'_, L, T>) -> String {
-        let args = &self.training;
-        json!({
-            "model": self.model, "data": args.data, "limit": args.limit,
-            "distillation": job.distillation, "effort": format!("{:?}", job.effort),
-        })
-        .to_string()
     }
 
     fn end<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
@@ -202,19 +189,27 @@ impl Prune {
                 quantised: done.exponents.is_some(),
             }),
         };
+        let mut files = vec![("masks.safetensors", sparse::write(&done.masks))];
+        if let Some(e) = &done.exponents {
+            files.push(("quantisation.json", e.to_json().into_bytes()));
+        }
+        if let Some((name, text)) = &goal.beside {
+            files.push((name, text.clone().into_bytes()));
+        }
+        files.push((training::MODEL, onnx::export(&done.graph)));
         let mut json = report.json();
         json["method"] = json!(job.method);
         json["plan"] = json!(goal.numbers);
-        let put = |name: &str, bytes: &[u8]| {
+        json["files"] = sums(&files);
+        // The network last: with it the folder is complete.
+        let at = files.len() - 1;
+        files.insert(at, (REPORT, format!("{json:#}\n").into_bytes()));
+        for (name, bytes) in &files {
             let path = self.out.join(name);
-            write_file(&path, bytes).map_err(|e| CliError::file(&path, e))
-        };
-        put("model.onnx", &onnx::export(&done.graph))?;
-        put("masks.safetensors", &sparse::write(&done.masks))?;
-        if let Some(e) = &done.exponents {
-            put("quantisation.json", e.to_json().as_bytes())?;
+            write_file(&path, bytes).map_err(|e| CliError::file(&path, e))?;
         }
-        put("report.json", format!("{json:#}\n").as_bytes())?;
+        // Time is of the machine, not of the result: it is not in the file.
+        json["training"]["seconds"] = json!(done.seconds);
         Ok(Output::ok(report.text(), json))
     }
 }

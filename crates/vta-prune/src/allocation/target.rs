@@ -65,6 +65,40 @@ impl Target {
         })
     }
 
+    /// Rule, budgets and floor in words, each by its name. Two that say the same
+    /// allocate the same, but for tables of cycles.
+    pub fn describe(&self, mut each: impl FnMut(&str, String)) {
+        let words = |costs: &Costs, budget: &Budget| {
+            let unit = costs.unit();
+            match budget {
+                Budget::AtMost(limit) => format!("{limit} {unit}"),
+                Budget::Fraction(part) => format!("{part} of the {unit}"),
+                Budget::End => "what is given for each layer".to_owned(),
+            }
+        };
+        let Self {
+            rule,
+            costs,
+            budget,
+            weighed,
+            second,
+            floor,
+        } = self;
+        let rule = match rule {
+            AllocationRule::Lamp => "by what blocks are worth".to_owned(),
+            AllocationRule::Uniform => "uniform".to_owned(),
+            AllocationRule::Given(rates) => format!("{rates:?}"),
+        };
+        each("sparsities of layers", rule);
+        each("budget", words(costs, budget));
+        if let Some((costs, budget)) = second {
+            each("second budget", words(costs, budget));
+        }
+        let weighed = weighed.as_ref().unwrap_or(costs);
+        each("unit to weigh by", weighed.unit().to_owned());
+        each("floor", floor.to_string());
+    }
+
     /// Whether another counts the same with the same rule. Tables of cycles
     /// may differ: they are corrected on the way.
     pub fn same(&self, other: &Self) -> bool {

@@ -5,6 +5,7 @@ use super::decode::{Rules, SIZE};
 use super::overlap::overlap;
 use super::{BEFORE, Detector, Head, OBJECT};
 use crate::backend::{Kernels, floats};
+use crate::identity::Identity;
 use crate::network::{Network, Pass};
 use crate::task::{Measured, Task, first, predictions};
 use crate::{TrainError, Value};
@@ -223,6 +224,20 @@ impl Detect {
 }
 
 impl Task<Boxes> for Detect {
+    fn identify(&self, run: &mut Identity) {
+        let Self { detector, weights } = self;
+        run.put_digest("classes and anchors", [detector.to_json()]);
+        let Weights {
+            object,
+            bbox,
+            class,
+        } = weights;
+        run.put(
+            "weights of the loss",
+            format_args!("{object}, {bbox}, {class}"),
+        );
+    }
+
     fn loss<K: Kernels>(
         &self,
         pass: &Pass<K>,
@@ -268,7 +283,7 @@ impl Task<Boxes> for Detect {
         let (loss, found) = self.find(network, samples, batch, &Rules::default())?;
         let truth: Vec<Boxes> = samples.iter().map(|s| s.label.clone()).collect();
         let score = self.evaluate(&truth, &found).mean;
-        Ok(Measured { loss, score })
+        Measured { loss, score }.finite()
     }
 }
 

@@ -1,11 +1,33 @@
 //! Back to a graph: what was trained is what is compiled.
 
 use super::{EPSILON, Network};
+use crate::TrainError;
 use crate::backend::Kernels;
 use ndarray::Array1;
 use vta_net::graph::{Graph, Op};
 
 impl<B: Kernels> Network<B> {
+    /// As [`Network::to_graph`], if all its weights are numbers: folding
+    /// normalisations can overflow where no parameter has.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] with the first layer that has such a weight.
+    pub fn to_finite_graph(&self) -> Result<Graph, TrainError> {
+        let graph = self.to_graph();
+        for node in graph.nodes() {
+            let bad = match &node.op {
+                Op::Conv(c) => c.weight.iter().chain(&c.bias).find(|v| !v.is_finite()),
+                Op::Dense(d) => d.weight.iter().chain(&d.bias).find(|v| !v.is_finite()),
+                _ => None,
+            };
+            if let Some(value) = bad {
+                let what = format!("a weight or bias of `{}` is {value}", node.name);
+                return Err(TrainError::NotFinite(what));
+            }
+        }
+        Ok(graph)
+    }
+
     /// The graph with the trained weights: masks applied as they are, normalisations folded in.
     pub fn to_graph(&self) -> Graph {
         let mut graph = self.graph.clone();

@@ -6,6 +6,7 @@ use super::distillation_loss::DistillationLoss;
 use super::exponents::for_training;
 use super::features::features;
 use crate::backend::{Kernels, floats};
+use crate::identity::Identity;
 use crate::{
     Checkpoint, Hooks, Mask, Mode, Network, Pass, Seen, StepContext, TrainError, network::row,
 };
@@ -193,6 +194,26 @@ where
     A: AutodiffBackend<InnerBackend = B> + Kernels + BackendTypes<Device = B::Device>,
     T: DistillationLoss<L>,
 {
+    fn identify(&self, run: &mut Identity) {
+        let plan = self.pruner.plan();
+        run.put_all("method", plan.method());
+        run.put_all("lengths", plan.settings());
+        run.put_all("distillation", &self.weights);
+        self.pruner
+            .target()
+            .describe(|name, text| run.put(name, text));
+        if let Some(table) = self.pruner.target().cycles() {
+            // Names of files and configurations change nothing.
+            let rest = table.fixed_cycles.to_le_bytes().to_vec();
+            run.put_digest("cost table", [json(&table.layers), rest]);
+        }
+        let layers = self.pruner.layers();
+        let stay = layers.iter().filter(|l| !l.prunable());
+        let stay: Vec<&str> = stay.map(|l| l.node.as_str()).collect();
+        run.put("layers that stay dense", stay.join(", "));
+        run.put_digest("layers", [json(&layers)]);
+    }
+
     fn stage(&self, step: u64) -> Option<(u64, u64)> {
         let todo = self.todo(step);
         Some((todo.schedule, todo.span))
@@ -348,6 +369,11 @@ where
         let eta = step.checked_sub(1).map_or(0.0, |s| self.todo(s).eta);
         self.follow(network, eta)
     }
+}
+
+/// Numbers, texts and lists as bytes: nothing in them can fail.
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 fn hooks(e: impl std::fmt::Display) -> TrainError {

@@ -216,7 +216,11 @@ fn damaged_checkpoints_are_refused() {
     let e = start(&set, other, ())
         .restore(&c)
         .expect_err("another rate");
-    assert!(e.to_string().contains("other settings"), "{e}");
+    assert!(
+        e.to_string()
+            .ends_with("of another run: learning rate was 0.01, is 0.02"),
+        "{e}"
+    );
     let mut short = c.clone();
     short.put("param/b.weight", vec![0.0; 3]);
     let e = start(&set, settings(Rule::sgd()), ()).restore(&short);
