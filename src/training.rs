@@ -1,9 +1,9 @@
 //! Runs of training: their loop and their files.
 
+use crate::files::FolderLock;
 use crate::monitor::{Monitor, Phase, Watch};
 use crate::report::{self, Curve, Panel};
 use crate::{Error, files};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vta_data::{Boxes, Dataset, Label, Loader, Sample, chosen};
@@ -41,46 +41,78 @@ pub fn identity() -> Identity {
 
 /// Where a run's files go, and its rows so far: `checkpoint`, `log.csv`,
 /// `curves.svg` and `times.csv` in one folder. Only the last depends on time.
+///
+/// The folder is this run's alone for as long as the value is there, so it is
+/// kept until the results are written.
 #[derive(Debug)]
 pub struct Files {
     dir: PathBuf,
+    resume: bool,
     log: String,
     times: String,
+    _lock: FolderLock,
 }
 
 impl Files {
-    /// Files in a folder, which need not exist yet.
-    pub fn new(dir: &Path) -> Self {
-        Self {
+    /// Files in a folder, which need not exist yet; with `resume` the run goes
+    /// on from the checkpoint in it.
+    ///
+    /// # Errors
+    /// Another run writes there; there is a checkpoint or the result of a run,
+    /// and this one does not go on from it; the folder cannot be made.
+    pub fn open(dir: &Path, resume: bool) -> Result<Self, Error> {
+        let lock = FolderLock::take(dir)?;
+        let [checkpoint, model] = [CHECKPOINT, MODEL].map(|name| dir.join(name));
+        if !resume && checkpoint.exists() {
+            return Err(Error::CheckpointExists(checkpoint));
+        }
+        if !resume && model.exists() {
+            return Err(Error::ResultExists(model));
+        }
+        Ok(Self {
             dir: dir.to_owned(),
+            resume,
             log: String::new(),
             times: String::new(),
-        }
+            _lock: lock,
+        })
+    }
+
+    /// The same, going on if there is a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Files::open`].
+    pub fn open_or_resume(dir: &Path) -> Result<Self, Error> {
+        Self::open(dir, dir.join(CHECKPOINT).exists())
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn checkpoint(&self) -> PathBuf {
         self.dir.join(CHECKPOINT)
     }
 
-    /// Goes on from the folder's checkpoint where that is wanted, else sees to
-    /// it that there is none.
+    /// Puts the run where it was when it was stopped, if it is to go on.
     ///
     /// # Errors
-    /// A checkpoint that is missing, in the way, damaged or of another run.
-    pub fn start<L, T, H>(&mut self, run: &mut Run<'_, L, T, H>, resume: bool) -> Result<(), Error>
+    /// A checkpoint that is missing, damaged or of another run.
+    pub fn start<L, T, H>(&mut self, run: &mut Run<'_, L, T, H>) -> Result<(), Error>
     where
         L: Label,
         T: Task<L>,
         H: Hooks<Chosen, ChosenGrad, L>,
     {
         let path = self.checkpoint();
-        if resume {
+        if self.resume {
             let bytes = files::read(&path, MAX_CHECKPOINT)?;
             let at = |e: TrainError| Error::from(e).of(&path);
             let c = Checkpoint::decode(&bytes).map_err(at)?;
             self.restore(run, &c).map_err(at)?;
         }
-        fs::create_dir_all(&self.dir).map_err(|e| Error::file(&self.dir, e))
+        Ok(())
     }
 
     fn restore<L, T, H>(
@@ -160,25 +192,6 @@ fn curves(log: &str) -> String {
         panels.push(panel("distillation losses", &teachers));
     }
     report::curves(&panels, "epoch")
-}
-
-/// Refuses a folder with a checkpoint or the result of a run, unless the run
-/// goes on from it.
-///
-/// # Errors
-/// There is one.
-pub fn not_there(dir: &Path, resume: bool) -> Result<(), Error> {
-    if resume {
-        return Ok(());
-    }
-    let [checkpoint, model] = [CHECKPOINT, MODEL].map(|name| dir.join(name));
-    if checkpoint.exists() {
-        return Err(Error::CheckpointExists(checkpoint));
-    }
-    match model.exists() {
-        true => Err(Error::ResultExists(model)),
-        false => Ok(()),
-    }
 }
 
 /// Steps until the end, the end of epoch `stop_after`, or until the monitor

@@ -82,14 +82,15 @@ enum Optimiser {
 impl Train {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
-        training::not_there(&self.out, self.resume)?;
+        // Before anything that takes time.
+        let files = Files::open(&self.out, self.resume)?;
         match open_sized(&self.data, self.size)? {
-            Data::Classes(set) => self.classes(set),
-            Data::Boxes(set) => self.boxes(set),
+            Data::Classes(set) => self.classes(set, files),
+            Data::Boxes(set) => self.boxes(set, files),
         }
     }
 
-    fn classes(&self, mut set: Dataset<u16>) -> Result<Output, CliError> {
+    fn classes(&self, mut set: Dataset<u16>, files: Files) -> Result<Output, CliError> {
         training::limit(&mut set.train, self.limit, self.seed);
         let graph = self.graph(&set)?;
         let network = self.network(&graph, &set.train)?;
@@ -102,10 +103,11 @@ impl Train {
             let m = run.measure(samples)?;
             Ok((m, Vec::new()))
         };
-        self.train(&set, (network, task), settings, (&[], "accuracy"), quality)
+        let run = (network, task, settings);
+        self.train(&set, run, files, (&[], "accuracy"), quality)
     }
 
-    fn boxes(&self, mut set: Dataset<Boxes>) -> Result<Output, CliError> {
+    fn boxes(&self, mut set: Dataset<Boxes>, files: Files) -> Result<Output, CliError> {
         if self.smoothing > 0.0 {
             let what = "--smoothing is for images with a class";
             return Err(CliError::new("train", what));
@@ -136,15 +138,16 @@ impl Train {
             Ok((Measured { loss, score }, each))
         };
         let beside = [(Detector::FILE, text)];
-        self.train(&set, (network, task), settings, (&beside, "mAP"), quality)
+        let run = (network, task, settings);
+        self.train(&set, run, files, (&beside, "mAP"), quality)
     }
 
     /// Makes the steps; writes the network if the run has ended.
     fn train<L: Label, T: Task<L>>(
         &self,
         set: &Dataset<L>,
-        (network, task): (Network<Chosen>, T),
-        settings: Settings,
+        (network, task, settings): (Network<Chosen>, T, Settings),
+        mut files: Files,
         words: Words<'_>,
         quality: impl Fn(&Run<'_, L, T>, &[Sample<L>]) -> Result<Quality, TrainError>,
     ) -> Result<Output, CliError> {
@@ -153,8 +156,7 @@ impl Train {
         let mut tested = Identity::default();
         tested.put_samples("test images", &set.test);
         run.identify(&tested);
-        let mut files = Files::new(&self.out);
-        files.start(&mut run, self.resume)?;
+        files.start(&mut run)?;
         let monitor = progress::stoppable()?;
         let interrupted =
             training::steps(Phase::Train, &mut run, &mut files, self.stop_after, monitor)?;

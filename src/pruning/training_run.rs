@@ -5,7 +5,6 @@ use super::work::Pruning;
 use crate::monitor::{Monitor, Phase};
 use crate::training::{self, Files, Run};
 use crate::{Calibration, Error, Model, cost};
-use std::path::Path;
 use std::sync::Arc;
 use vta_data::{Label, Sample};
 use vta_net::graph::Graph;
@@ -51,14 +50,11 @@ pub struct PruneTraining<'a, L, T> {
 }
 
 /// Where a run's files are, and whether it goes on.
-#[derive(Clone)]
-pub struct RunFolder<'a> {
-    /// The folder, for checkpoint and log.
-    pub dir: &'a Path,
+pub struct RunFolder {
+    /// The folder, for checkpoint and log; this run's alone.
+    pub files: Files,
     /// What else must be the same when it goes on: what its results are measured with.
     pub identity: Identity,
-    /// Goes on from the checkpoint.
-    pub resume: bool,
     /// Stops after so many epochs.
     pub stop_after: Option<u32>,
     /// Follows the run, and may stop it.
@@ -118,7 +114,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
     /// # Errors
     /// A budget that cannot be met, data or a network that do not fit, files;
     /// a checkpoint of another run.
-    pub fn run(&self, place: &RunFolder<'_>, samples: &[Vec<Tensor>]) -> Result<PruneEnd, Error> {
+    pub fn run(&self, place: &mut RunFolder, samples: &[Vec<Tensor>]) -> Result<PruneEnd, Error> {
         let calibrate = chooser(samples.to_vec());
         let mut work = Pruning::new(self.model.clone(), self.layers.to_vec())?;
         let mut outcome = None;
@@ -166,12 +162,11 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
             Run::new(network, (self.task.clone(), hooks), data, s.clone())?;
         run.identify(&self.identity(samples));
         run.identify(&place.identity);
-        let mut files = Files::new(place.dir);
-        files.start(&mut run, place.resume)?;
+        place.files.start(&mut run)?;
         let interrupted = training::steps(
             Phase::Prune,
             &mut run,
-            &mut files,
+            &mut place.files,
             place.stop_after,
             Arc::clone(&place.monitor),
         )?;

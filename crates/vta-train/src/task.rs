@@ -101,6 +101,8 @@ pub(super) fn predictions<B: Kernels, L: Label>(
     batch: usize,
     mut each: impl FnMut(&Pass<B>, &[L]) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
+    // A ReLU makes 0 of what is no number: it would not be seen at the outputs.
+    network.to_finite_graph()?;
     let channels = samples.first().map_or(1, |s| s.image.channels());
     let loader = Loader::plain(samples, batch.max(1), normalise(channels));
     for batch in loader.epoch(0, 0) {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use vta::Model;
 use vta::cost::CostTable;
 use vta::data::Label;
+use vta::files::FolderLock;
 use vta::metric::Metric;
 use vta::program::atomic::write_file;
 use vta::prune::{AllocationRule, Budget, Costs, PruneLayer, Target};
@@ -20,7 +21,7 @@ use vta::pruning::{PruneEnd, PruneTraining, Pruned, RunFolder, tensor_bytes};
 use vta::pruning_aware::DistillationLoss;
 use vta::report::{Cell, Table, thousands};
 use vta::train::{self, Identity, Task};
-use vta::training;
+use vta::training::{self, Files};
 
 /// The fraction of the baseline's time in which the short row is to be done.
 const SHORT: f64 = 0.6;
@@ -53,15 +54,15 @@ impl Prune {
     /// what is done.
     pub(super) fn ablation<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
-        dense: &Model,
-        layers: &[PruneLayer],
+        (dense, layers): (&Model, &[PruneLayer]),
         goal: &Goal<'_, L, T, M>,
+        lock: FolderLock,
     ) -> Result<Output, CliError> {
         let settings = Settings {
             identity: self.table_identity(dense, layers, goal)?,
             plan: json!(goal.numbers),
         };
-        let runs = Runs::open(&self.out, &settings)?;
+        let runs = Runs::open(&self.out, &settings, lock)?;
         let cycles = OnceCell::new();
         let mut table: Vec<(Row, Vec<Done>)> = Vec::new();
         let mut output = self.stopped();
@@ -83,15 +84,13 @@ impl Prune {
                 }
                 let aim = self.aim((&row, seed), (dense, layers), &table, (goal, &cycles))?;
                 let job = self.row_job((&row, seed), (dense, layers), goal, aim);
-                let dir = runs.of(&row, seed);
-                let place = RunFolder {
-                    dir: &dir,
+                let mut place = RunFolder {
+                    files: Files::open_or_resume(&runs.of(&row, seed))?,
                     identity: goal.tested(),
-                    resume: dir.join("checkpoint").exists(),
                     stop_after: None,
                     monitor: progress::stoppable()?,
                 };
-                let pruned = match job.run(&place, &goal.calibration)? {
+                let pruned = match job.run(&mut place, &goal.calibration)? {
                     PruneEnd::Done(pruned) => *pruned,
                     PruneEnd::Stopped { .. } => return Ok(self.stopped()),
                 };

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use vta::files::FolderLock;
 use vta::program::atomic::write_file;
 use vta::train::Identity;
 
@@ -35,6 +36,7 @@ pub struct Settings {
 /// A folder of runs.
 pub struct Runs {
     dir: PathBuf,
+    _lock: FolderLock,
 }
 
 impl Runs {
@@ -45,18 +47,18 @@ impl Runs {
     /// # Errors
     /// Runs that were made with others, with all that differs; a folder with
     /// something else; files.
-    pub fn open(dir: &Path, settings: &Settings) -> Result<Self, CliError> {
+    pub fn open(dir: &Path, settings: &Settings, lock: FolderLock) -> Result<Self, CliError> {
         let path = dir.join(Self::SETTINGS);
         let refused = |what: String| CliError::new("prune", what).of(dir);
         let runs = Self {
             dir: dir.to_owned(),
+            _lock: lock,
         };
         let Some(then) = read::<Settings>(&path)? else {
             if occupied(dir)? {
                 let what = format!("is not empty, and has no {}", Self::SETTINGS);
                 return Err(refused(what).help("give a folder that does not exist yet"));
             }
-            std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
             write(&path, settings)?;
             return Ok(runs);
         };

@@ -9,6 +9,7 @@ use crate::cli::{CliError, Output, progress};
 use serde_json::json;
 use vta::config::HwConfig;
 use vta::data::{Augment, Data, Label};
+use vta::files::FolderLock;
 use vta::graph::onnx;
 use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
@@ -16,7 +17,8 @@ use vta::prune::{AllocationRule, Budget, PruneLayer, Target};
 use vta::pruning::{PruneEnd, PruneTraining, Pruned, Pruning, RunFolder, calibration};
 use vta::pruning_aware::{DistillationLoss, DistillationWeights};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
-use vta::{Model, sparse, training};
+use vta::training::{self, Files};
+use vta::{Model, sparse};
 
 /// The highest learning rate for images with a class.
 const CLASSES_RATE: f64 = 0.02;
@@ -26,12 +28,23 @@ const BOXES_RATE: f64 = 0.001;
 /// before its last exponents are known, by which cycles change a little.
 const MARGIN: f64 = 0.005;
 
+/// The folder that a command fills, which is its alone.
+enum Place {
+    /// The folder of a table, with a folder for each run.
+    Table(FolderLock),
+    /// The folder of a run.
+    Run(Files),
+}
+
 impl Prune {
     /// Prunes with training.
     pub(super) fn train(&self) -> Result<Output, CliError> {
         let args = &self.training;
-        training::not_there(&self.out, args.resume)?;
         // Before anything that takes time.
+        let place = match args.ablation {
+            true => Place::Table(FolderLock::take(&self.out)?),
+            false => Place::Run(Files::open(&self.out, args.resume)?),
+        };
         let hardware = self.hardware()?;
         let plan = args.plan_file()?;
         let (dense, layers) = self.read()?;
@@ -56,7 +69,7 @@ impl Prune {
                     hardware,
                     beside: None,
                 };
-                self.prune_for(&dense, &layers, &goal)
+                self.prune_for((&dense, &layers), &goal, place)
             }
             Data::Boxes(mut set) => {
                 training::limit(&mut set.train, args.limit, args.seed);
@@ -73,28 +86,28 @@ impl Prune {
                     hardware,
                     beside: Some((Detector::FILE, text)),
                 };
-                self.prune_for(&dense, &layers, &goal)
+                self.prune_for((&dense, &layers), &goal, place)
             }
         }
     }
 
     fn prune_for<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
-        dense: &Model,
-        layers: &[PruneLayer],
+        (dense, layers): (&Model, &[PruneLayer]),
         goal: &Goal<'_, L, T, M>,
+        place: Place,
     ) -> Result<Output, CliError> {
-        match self.training.ablation {
-            true => self.ablation(dense, layers, goal),
-            false => self.train_on(dense, layers, goal),
+        match place {
+            Place::Table(lock) => self.ablation((dense, layers), goal, lock),
+            Place::Run(files) => self.train_on((dense, layers), goal, files),
         }
     }
 
     fn train_on<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
-        dense: &Model,
-        layers: &[PruneLayer],
+        (dense, layers): (&Model, &[PruneLayer]),
         goal: &Goal<'_, L, T, M>,
+        files: Files,
     ) -> Result<Output, CliError> {
         let args = &self.training;
         let mut method = args.method();
@@ -124,14 +137,13 @@ impl Prune {
             target,
             effort: self.effort(),
         };
-        let place = RunFolder {
-            dir: &self.out,
+        let mut place = RunFolder {
+            files,
             identity: goal.tested(),
-            resume: args.resume,
             stop_after: args.stop_after,
             monitor: progress::stoppable()?,
         };
-        let done = match job.run(&place, &goal.calibration)? {
+        let done = match job.run(&mut place, &goal.calibration)? {
             PruneEnd::Done(done) => done,
             PruneEnd::Stopped {
                 step,

@@ -119,7 +119,9 @@ impl Detect {
             found.extend(self.found(pass, labels.len(), rules)?);
             Ok(())
         })?;
-        Ok((loss / samples.len().max(1) as f64, found))
+        let loss = loss / samples.len().max(1) as f64;
+        let measured = Measured { loss, score: 0.0 }.finite()?;
+        Ok((measured.loss, found))
     }
 
     /// Average precision of boxes that were found, at an overlap of 0.5.

@@ -156,24 +156,96 @@ fn a_stopped_run_goes_on_with_the_same_bits() {
     assert!(whole.hooks().exponents().is_some(), "it was quantised");
 }
 
-/// A checkpoint of another method or budget is refused.
+/// A checkpoint of another method or of other weights is refused, by name.
 #[test]
 fn another_run_is_refused() {
     let set = data();
-    let mut run = start(
-        &set,
+    let (method, weights) = (
         Method::plain(Recipe::OneStage),
         DistillationWeights::default(),
     );
+    let mut run = start(&set, method, weights);
     run.step().expect("a step");
     let c = run.checkpoint();
-    let mut other = start(
-        &set,
-        Method::plain(Recipe::TwoStage),
-        DistillationWeights::default(),
-    );
-    let e = other.restore(&c).expect_err("another plan");
-    assert!(e.to_string().contains("plan"), "{e}");
+    let told = |method, weights| {
+        let e = start(&set, method, weights).restore(&c).err();
+        e.map_or_else(String::new, |e| e.to_string())
+    };
+    assert_eq!(told(method, weights), "");
+    let other = Method::plain(Recipe::TwoStage);
+    let want = "the checkpoint is of another run: method.recipe was one_stage, is two_stage";
+    assert_eq!(told(other, weights), want);
+    let other = DistillationWeights {
+        every: 7,
+        temperature: 1.5,
+        ..weights
+    };
+    let want = "the checkpoint is of another run: distillation.every was 4, is 7; \
+                distillation.temperature was 4.0, is 1.5";
+    assert_eq!(told(method, other), want);
+}
+
+/// A state of pruning that is whole but not one of this network's layers is an error.
+#[test]
+fn states_that_do_not_fit_are_errors() {
+    use serde_json::{Value, json};
+    let set = data();
+    let (method, weights) = (Method::full(), DistillationWeights::default());
+    let mut run = start(&set, method, weights);
+    for _ in 0..7 {
+        run.step().expect("a step");
+    }
+    let c = run.checkpoint();
+    let pruner = c.text("hooks/pruner").expect("a state");
+    let pruner: Value = serde_json::from_str(pruner).expect("JSON");
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut bad = pruner.clone();
+        change(&mut bad);
+        assert_ne!(bad, pruner);
+        let mut c = c.clone();
+        c.put_text("hooks/pruner", bad.to_string());
+        let e = start(&set, method, weights).restore(&c);
+        e.expect_err("it does not fit").to_string()
+    };
+    let list = |v: &mut Value, path: &str, change: &dyn Fn(&mut Vec<Value>)| {
+        let found = v.pointer_mut(path).and_then(Value::as_array_mut);
+        change(found.unwrap_or_else(|| panic!("{path}")));
+    };
+    let removed = |path: &'static str| refused(&move |v| list(v, path, &|l| drop(l.pop())));
+    for (path, want) in [
+        ("/states", "layers are given"),
+        ("/allocation/kept", "layers are given"),
+        ("/states/1/kept", "other blocks"),
+        ("/layers", "another plan"),
+    ] {
+        let e = removed(path);
+        assert!(e.contains(want), "{path}: {e}");
+    }
+    for (path, value, want) in [
+        (
+            "/allocation/kept/1",
+            json!(1_000_000),
+            "more blocks than it has",
+        ),
+        ("/states/1/rho", json!(-1.0), "other blocks"),
+        ("/states/1/blocks/weight/0", json!(1), "other blocks"),
+        ("/plan/steps", json!(21), "another plan"),
+        ("/target/floor", json!(0.2), "another plan"),
+        ("/target", json!(null), "broken pruner"),
+    ] {
+        let e = refused(&move |v| {
+            *v.pointer_mut(path).unwrap_or_else(|| panic!("{path}")) = value.clone();
+        });
+        assert!(e.contains(want), "{path}: {e}");
+    }
+    for (name, text) in [("hooks/exponents", "{"), ("hooks/pruner", "")] {
+        let mut bad = c.clone();
+        bad.put_text(name, text);
+        assert!(
+            start(&set, method, weights).restore(&bad).is_err(),
+            "{name}"
+        );
+    }
 }
 
 /// Learning rates of two stages: each rises from its start and falls to its end.

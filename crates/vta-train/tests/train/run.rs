@@ -7,8 +7,8 @@ use vta_data::{Dataset, Sample};
 use vta_net::graph::{Builder, ConvSpec, Graph};
 use vta_train::backend::{Cpu, CpuGrad};
 use vta_train::{
-    Checkpoint, Classify, Hooks, Mask, Network, Rule, Schedule, Seen, Settings, StepContext,
-    TrainError, Trainer,
+    Checkpoint, CheckpointError, Classify, Hooks, Mask, Network, Rule, Schedule, Seen, Settings,
+    StepContext, TrainError, Trainer,
 };
 
 type Run<'a, H> = Trainer<'a, CpuGrad, Cpu, u16, Classify, H>;
@@ -332,4 +332,314 @@ fn rules_and_schedule_follow_their_formulas() {
             assert!((f64::from(*a) - b).abs() < 1e-4, "{rule:?}: {a} {b}");
         }
     }
+}
+
+/// What of a run is spoilt in a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Spoil {
+    Nothing,
+    Gradient(f32),
+    Weight,
+    Statistic,
+    Column,
+}
+
+/// Spoils something in the seventh step.
+struct Spoiler {
+    what: Spoil,
+    step: u64,
+}
+
+const SPOILT: u64 = 6;
+
+impl Hooks<Cpu, CpuGrad, u16> for Spoiler {
+    fn gradients(
+        &mut self,
+        _: &Network<Cpu>,
+        gradients: &mut [Option<Tensor<Cpu, 1>>],
+        context: &StepContext,
+    ) -> Result<(), TrainError> {
+        if let (Spoil::Gradient(by), SPOILT) = (self.what, context.step) {
+            for g in gradients.iter_mut().flatten() {
+                *g = g.clone().mul_scalar(0.0).add_scalar(by);
+            }
+        }
+        Ok(())
+    }
+
+    fn after(
+        &mut self,
+        network: &mut Network<Cpu>,
+        context: &StepContext,
+    ) -> Result<(), TrainError> {
+        self.step = context.step;
+        match self.what {
+            Spoil::Weight if context.step == SPOILT => {
+                let mut values = network.params()[0].values();
+                values[5] = f32::NEG_INFINITY;
+                let name = network.params()[0].name.clone();
+                network.set(&name, values)
+            }
+            Spoil::Statistic if context.step == SPOILT => {
+                let mut r = network.running()[1].clone();
+                r.var[0] = f32::NAN;
+                network.set_running(r)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn columns(&self) -> Vec<(String, f64)> {
+        let spoilt = self.what == Spoil::Column && self.step >= SPOILT;
+        vec![("column".into(), if spoilt { f64::NAN } else { 1.0 })]
+    }
+}
+
+/// Whatever is not finite stops the run in its step, by name, and the state before goes on.
+#[test]
+fn what_is_not_finite_is_named_and_nothing_of_its_step_is_kept() {
+    let set = data(36);
+    let spoiler = |what| Spoiler { what, step: 0 };
+    for (rule, what, want, step) in [
+        (
+            Rule::sgd(),
+            Spoil::Gradient(f32::NAN),
+            "a value of `a.weight` is NaN",
+            7,
+        ),
+        (
+            Rule::adamw(),
+            Spoil::Gradient(f32::NAN),
+            "a value of `a.weight` is NaN",
+            7,
+        ),
+        // The square of such a gradient has no place in single precision, the step has.
+        (
+            Rule::adamw(),
+            Spoil::Gradient(1e25),
+            "the state of the optimiser is not finite",
+            7,
+        ),
+        (
+            Rule::sgd(),
+            Spoil::Weight,
+            "a value of `a.weight` is -inf",
+            7,
+        ),
+        (
+            Rule::sgd(),
+            Spoil::Statistic,
+            "a running statistic of `b` is not finite",
+            7,
+        ),
+        // Columns are asked for at the end of an epoch.
+        (Rule::sgd(), Spoil::Column, "the column is NaN", 8),
+    ] {
+        let mut run = start(&set, settings(rule), spoiler(what));
+        let mut good = run.checkpoint();
+        let e = loop {
+            match run.step() {
+                Ok(_) => good = run.checkpoint(),
+                Err(e) => break e,
+            }
+        };
+        let TrainError::Diverged {
+            what: got,
+            step: at,
+            epoch,
+            rate,
+        } = &e
+        else {
+            panic!("{what:?}: {e}");
+        };
+        assert_eq!((got.as_str(), *at, *epoch), (want, step, 2), "{what:?}");
+        let place = format!("in step {step} (epoch 2, learning rate {rate})");
+        assert!(*rate > 0.0 && e.to_string().contains(&place), "{e}");
+        assert!(e.help().is_some_and(|h| h.contains("lower learning rate")));
+        assert_eq!(good.number("step").ok(), Some(step - 1));
+        // What was good goes on, and ends as a run in which nothing was spoilt.
+        let mut on = start(&set, settings(rule), spoiler(Spoil::Nothing));
+        on.restore(&good).expect("a good state");
+        finish(&mut on);
+        let mut whole = start(&set, settings(rule), spoiler(Spoil::Nothing));
+        finish(&mut whole);
+        assert!(
+            bits(&on.checkpoint()) == bits(&whole.checkpoint()),
+            "{what:?}"
+        );
+    }
+}
+
+/// Weights that are finite, and are not after the normalisation is folded in.
+#[test]
+fn an_exported_network_is_finite_or_refused() {
+    let mut network = Network::<Cpu>::normalised(&graph(), &Default::default()).expect("a network");
+    assert!(network.to_finite_graph().is_ok());
+    network.set("a.gamma", vec![3e38; 8]).expect("it fits");
+    let mut r = network.running()[0].clone();
+    r.var = vec![0.0; 8];
+    network.set_running(r).expect("it fits");
+    let e = network
+        .to_finite_graph()
+        .expect_err("it is too large")
+        .to_string();
+    assert!(e.starts_with("a weight or bias of `a` is"), "{e}");
+    // Such a network has no loss either.
+    let set = data(8);
+    let task = Classify::new(&graph(), 10, 0.0).expect("a classifier");
+    let e = vta_train::Task::measure(&task, &network, &set.train, 8);
+    assert!(matches!(e, Err(TrainError::NotFinite(_))), "{e:?}");
+}
+
+/// All that makes another run is named; the same run goes on.
+#[test]
+fn what_differs_from_the_run_of_a_checkpoint_is_named() {
+    let set = data(36);
+    let mut run = start(&set, settings(Rule::sgd()), ());
+    run.step().expect("a step");
+    let c = run.checkpoint();
+    let told = |run: &mut Run<'_, ()>| match run.restore(&c) {
+        Ok(()) => String::new(),
+        Err(e) => {
+            assert!(
+                matches!(e, TrainError::Checkpoint(CheckpointError::OtherRun(_))),
+                "{e}"
+            );
+            e.to_string()
+                .replace("the checkpoint is of another run: ", "")
+        }
+    };
+    assert_eq!(told(&mut start(&set, settings(Rule::sgd()), ())), "");
+    let s = || settings(Rule::sgd());
+    for (other, want) in [
+        (Settings { epochs: 8.0, ..s() }, "epochs was 4, is 8"),
+        (Settings { batch: 9, ..s() }, "batch was 8, is 9"),
+        (
+            Settings { rate: 0.02, ..s() },
+            "learning rate was 0.01, is 0.02",
+        ),
+        (
+            Settings {
+                warm_up: 0.5,
+                ..s()
+            },
+            "warm-up was 0.05, is 0.5",
+        ),
+        (
+            Settings {
+                last_rate: 0.5,
+                ..s()
+            },
+            "last learning rate was 0.01, is 0.5",
+        ),
+        (Settings { seed: 2, ..s() }, "seed was 1, is 2"),
+        (
+            Settings {
+                statistics: 0.2,
+                ..s()
+            },
+            "rate of running statistics was 0.1, is 0.2",
+        ),
+    ] {
+        assert_eq!(told(&mut start(&set, other, ())), want);
+    }
+    let starts = |other, want: &str| {
+        let got = told(&mut start(&set, other, ()));
+        assert!(got.starts_with(want), "{got}");
+    };
+    starts(settings(Rule::adamw()), "optimiser was Sgd");
+    let augment = Default::default();
+    starts(Settings { augment, ..s() }, "random changes of images was");
+    // One pixel of one image, one label, one image less; of those that are held out too.
+    let mut other = set.clone();
+    other.train[7].image.data_mut()[100] ^= 1;
+    assert_eq!(
+        told(&mut start(&other, s(), ())),
+        "the training images changed"
+    );
+    let mut other = set.clone();
+    other.train[35].label ^= 1;
+    assert_eq!(
+        told(&mut start(&other, s(), ())),
+        "the training images changed"
+    );
+    let mut other = set.clone();
+    other.train.pop();
+    let want = "number of training images was 36, is 35; the training images changed";
+    assert_eq!(told(&mut start(&other, s(), ())), want);
+    let mut other = set.clone();
+    other.val[0].image.data_mut()[0] ^= 1;
+    assert_eq!(
+        told(&mut start(&other, s(), ())),
+        "the held-out images changed"
+    );
+    // Another network, another task, and what else a caller counts.
+    let with = |graph: &Graph, smoothing| {
+        let network = Network::normalised(graph, &Default::default()).expect("a network");
+        let task = Classify::new(graph, 10, smoothing).expect("a classifier");
+        Run::new(network, (task, ()), (&set.train, &set.val), s()).expect("a run")
+    };
+    assert_eq!(told(&mut with(&graph(), 0.1)), "");
+    assert_eq!(told(&mut with(&graph(), 0.2)), "smoothing was 0.1, is 0.2");
+    let mut other = graph();
+    for node in other.nodes_mut() {
+        if let vta_net::graph::Op::Conv(c) = &mut node.op {
+            c.weight.update(|mut w| w[[0, 0, 0, 0]] += 1e-3);
+            break;
+        }
+    }
+    assert_eq!(told(&mut with(&other, 0.1)), "the network changed");
+    let mut more = start(&set, s(), ());
+    let mut identity = vta_train::Identity::default();
+    identity.put("weather", "rain");
+    more.identify(&identity);
+    assert_eq!(told(&mut more), "weather was not there, is rain");
+}
+
+/// Every part of a checkpoint that is whole but says something else is refused or
+/// is another state; nothing panics.
+#[test]
+fn parts_that_do_not_fit_are_refused() {
+    let set = data(36);
+    let mut run = start(&set, settings(Rule::sgd()), Pruner::default());
+    for _ in 0..6 {
+        run.step().expect("a step");
+    }
+    let c = run.checkpoint();
+    let refused = |c: &Checkpoint, want: &str| {
+        let mut run = start(&set, settings(Rule::sgd()), Pruner::default());
+        let e = run.restore(c).expect_err(want).to_string();
+        assert!(e.contains(want), "{e}, not {want}");
+        assert_eq!(run.next(), 0);
+    };
+    for name in c.names() {
+        let n = (0..100_000)
+            .find(|n| c.get(name, *n).is_ok())
+            .expect("its length");
+        let mut bad = c.clone();
+        bad.put(name, vec![0.5; n + 1]);
+        refused(&bad, name);
+        bad.put(name, vec![f32::INFINITY; n]);
+        refused(&bad, "that is not finite");
+    }
+    for (name, value, want) in [
+        ("step", 17, "after step 17 of 16"),
+        ("step", u64::MAX, "of 16"),
+        ("step", 7, "not of step 7"),
+        ("epoch.images", 0, "not of step 6"),
+        ("epoch.loss", f64::NAN.to_bits(), "not of step 6"),
+        ("seconds", f64::INFINITY.to_bits(), "not of step 6"),
+    ] {
+        let mut bad = c.clone();
+        bad.put_number(name, value);
+        refused(&bad, want);
+    }
+    for text in ["", "{", "[]", "{\"epochs\": 4}"] {
+        let mut bad = c.clone();
+        bad.put_text("identity", text);
+        refused(&bad, "does not say of which run it is");
+    }
+    let mut other = c;
+    other.put_text("identity", "{}");
+    refused(&other, "epochs was not there, is 4");
 }
