@@ -6,15 +6,21 @@ mod cli_network;
 #[cfg(feature = "train")]
 mod cli_prune;
 mod cli_sight;
+#[cfg(feature = "train")]
+mod diverge;
 mod docs;
 mod eval;
 mod floors;
 mod golden;
 mod limits;
+#[cfg(feature = "train")]
+mod kill;
 mod network;
 #[cfg(feature = "train")]
 mod prune_counts;
 mod report;
+#[cfg(feature = "train")]
+mod resume;
 mod robust;
 mod support;
 #[cfg(feature = "train")]

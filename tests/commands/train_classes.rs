@@ -20,15 +20,8 @@ fn train(dir: &Path, more: &[&str]) -> (i32, String) {
     (ran.code, ran.out + &ran.err)
 }
 
-/// The log without its column of seconds.
-fn log(path: &Path) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(path).expect("there is a log");
-    let row = |l: &str| {
-        let mut row: Vec<String> = l.split(',').map(str::to_owned).collect();
-        row.remove(8);
-        row
-    };
-    text.lines().map(row).collect()
+fn log(path: &Path) -> String {
+    fs::read_to_string(path).expect("there is a log")
 }
 
 #[test]
@@ -46,13 +39,13 @@ fn stopping_changes_nothing() {
     assert!(text.contains("--resume"), "{text}");
     let (code, text) = train(d, &["-o", "parts", "--resume", "--lr", "0.01"]);
     assert_eq!(code, 2);
-    assert!(text.contains("other settings"), "{text}");
+    assert!(text.contains("--lr was 0.05, is 0.01"), "{text}");
     let (code, text) = train(d, &["-o", "parts", "--resume"]);
     assert_eq!(code, 0, "{text}");
     let model = |run: &str| fs::read(d.join(run).join("model.onnx")).expect("there is a model");
     assert!(model("whole") == model("parts"));
     let rows = log(&d.join("whole/log.csv"));
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.lines().count(), 4);
     assert_eq!(rows, log(&d.join("parts/log.csv")));
     // A file that was trained can be trained on; a damaged checkpoint is told.
     let on = [

@@ -131,9 +131,9 @@ impl CheckpointError {
                 "finish the run with the program that wrote it, or start it anew in another folder"
             }
             Self::OtherRun(_) => {
-                "take what it was again, or another folder; without its checkpoint a folder's run starts anew"
+                "take what it was before, or another folder; to start anew in this one, remove the run that is in it"
             }
-            _ => "take another folder, or remove the checkpoint: the run then starts anew",
+            _ => "take another folder, or remove the checkpoint to start anew",
         }
     }
 }

@@ -1,0 +1,260 @@
+//! Programs that are killed at any time: what they had begun goes on or is made
+//! again, with the same bytes, and nothing else is left.
+//!
+//! `VTA_KILLS` says how often, over all commands; the times are drawn from a seed.
+
+use crate::support::command::{folder, ok, vta};
+use crate::train_prune::dense;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Kills where nobody says how many.
+const FEW: u64 = 14;
+/// Kills of one piece of work before it may end.
+const IN_A_ROW: u64 = 3;
+
+/// A command that is killed, in a folder with `dense`, `data` and programs.
+struct Work {
+    args: &'static [&'static str],
+    /// Where its files go: one folder, and what is made beside it.
+    out: &'static str,
+    /// Whether it is to be told to go on from its checkpoint.
+    resumes: bool,
+}
+
+const ALL: [Work; 7] = [
+    Work {
+        args: &[
+            "train",
+            "resnet-tiny",
+            "--data",
+            "data",
+            "--batch",
+            "8",
+            "--epochs",
+            "2",
+            "-o",
+            "out/run",
+        ],
+        out: "out",
+        resumes: true,
+    },
+    Work {
+        args: &[
+            "prune",
+            "dense/model.onnx",
+            "--data",
+            "data",
+            "--batch",
+            "8",
+            "--epochs",
+            "2",
+            "--rate",
+            "0.6",
+            "--with",
+            "temporal",
+            "-o",
+            "out/run",
+        ],
+        out: "out",
+        resumes: true,
+    },
+    Work {
+        args: &[
+            "prune",
+            "dense/model.onnx",
+            "--one-shot",
+            "--budget-cycles",
+            "60000",
+            "-o",
+            "out/run",
+        ],
+        out: "out",
+        resumes: false,
+    },
+    Work {
+        args: &[
+            "prune",
+            "dense/model.onnx",
+            "--data",
+            "data",
+            "--batch",
+            "20",
+            "--epochs",
+            "1",
+            "--rate",
+            "0.6",
+            "--ablation",
+            "--rows",
+            "one-shot,macs",
+            "--seeds",
+            "1",
+            "-o",
+            "out/table",
+        ],
+        out: "out",
+        resumes: false,
+    },
+    Work {
+        args: &[
+            "compile",
+            "dense/model.onnx",
+            "--density",
+            "0.5",
+            "--save-masks",
+            "out/masks.safetensors",
+            "--verify",
+            "-o",
+            "out/p.vta",
+        ],
+        out: "out",
+        resumes: false,
+    },
+    Work {
+        args: &["trace", "p.vta", "-o", "out/t.pftrace"],
+        out: "out",
+        resumes: false,
+    },
+    Work {
+        args: &["report", "p.vta", "-o", "out/r.html"],
+        out: "out",
+        resumes: false,
+    },
+];
+
+impl Work {
+    /// The command, told to go on where it can.
+    fn args(&self, dir: &Path) -> Vec<&str> {
+        let begun = self.resumes && dir.join("out/run/checkpoint").exists();
+        let more: &[&str] = if begun { &["--resume"] } else { &[] };
+        [self.args, more].concat()
+    }
+
+    /// What it made, by name; of what depends on time only the name.
+    fn made(&self, dir: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        let mut folders = vec![dir.join(self.out)];
+        while let Some(at) = folders.pop() {
+            for entry in fs::read_dir(at).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path
+                    .strip_prefix(dir)
+                    .expect("it is in it")
+                    .display()
+                    .to_string();
+                let timed = name.ends_with("checkpoint") || name.ends_with("times.csv");
+                let bytes = if timed {
+                    Vec::new()
+                } else {
+                    fs::read(&path).expect("a file")
+                };
+                all.insert(name, bytes);
+            }
+        }
+        all
+    }
+}
+
+/// Numbers from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n.max(1)
+    }
+}
+
+/// Starts the command, and sends it a signal after a time; whether it came before the end.
+fn killed(dir: &Path, args: &[&str], after: Duration, signal: &str) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vta"))
+        .args(args)
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(after);
+    if child.try_wait().expect("it can be asked").is_some() {
+        return false;
+    }
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill starts").success());
+    let status = child.wait().expect("it ends");
+    // Asked to end it may be done already, stops and says so, or ends what it is doing first.
+    let code = status.code();
+    assert!(
+        signal == "-KILL" || matches!(code, Some(0 | 130)),
+        "{args:?} {signal}: {status}"
+    );
+    code != Some(0)
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_is_killed_ends_with_the_same_bytes() {
+    let kills: u64 =
+        std::env::var("VTA_KILLS").map_or(FEW, |n| n.parse().expect("VTA_KILLS is a number"));
+    let dir = folder();
+    let d = dir.path();
+    dense(d);
+    ok(d, &["compile", "dense/model.onnx", "-o", "p.vta"]);
+    let dense_files = fs::read(d.join("dense/model.onnx")).expect("a model");
+    let mut dice = Dice(0x5eed);
+    let mut counts = Vec::new();
+    for (i, work) in ALL.iter().enumerate() {
+        let share = kills / ALL.len() as u64 + u64::from((i as u64) < kills % ALL.len() as u64);
+        let fresh = || {
+            let _ = fs::remove_dir_all(d.join(work.out));
+            fs::create_dir(d.join(work.out)).expect("a folder");
+        };
+        fresh();
+        let start = Instant::now();
+        let whole = vta(d, &work.args(d));
+        assert_eq!(whole.code, 0, "{:?}: {}", work.args, whole.err);
+        let length = start.elapsed().as_millis() as u64;
+        let want = work.made(d);
+        let (mut came, mut sent) = (0, 0);
+        while sent < share {
+            fresh();
+            for _ in 0..IN_A_ROW.min(share - sent) {
+                let signal = ["-KILL", "-INT", "-TERM"][dice.below(3) as usize];
+                let after = Duration::from_millis(dice.below(length + length / 8 + 1));
+                came += u64::from(killed(d, &work.args(d), after, signal));
+                sent += 1;
+            }
+            let ran = vta(d, &work.args(d));
+            assert_eq!(ran.code, 0, "{:?}: {}", work.args, ran.err);
+            let made = work.made(d);
+            let names = |m: &BTreeMap<String, Vec<u8>>| m.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&made), names(&want), "{:?}", work.args);
+            for (name, bytes) in &want {
+                assert!(made[name] == *bytes, "{:?}: {name}", work.args);
+            }
+            // Inputs are as they were, and nothing lies beside them.
+            assert!(fs::read(d.join("dense/model.onnx")).expect("a model") == dense_files);
+            for at in [".", "dense", "data"] {
+                for entry in fs::read_dir(d.join(at)).expect("a folder") {
+                    let name = entry.expect("an entry").file_name();
+                    assert!(!name.to_string_lossy().starts_with(".vta"), "{at}/{name:?}");
+                }
+            }
+        }
+        counts.push(format!(
+            "{}: {sent} signals, {came} before its end, {length} ms",
+            work.args.join(" ")
+        ));
+    }
+    println!("{}", counts.join("\n"));
+}
