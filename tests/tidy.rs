@@ -114,6 +114,7 @@ mod layers {
             &[
                 ("fit", &[]),
                 ("larger", &[]),
+                ("links", &[]),
                 ("options", &[]),
                 ("cost", &[]),
                 ("error", &["fit"]),
@@ -163,10 +164,13 @@ mod layers {
                     "tiling",
                     &["conv", "cost", "device", "fit", "lowered", "schedule"],
                 ),
-                ("placement", &["device", "lowered", "map", "pool", "resize"]),
-                ("layout", &["error", "fit", "map", "placement"]),
+                (
+                    "placement",
+                    &["device", "links", "lowered", "map", "pool", "resize"],
+                ),
+                ("layout", &["error", "fit", "links", "map", "placement"]),
                 ("lower", &["error", "fit", "lowered", "map", "options"]),
-                ("order", &["lower", "map", "options", "placement"]),
+                ("order", &["links", "lower", "map", "options", "placement"]),
                 ("emit", &["error", "fit", "op", "schedule"]),
                 (
                     "layers",
@@ -183,6 +187,7 @@ mod layers {
                         "larger",
                         "layers",
                         "layout",
+                        "links",
                         "lower",
                         "lowered",
                         "map",
