@@ -79,7 +79,7 @@ impl CompileError {
             DoesNotFit::NoRoom | DoesNotFit::Pinned => "no tile of it fits the scratchpads".into(),
             DoesNotFit::Evicted => "a buffer that it still needs is overwritten".into(),
             DoesNotFit::Tokens => "more tokens between two units than a semaphore holds".into(),
-            DoesNotFit::TooLarge(what) => format!("{what}: more than 32 bits can count"),
+            DoesNotFit::TooLarge(what) => format!("{what}: more than can be counted"),
         };
         Self::Unsupported { layer, what }
     }

@@ -32,3 +32,12 @@ impl From<FieldRange> for DoesNotFit {
 pub(crate) fn count(what: &'static str, n: usize) -> Result<u32, DoesNotFit> {
     u32::try_from(n).map_err(|_| DoesNotFit::TooLarge(what))
 }
+
+/// The elements of `n` parts of `size` each.
+///
+/// # Errors
+/// No scratchpad has as many.
+pub(crate) fn elements(size: u32, n: usize) -> Result<u32, DoesNotFit> {
+    let n = u32::try_from(n).map_err(|_| DoesNotFit::NoRoom)?;
+    size.checked_mul(n).ok_or(DoesNotFit::NoRoom)
+}

@@ -128,6 +128,28 @@ impl<'a> Build<'a> {
         }
     }
 
+    /// Checks that the weights find room in DRAM, before any is packed.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn weights_fit(&self, layout: &MemoryLayout) -> Result<(), CompileError> {
+        let c = &self.options.config;
+        let mut elements = 0u64;
+        for node in &self.net.nodes {
+            let QOp::Conv(conv) = &node.op else { continue };
+            let mask = lower::mask_of(conv, self.options.sparsity);
+            let map = |t| layout.map(self.net, t).map_err(unfit(node));
+            let (input, output) = (map(node.inputs[0])?, map(node.output)?);
+            let window = KernelWindow::new(&conv.window, &output).map_err(unfit(node))?;
+            let met = |ky, kx| {
+                !window.valid(0, output.h, input.h, ky).is_empty()
+                    && !window.valid(1, output.w, input.w, kx).is_empty()
+            };
+            elements += lower::least_elements(conv, &mask, c.block as usize, met);
+        }
+        layout.has_room(elements * u64::from(c.wgt_bytes()), "weights")
+    }
+
     /// Launches so far.
     pub(crate) fn launches(&self) -> usize {
         self.launches.len()
@@ -210,6 +232,8 @@ impl<'a> Build<'a> {
         tracing::debug!(?tiling, "tiled");
         let order =
             tiling::apply(&lowered, tiling, c, (scratchpads, schedule), at).map_err(&unfit)?;
+        let packed = (order.len() as u64) * u64::from(c.wgt_bytes());
+        layout.has_room(self.weights.len() as u64 + packed, &node.name)?;
         self.biases.extend(&lowered.bias);
         self.biases.extend(lowered.shifts.iter().flatten());
         self.append_weights(&lowered, &order);

@@ -162,6 +162,18 @@ impl MemoryLayout {
         Ok(addr)
     }
 
+    /// Checks that so many bytes find room behind the tensors.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn has_room(&self, bytes: u64, what: &str) -> Result<(), CompileError> {
+        let end = u64::from(self.end).saturating_add(bytes);
+        if end > MAX_DRAM_BYTES.into() {
+            return Err(out_of_dram(what, end));
+        }
+        Ok(())
+    }
+
     /// Bytes of a tensor; the largest number where they are more.
     fn bytes(&self, tensor: &QTensor, blocked: bool) -> u64 {
         let product = |dims: &[usize]| {

@@ -81,6 +81,7 @@ pub fn compile(net: &QNet, options: &Options) -> Result<Program, CompileError> {
     }
     let mut layout = layout::MemoryLayout::new(net, links, &placements, c.block)?;
     let mut build = launch::Build::new(net, options, links, &placements);
+    build.weights_fit(&layout)?;
     let outputs = launch::Outputs::new(net, links, &layout);
     let mut steps = Vec::new();
     for group in order::groups(net, links, &placements, &layout.aliases) {

@@ -58,6 +58,48 @@ fn mask_index(mask: &BlockMask, [co, ci, ky, kx]: [usize; 4]) -> usize {
     ((co * n + ci) * kh + ky) * kw + kx
 }
 
+/// Weight elements that a layer has at least, without looking at a value.
+pub(crate) fn least_elements(
+    conv: &QConv,
+    mask: &LayerMask,
+    block: usize,
+    is_met: impl Fn(u32, u32) -> bool,
+) -> u64 {
+    let (co, ci_g, kh, kw) = conv.weight.dim();
+    // Constant kernels repeat elements.
+    if conv.weight_name.is_empty() || co == 0 || ci_g == 0 || (conv.groups != 1 && mask.sparse) {
+        return 0;
+    }
+    let co_g = co / conv.groups;
+    let positions = (0u32..)
+        .zip(0..kh)
+        .flat_map(|ky| (0u32..).zip(0..kw).map(move |kx| (ky, kx)));
+    let met = positions.filter(|((ky, _), (kx, _))| is_met(*ky, *kx));
+    let all: u64 = (0..co.div_ceil(block))
+        .map(|cob| {
+            let (first, last) = (cob * block / co_g, ((cob + 1) * block).min(co) - 1);
+            let (lo, hi) = (first * ci_g, (last / co_g + 1) * ci_g);
+            (hi.div_ceil(block) - lo / block) as u64
+        })
+        .sum();
+    if !mask.sparse {
+        return met.count() as u64 * all;
+    }
+    let side = block.div_ceil(BLOCK);
+    let [blocks_out, blocks_in, ..] = mask.mask.dims;
+    let kept = |(ky, kx): (usize, usize), cob: usize, cib: usize| {
+        let of = |b: usize, all: usize| b * block / BLOCK..(b * block / BLOCK + side).min(all);
+        let mut outs = of(cob, blocks_out);
+        outs.any(|o| of(cib, blocks_in).any(|i| mask.mask.get([o, i, ky, kx])))
+    };
+    met.map(|((_, ky), (_, kx))| {
+        let outs = 0..co.div_ceil(block);
+        let pairs = outs.flat_map(|o| (0..ci_g.div_ceil(block)).map(move |i| (o, i)));
+        pairs.filter(|&(o, i)| kept((ky, kx), o, i)).count() as u64
+    })
+    .sum()
+}
+
 /// Weight elements that are kept, and their bytes.
 ///
 /// # Errors

@@ -270,7 +270,7 @@ impl Maxima<'_> {
             len(ys),
             len(xs),
             [out_w, 1],
-            [w.stride[0] * in_w, w.stride[1]],
+            [w.stride[0].saturating_mul(in_w), w.stride[1]],
         );
         Ok((uops.collect::<Result<_, _>>()?, loops))
     }

@@ -4,7 +4,7 @@
 use crate::allocator::BufferId;
 use crate::deps::{OpId, join};
 use crate::device::Device;
-use crate::fit::DoesNotFit;
+use crate::fit::{self, DoesNotFit};
 use crate::loops::line;
 use crate::map::{Area, FMap, len};
 use crate::op::{OpKind, uop};
@@ -55,7 +55,8 @@ pub(crate) fn each(
     let identity = d.load_weights(d.weights_at, 1, &[])?;
     let mut pending: Option<Loaded> = None;
     for tile in tiles {
-        let size = len(&tile.in_rows) * input.w * len(&tile.blocks);
+        let row = fit::elements(input.w, len(&tile.in_rows) as usize)?;
+        let size = fit::elements(row, len(&tile.blocks) as usize)?;
         let pins: Vec<BufferId> = pending.iter().map(|p| p.inp).collect();
         let inp = match d.scratchpads.inp.alloc(size, &pins) {
             Ok(buffer) => buffer,

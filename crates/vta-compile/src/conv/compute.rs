@@ -5,7 +5,7 @@ use super::{Loaded, Scheduler, SpatialTile};
 use crate::allocator::BufferId;
 use crate::cost::Rows;
 use crate::deps::{Deps, OpId, join};
-use crate::fit::DoesNotFit;
+use crate::fit::{self, DoesNotFit};
 use crate::loops::{alu, by_block, compress, line, map_loops};
 use crate::lowered::Pooled;
 use crate::map::{Area, len};
@@ -66,7 +66,8 @@ impl Scheduler<'_, '_> {
                 None => stored,
                 Some(_) => spatial.sums() + stored,
             };
-            let buffer = self.d.scratchpads.acc.alloc(n * size, &[])?;
+            let size = fit::elements(size, n as usize)?;
+            let buffer = self.d.scratchpads.acc.alloc(size, &[])?;
             self.acc_buffer = Some(buffer);
             let (_, bias, _) = self.biases(&blocks)?;
             let acc = self.d.scratchpads.acc.start(buffer)?;
@@ -175,7 +176,7 @@ impl Scheduler<'_, '_> {
         for (ys, xs, uops) in parts {
             let (ny, nx) = (len(&ys), len(&xs));
             let stride = lowered.window.stride;
-            let loops = map_loops(ny, nx, [w, 1], [stride[0] * in_w, stride[1]]);
+            let loops = map_loops(ny, nx, [w, 1], [stride[0].saturating_mul(in_w), stride[1]]);
             let (uops, loops) = compress(uops, loops)?;
             // No more micro-ops in an instruction than the scratchpad has.
             for part in uops.chunks(self.d.c.uop_depth as usize) {

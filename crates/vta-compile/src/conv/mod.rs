@@ -7,7 +7,7 @@ use crate::allocator::BufferId;
 use crate::device::Device;
 use crate::fit::{self, DoesNotFit};
 use crate::lowered::{LoweredConv, Tile};
-use crate::map::{len, meet};
+use crate::map::{FMap, len, meet};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -149,6 +149,24 @@ fn pieces(n: u32, by: u32) -> impl Iterator<Item = Range<u32>> {
     (0..n.div_ceil(by)).map(move |i| i * by..(i * by + by).min(n))
 }
 
+/// Most chunks of a layer: a schedule of more would fill gigabytes.
+const MOST_CHUNKS: u64 = 1 << 22;
+
+/// Counts what a layer is cut into: tiles of the map, times tiles of output blocks,
+/// times chunks of input blocks.
+///
+/// # Errors
+/// More than a schedule can hold.
+fn chunks(out: &FMap, t: &Tiling, blocks: u64, n_ci_tiles: u32) -> Result<(), DoesNotFit> {
+    let tiles = u64::from(out.h.div_ceil(t.th)) * u64::from(out.w.div_ceil(t.tw));
+    let n_co_tiles = blocks.div_ceil(t.tco.into());
+    let all = tiles.saturating_mul(n_co_tiles);
+    match all.saturating_mul(n_ci_tiles.into()) {
+        0..=MOST_CHUNKS => Ok(()),
+        _ => Err(DoesNotFit::TooLarge("chunks of a layer")),
+    }
+}
+
 impl<'a, 'd> Scheduler<'a, 'd> {
     fn new(lowered: &'a LoweredConv, t: Tiling, d: &'a mut Device<'d>) -> Result<Self, DoesNotFit> {
         let (o, i) = (&lowered.output, &lowered.input);
@@ -161,6 +179,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let w = &lowered.window;
         let mut spatial_tiles = Vec::new();
         let out = lowered.stored();
+        chunks(out, &t, o.blocks.into(), i.blocks.div_ceil(t.tci))?;
         for out_rows in pieces(out.h, t.th) {
             for out_cols in pieces(out.w, t.tw) {
                 let (rows, mut cols) = match &lowered.pool {
@@ -197,7 +216,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
             }
         }
         let n_ci_tiles = i.blocks.div_ceil(t.tci);
-        let n = (o.blocks.div_ceil(t.tco) * n_ci_tiles) as usize;
+        let n = o.blocks.div_ceil(t.tco) as usize * n_ci_tiles as usize;
         let mut buckets = vec![Vec::new(); n];
         for (at, tile) in lowered.tiles.iter().enumerate() {
             buckets[(tile.co / t.tco * n_ci_tiles + tile.ci / t.tci) as usize].push(at);
@@ -386,7 +405,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
             .d
             .scratchpads
             .inp
-            .alloc(size * fit::count("input blocks", missing.len())?, pins)
+            .alloc(fit::elements(size, missing.len())?, pins)
         {
             Ok(buffer) => buffer,
             Err(e) => {
@@ -399,7 +418,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
                 self.d
                     .scratchpads
                     .inp
-                    .alloc(size * fit::count("input blocks", missing.len())?, pins)?
+                    .alloc(fit::elements(size, missing.len())?, pins)?
             }
         };
         let start = self.d.scratchpads.inp.start(buffer)?;
@@ -448,8 +467,8 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let n = len(&range);
         let blocks: Vec<u32> = range.collect();
         let s = self.spatial_tiles[step.spatial].clone();
-        let size = s.sums();
-        let buffer = self.d.scratchpads.inp.alloc(size * n, pins)?;
+        let size = fit::elements(s.sums(), n as usize)?;
+        let buffer = self.d.scratchpads.inp.alloc(size, pins)?;
         if let Some((map, _)) = self.lowered.residual {
             self.d.load_map(&map, &blocks, (&s.rows, &s.cols), buffer)?;
         }

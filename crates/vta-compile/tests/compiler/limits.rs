@@ -181,7 +181,59 @@ fn sizes_that_would_wrap() {
     );
     let net = net([1, 16, 4, 4], huge, [1, 16, 1, 1]);
     let said = refused(&net, HwConfig::default());
-    assert_eq!(said, "n0: stride: more than 32 bits can count");
+    assert_eq!(said, "n0: stride: more than can be counted");
+}
+
+/// Sizes at which products of a layer's numbers would wrap: a map of many rows in a
+/// deep but narrow network, a depthwise layer of many channels, a kernel of many positions.
+#[test]
+fn products_do_not_wrap() {
+    let tiny = HwConfig {
+        block: 4,
+        inp_depth: 16,
+        wgt_depth: 4,
+        acc_depth: 16,
+        out_depth: 16,
+        ..HwConfig::default()
+    };
+    // 2^24 pairs of blocks, of which 4096 have weights.
+    let mut wide = plain([1, 1], 1);
+    (wide.co, wide.ci, wide.groups) = (1 << 14, 1 << 14, 1 << 14);
+    let net = wide.net();
+    let options = Options {
+        config: tiny.clone(),
+        sparsity: Sparsity::Dense,
+    };
+    let program = compile(&net, &options).expect("several blocks at once fit");
+    right(&net, &program, 3);
+    let mut far = plain([3, 3], 1 << 20);
+    far.window.kernel = [1, 1];
+    let net = far.net();
+    let options = Options {
+        config: tiny,
+        sparsity: Sparsity::Dense,
+    };
+    let program = compile(&net, &options).expect("one element of it is read");
+    right(&net, &program, 3);
+}
+
+/// A program that will not fit DRAM is refused before its weights are packed.
+#[test]
+fn weights_that_do_not_fit_dram() {
+    // 2^18 positions of one element of 4 KiB.
+    let mut conv = plain([512, 512], 1);
+    // Groups are not packed by the host.
+    (conv.co, conv.ci, conv.groups) = (2, 2, 2);
+    (conv.window.kernel, conv.window.pads) = ([512, 512], [0; 4]);
+    let wide = HwConfig {
+        block: 64,
+        wgt_depth: 256,
+        inp_depth: 1024,
+        acc_depth: 1024,
+        ..HwConfig::default()
+    };
+    let said = refused(&conv.net(), wide);
+    assert_eq!(said, "weights: the program needs 1090527232 bytes of DRAM");
 }
 
 /// The rows of an upsampled map are further apart than a loop can step: the

@@ -130,6 +130,12 @@ pub enum Problem {
         /// The value.
         value: f32,
     },
+    /// The tensors of the network would take too much memory.
+    #[error("its tensors have more than {limit} elements together")]
+    Elements {
+        /// The limit.
+        limit: usize,
+    },
     /// Folding constants would take too much memory.
     #[error("its constants unfold to more than {limit} values")]
     Unfolded {

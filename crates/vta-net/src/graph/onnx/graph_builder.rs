@@ -1,6 +1,6 @@
 //! The graph while it is imported: nodes can still be merged.
 
-use super::error::{Fault, Res};
+use super::error::{Fault, Problem, Res};
 use crate::graph::{Node, Op, TensorId, TensorInfo, shape};
 use std::collections::HashMap;
 
@@ -34,6 +34,9 @@ impl Names {
     }
 }
 
+/// Elements that all tensors of a network may have together: DRAM holds no more bytes.
+const MOST: usize = 1 << 30;
+
 /// Tensors and nodes, operands first.
 #[derive(Debug, Default)]
 pub(super) struct GraphBuilder {
@@ -47,6 +50,8 @@ pub(super) struct GraphBuilder {
     pub outputs: Vec<TensorId>,
     pub node_names: Names,
     pub tensor_names: Names,
+    /// Elements of all tensors.
+    elements: usize,
 }
 
 impl GraphBuilder {
@@ -58,6 +63,19 @@ impl GraphBuilder {
         self.tensors.push(TensorInfo { name, dims });
         self.producer.push(None);
         TensorId(self.tensors.len() - 1)
+    }
+
+    /// Counts the elements of a tensor, before anybody allocates them.
+    ///
+    /// # Errors
+    /// All tensors together have too many.
+    pub fn count(&mut self, dims: &[usize]) -> Res<()> {
+        let all = shape::elements(dims).and_then(|n| self.elements.checked_add(n));
+        match all {
+            Some(n) if n <= MOST => self.elements = n,
+            _ => return Err(Problem::Elements { limit: MOST }.into()),
+        }
+        Ok(())
     }
 
     /// The operator that computes a tensor.
@@ -95,6 +113,7 @@ impl GraphBuilder {
             Some(t) => Fault::at(&self.tensors[t.0].name, e.into()),
             None => e.into(),
         })?;
+        self.count(&dims)?;
         let output = self.add_tensor(tensor, dims);
         let name = self.node_names.fresh(node);
         self.producer[output.0] = Some(self.nodes.len());

@@ -230,6 +230,7 @@ impl Importer {
                 return Err(fault(ShapeError::Elements { dims }.into()));
             }
         }
+        self.builder.count(&dims)?;
         let t = self.builder.add_tensor(name.clone(), dims);
         self.builder.inputs.push(t);
         if ty::is_int(tensor.elem_type) {

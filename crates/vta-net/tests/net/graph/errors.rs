@@ -33,6 +33,21 @@ fn no_model() {
     assert_eq!(m.error(), "m.onnx: the model has no outputs");
 }
 
+/// Tensors that are not too large one by one.
+#[test]
+fn tensors_that_are_too_large_together() {
+    let mut m = Model::new(13)
+        .input("x", &[1, 1, 1 << 14, 1 << 14])
+        .output("y");
+    for (from, to) in [("x", "a"), ("a", "b"), ("b", "c"), ("c", "y")] {
+        m = m.node("Relu", &[from], &[to], &[]);
+    }
+    assert_eq!(
+        m.error(),
+        "m.onnx: node Relu_3 (Relu): its tensors have more than 1073741824 elements together"
+    );
+}
+
 #[test]
 fn opsets() {
     for opset in [6, 25, -1] {
