@@ -3,6 +3,8 @@
 
 use crate::support::command::{folder, vta};
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An ALU instruction of 2^42 steps, of which each pair has to be looked at.
 const LONG: &str = ".config de10
@@ -74,4 +76,48 @@ fn many_launches_compile_in_time() {
     let model = model.to_str().expect("UTF-8");
     let ran = vta(dir.path(), &["compile", model, "-o", "x.vta", "--verify"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+/// Says that work shall stop, from the `n`th question on.
+struct After(AtomicU32, u32);
+
+impl vta::Monitor for After {
+    fn is_cancelled(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) >= self.1
+    }
+}
+
+/// A monitor stops a launch in the middle of an instruction of billions of steps.
+#[test]
+fn a_monitor_stops_inside_of_a_launch() {
+    let dir = folder();
+    let text = LONG
+        .replace("alu.add", "gemm")
+        .replace(" src_factor_in=223", "");
+    let text = text.replace(
+        " dst_factor_out=1142 dst_factor_in=1717 src_factor_out=232",
+        "",
+    );
+    // As many steps as `fsim` begins: 2^33.
+    let text = text.replace("uop_end=0", "uop_end=32");
+    let file = dir.path().join("long.vtasm");
+    fs::write(&file, text).expect("it can be written");
+    let program = vta::Program::open(&file).expect("it is a program");
+    for simulator in [vta::Simulator::Tsim, vta::Simulator::Fsim] {
+        // Before the launch, and when some of it is done.
+        for n in [0, 4] {
+            let monitor = Arc::new(After(AtomicU32::new(0), n));
+            let options = vta::RunOptions {
+                simulator,
+                max_cycles: u64::MAX,
+                ..vta::RunOptions::default()
+            };
+            let run = program.clone().monitored(monitor).run_with(&[], &options);
+            let stopped = matches!(run, Err(vta::Error::Cancelled));
+            assert!(stopped, "{simulator:?} {n}");
+        }
+    }
+    let monitor = Arc::new(After(AtomicU32::new(0), 0));
+    let proof = program.monitored(monitor).verify();
+    assert!(matches!(proof, Err(vta::Error::Cancelled)));
 }
