@@ -1,8 +1,7 @@
 //! Random small networks on random configurations: compiled, proven, run in every
 //! way there is, and compared with the integer reference.
 //!
-//! A case is small, so that a campaign has many of them: some hundred microseconds
-//! each. What is large comes from the other side: scratchpads of a few elements,
+//! A case is small, so that a campaign has many of them: about a millisecond each. What is large comes from the other side: scratchpads of a few elements,
 //! buses wider than elements, queues of two entries.
 
 use crate::nodes::{INT8, int8, node};
@@ -243,7 +242,7 @@ pub fn random_config(n: &mut Numbers) -> HwConfig {
 }
 
 /// Multiply-accumulates that a network may have, zeros included.
-const MAX_MACS: usize = 150_000;
+const MAX_MACS: usize = 60_000;
 
 /// A network under construction.
 struct Maker<'a> {
@@ -258,7 +257,7 @@ struct Maker<'a> {
 /// in them, pools, residual sums, leaky slopes, dense layers, concatenations, slices,
 /// upsampling, padding, transpositions and copies; with and without masks.
 pub fn random_network(n: &mut Numbers) -> QNet {
-    let nodes = n.within(1..=5);
+    let nodes = n.within(1..=4);
     let mut m = Maker {
         n,
         net: QNet::default(),
@@ -266,7 +265,7 @@ pub fn random_network(n: &mut Numbers) -> QNet {
         macs: 0,
     };
     let c = m.channels();
-    let most = if c > 24 { 6 } else { 10 };
+    let most = if c > 24 { 5 } else { 8 };
     let dims = [1, c, m.n.within(1..=most), m.n.within(1..=most)];
     let x = m.net.add_tensor("x", &dims, INT8);
     m.net.inputs.push(x);
@@ -314,7 +313,7 @@ impl Maker<'_> {
     }
 
     fn add(&mut self, op: QOp, inputs: &[QTensorId], dims: &[usize]) {
-        if dims.iter().product::<usize>() > 6000 {
+        if dims.iter().product::<usize>() > 3000 {
             return;
         }
         let t = node(&mut self.net, op, inputs, dims);
