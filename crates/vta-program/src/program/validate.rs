@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 /// Largest DRAM of a program: 1 GiB.
 pub const MAX_DRAM_BYTES: u32 = 1 << 30;
 
-/// Most bytes of the outputs of all launches together: a run keeps them all.
-pub const MAX_OUTPUT_BYTES: u64 = 4 << 30;
+/// Most bytes of the outputs of all launches together: a run keeps them all. Each byte of DRAM
+/// is the output of one launch at most in what a compiler makes.
+pub const MAX_OUTPUT_BYTES: u64 = MAX_DRAM_BYTES as u64;
 
 const INSN_BYTES: u64 = 16;
 const NAME_CHARS: usize = 100;
@@ -371,7 +372,7 @@ impl Program {
         // Segments are in order, so the last that starts before is the only one.
         let before = self.segments.partition_point(|s| s.addr <= insn_addr);
         let segment = before.checked_sub(1).map(|at| &self.segments[at]);
-        if !segment.is_some_and(|s| end <= s.end()) {
+        if segment.is_none_or(|s| end > s.end()) {
             return Err(ProgramError::InsnSegment {
                 launch,
                 insn_addr,
