@@ -236,7 +236,8 @@ impl Pairs<'_> {
     }
 }
 
-/// The first `(i, j)` of these ranges with `c + i * p + j * q == 0`.
+/// The first `(i, j)` of these ranges with `c + i * p + j * q == 0`, in time that
+/// the ranges do not bound.
 fn meet(
     c: i64,
     p: i64,
@@ -247,18 +248,61 @@ fn meet(
     if is.is_empty() || js.is_empty() {
         return None;
     }
-    let inner = |i: i64| {
+    if q == 0 {
+        let i = match p {
+            0 => (c == 0).then_some(is.start)?,
+            p if c % p == 0 => -(c / p),
+            _ => return None,
+        };
+        return is.contains(&i).then_some((i, js.start));
+    }
+    let j_of = |i: i64| {
         let rest = -(c + i * p);
-        match q {
-            0 => (rest == 0).then_some(js.start),
-            q if rest % q == 0 && js.contains(&(rest / q)) => Some(rest / q),
-            _ => None,
-        }
+        let j = rest / q;
+        (rest % q == 0 && js.contains(&j)).then_some(j)
     };
     if p == 0 {
-        return inner(is.start).map(|j| (is.start, j));
+        return j_of(is.start).map(|j| (is.start, j));
     }
-    is.into_iter().find_map(|i| inner(i).map(|j| (i, j)))
+    // The `i` for which `j` is in its range: `least <= i * p <= most`.
+    let ends = [js.start * q, (js.end - 1) * q];
+    let (least, most) = (-ends[0].max(ends[1]) - c, -ends[0].min(ends[1]) - c);
+    let (from, to) = if p > 0 {
+        (-floor(-least, p), floor(most, p))
+    } else {
+        (-floor(-most, p), floor(least, p))
+    };
+    let (from, to) = (from.max(is.start), to.min(is.end - 1));
+    // Those for which `q` divides: one of each `m` that follow each other.
+    let (g, inverse) = inverse(p.rem_euclid(q.abs()), q.abs());
+    if c % g != 0 {
+        return None;
+    }
+    let m = q.abs() / g;
+    let one = (-(c / g)).rem_euclid(m) * inverse.rem_euclid(m);
+    let i = from + (one - from).rem_euclid(m);
+    (i <= to).then(|| j_of(i).map(|j| (i, j)))?
+}
+
+/// The largest integer that is not above `a / b`.
+const fn floor(a: i64, b: i64) -> i64 {
+    if b > 0 {
+        a.div_euclid(b)
+    } else {
+        (-a).div_euclid(-b)
+    }
+}
+
+/// The greatest common divisor `g` of `a` and `m`, and an `x` with
+/// `a * x` = `g` modulo `m`.
+const fn inverse(a: i64, m: i64) -> (i64, i64) {
+    let (mut r, mut x) = ((m, a), (0, 1));
+    while r.1 != 0 {
+        let n = r.0 / r.1;
+        r = (r.1, r.0 - n * r.1);
+        x = (x.1, x.0 - n * x.1);
+    }
+    (r.0, x.0)
 }
 
 #[cfg(test)]
@@ -337,6 +381,22 @@ mod tests {
                 missing.then_some(s.1)
             });
             prop_assert_eq!(first_unwritten(&a, &uops, &written), Some(unwritten));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        /// Against all pairs.
+        #[test]
+        fn where_indices_meet_is_found(
+            c in -60i64..60, p in -9i64..9, q in -9i64..9,
+            is in (0i64..4, 0i64..14), js in (0i64..4, 0i64..14),
+        ) {
+            let (is, js) = (is.0..is.1, js.0..js.1);
+            let mut all = is.clone().flat_map(|i| js.clone().map(move |j| (i, j)));
+            let first = all.find(|(i, j)| c + i * p + j * q == 0);
+            prop_assert_eq!(meet(c, p, q, is, js), first);
         }
     }
 

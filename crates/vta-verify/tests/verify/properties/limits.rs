@@ -1,7 +1,7 @@
 //! Counters of the hardware on any configuration: a program that passes ends well,
 //! however its loads fill the counters of beats.
 
-use super::verify::{check, sound};
+use super::verify::{change, changed, check, sound};
 use proptest::prelude::*;
 use vta_program::config::{HwConfig, Scratchpad};
 use vta_program::isa::{Finish, Insn, Load, MemoryType, Store, Unit};
@@ -126,6 +126,28 @@ proptest! {
                 kinds(&found).iter().all(|k| LIMITS.contains(k)), "{:?}", found
             ),
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    /// Pipelines with mistakes, and programs with random tokens, on every configuration.
+    #[test]
+    fn mistakes_that_pass_end_well(
+        p in strategies::pipeline(configs()), changes in prop::collection::vec(change(), 1..4),
+    ) {
+        let mut p = Program::from(&p.listing(Bases::default()));
+        p.options.max_cycles = 50_000_000;
+        let p = changes.iter().fold(p, |p, c| changed(&p, c));
+        sound(&p)?;
+    }
+
+    #[test]
+    fn random_programs_that_pass_end_well(l in strategies::racy(configs())) {
+        let mut p = Program::from(&l);
+        p.options.max_cycles = 50_000_000;
+        sound(&p)?;
     }
 }
 

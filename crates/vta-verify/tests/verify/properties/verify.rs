@@ -37,7 +37,7 @@ pub fn check(p: &Program) -> Result<verify::Report, Vec<verify::VerifyError>> {
 
 /// A change of one instruction.
 #[derive(Debug, Clone)]
-enum Change {
+pub enum Change {
     Flag(usize, u8),
     Remove(usize),
     Swap(usize),
@@ -46,7 +46,7 @@ enum Change {
     Loops(usize, u16),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub fn change() -> impl Strategy<Value = Change> {
     let at = any::<prop::sample::Index>().prop_map(|i| i.index(1 << 16));
     prop_oneof![
         5 => (at.clone(), 0..4u8).prop_map(|(at, flag)| Change::Flag(at, flag)),
@@ -71,7 +71,7 @@ fn toggled(i: Insn, flag: u8) -> Insn {
     with_deps(i, d)
 }
 
-fn changed(p: &Program, change: &Change) -> Program {
+pub fn changed(p: &Program, change: &Change) -> Program {
     let mut p = p.clone();
     // FINISH stays last.
     let n = p.words.len() - 1;
