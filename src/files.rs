@@ -5,7 +5,7 @@ use crate::Error;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use vta_program::program::atomic::{FOLDER_LOCK, Lock, lock_beside};
+use vta_program::program::atomic::{FOLDER_LOCK, Lock, Made, lock_beside};
 use vta_tensor::files::open;
 pub use vta_tensor::files::{note, noted};
 
@@ -37,9 +37,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 /// their own (`AtomicFolder`), which is respected.
 #[derive(Debug)]
 pub struct FolderLock {
-    lock: Option<Lock>,
-    /// Folders that were made for it, the innermost first.
-    made: Vec<PathBuf>,
+    // Goes before the folder does.
+    _lock: Lock,
+    _made: Made,
 }
 
 impl FolderLock {
@@ -50,29 +50,26 @@ impl FolderLock {
     /// cannot be made or written.
     pub fn take(dir: &Path) -> Result<Self, Error> {
         let error = |e| Error::file(dir, e);
-        let missing = dir.ancestors().take_while(|d| !d.as_os_str().is_empty());
-        let missing = missing.take_while(|d| fs::symlink_metadata(d).is_err());
-        let mut taken = Self {
-            lock: None,
-            made: missing.map(Path::to_owned).collect(),
-        };
-        fs::create_dir_all(dir).map_err(error)?;
+        if dir.exists() && !dir.is_dir() {
+            return Err(error(std::io::ErrorKind::NotADirectory.into()));
+        }
+        let made = Made::folder(dir).map_err(error)?;
         if let Ok(beside) = lock_beside(dir) {
             Lock::free(&beside).map_err(error)?;
         }
-        taken.lock = Some(Lock::take(&dir.join(FOLDER_LOCK)).map_err(error)?);
-        Ok(taken)
+        Ok(Self {
+            _lock: Lock::take(&dir.join(FOLDER_LOCK)).map_err(error)?,
+            _made: made,
+        })
     }
 }
 
-impl Drop for FolderLock {
-    fn drop(&mut self) {
-        self.lock = None;
-        // A folder with something in it is not removed.
-        for dir in &self.made {
-            let _ = fs::remove_dir(dir);
-        }
-    }
+/// Refuses a folder that another run is filling: it is not complete.
+///
+/// # Errors
+/// There is such a run.
+pub fn not_being_written(dir: &Path) -> Result<(), Error> {
+    Lock::free(&dir.join(FOLDER_LOCK)).map_err(|e| Error::file(dir, e))
 }
 
 /// Refuses outputs that are inputs, or each other: under whatever name, by

@@ -58,6 +58,9 @@ pub enum SampleError {
     /// A file of another kind.
     #[error("not a name of samples")]
     Name,
+    /// CIFAR records, which the feature `data` reads.
+    #[error("CIFAR records are read with the feature `data`, which is not built in")]
+    WithoutData,
     /// A value that is infinite or not a number.
     #[error("a value for {input} is not a finite number")]
     NotFinite {
@@ -443,5 +446,5 @@ fn unread(path: &Path, e: DataError) -> Error {
 /// CIFAR records where data sets are not built in.
 #[cfg(not(feature = "data"))]
 fn cifar_records(path: &Path, _: &InputShape, _: usize) -> Result<FileSamples, Error> {
-    Err(Error::from(SampleError::Name).of(path))
+    Err(Error::from(SampleError::WithoutData).of(path))
 }

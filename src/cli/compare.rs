@@ -7,6 +7,7 @@ use super::{CliError, Output, Paint, compare_network, number, shown};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
+use vta::files::FolderLock;
 use vta::samples::{self, InputShape, Samples};
 use vta::{Comparison, Program};
 
@@ -20,7 +21,7 @@ pub struct Compare {
     a: String,
     /// The second program
     #[arg(conflicts_with_all = [
-        "masks", "density", "zoo_seed", "calib", "calib_limit", "mean", "scale", "quantisation", "input", "verify",
+        "masks", "density", "seed", "zoo_seed", "calib", "calib_limit", "mean", "scale", "quantisation", "input", "verify",
     ])]
     b: Option<PathBuf>,
     #[command(flatten)]
@@ -64,6 +65,7 @@ impl Compare {
         let read = read.chain(self.b.as_deref()).chain(model_file(&self.a));
         let read = read.chain(config_file(self.config.as_deref()));
         let outputs = Outputs::new(&page, read)?;
+        let _lock = self.report.as_deref().map(FolderLock::take).transpose()?;
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
         if let Some(b) = &self.b {
             let two = Two {
@@ -118,7 +120,6 @@ impl Compare {
             return Ok(());
         };
         let data = vta::report::data(title, &super::report::command(), &[a, b], self.max_cycles)?;
-        std::fs::create_dir_all(dir).map_err(|e| CliError::file(dir, e))?;
         let file = dir.join("index.html");
         super::report::write(&file, &data)?;
         output.text += &format!("\nreport: {}\n", shown(&file));

@@ -4,6 +4,7 @@ use super::{Cli, CliError, Output};
 use clap::{Args, Parser};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vta::files::FolderLock;
 use vta::report::thousands;
 
 /// Cycles that are left: about half of those of the dense network.
@@ -48,6 +49,7 @@ impl Step {
 
 impl Demo {
     pub(super) fn run(&self) -> Result<Output, CliError> {
+        let _lock = FolderLock::take(&self.out)?;
         let (dense, pruned) = (self.out.join("dense"), self.out.join("pruned"));
         let mut text = String::new();
         let mut commands = Vec::new();

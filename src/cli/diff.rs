@@ -30,7 +30,7 @@ pub struct Diff {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// The launch of the trace, in a program with several
-    #[arg(long, value_name = "NAME", requires = "trace")]
+    #[arg(long, value_name = "NAME", requires = "trace", conflicts_with_all = ["b", "sims"])]
     launch: Option<String>,
     /// Configuration of both: a built-in name or a vta_config.json file [default: each program's]
     #[arg(long, value_name = "NAME|FILE")]

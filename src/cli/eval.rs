@@ -153,6 +153,7 @@ impl Eval {
     fn network(&self) -> Result<MaskedModel, CliError> {
         let mut name = self.model.clone();
         if Path::new(&self.model).is_dir() {
+            vta::files::not_being_written(Path::new(&self.model))?;
             let path = Path::new(&self.model).join("model.onnx");
             if !path.is_file() {
                 let what = format_args!("{}: there is no model.onnx in it", self.model);

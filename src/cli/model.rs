@@ -39,7 +39,7 @@ pub struct MaskArgs {
     #[arg(long, value_name = "D", value_parser = number::fraction)]
     pub density: Option<f64>,
     /// Seed of the choice
-    #[arg(long, value_name = "SEED", value_parser = number::long, requires = "density", default_value = "1")]
+    #[arg(long, value_name = "SEED", value_parser = number::long, requires = "density", conflicts_with = "masks", default_value = "1")]
     pub seed: u64,
 }
 
@@ -209,9 +209,13 @@ pub fn is_program(path: &Path) -> bool {
     text || is_bundle_file(path)
 }
 
-/// Whether a file is a bundle, seen by its first bytes.
+/// Whether a file is a bundle, seen by its first bytes. A pipe is not: what is
+/// read from it is gone.
 pub fn is_bundle_file(path: &Path) -> bool {
     use std::io::Read;
+    if !path.is_file() {
+        return false;
+    }
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|f| f.take(64).read_to_end(&mut head));
     read.is_ok() && is_bundle(&head)

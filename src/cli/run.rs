@@ -41,7 +41,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     trace_csv: Option<PathBuf>,
     /// The launch to trace, in a program with several
-    #[arg(long, value_name = "NAME", requires = "trace_csv")]
+    #[arg(long, value_name = "NAME", requires = "trace_csv", conflicts_with_all = ["stop_at", "dump"])]
     trace_launch: Option<String>,
     /// Stop after an instruction (`12`) or a cycle (`@1200`) and say what has ended
     #[arg(long, value_name = "INSN|@CYCLE", value_parser = inspect::stop_at, conflicts_with_all = ["timing_only", "trace_csv", "image_out", "repeat"])]

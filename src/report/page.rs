@@ -4,6 +4,7 @@
 mod colours;
 
 use serde_json::Value;
+use vta_tensor::printable::printable;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -21,14 +22,39 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// The page that shows `data`. The object in it equals `data`.
+/// The same with what is unprintable in its strings spelled out.
+fn shown(data: &Value) -> Value {
+    match data {
+        Value::String(text) => Value::String(printable(text).into_owned()),
+        Value::Array(all) => all.iter().map(shown).collect(),
+        Value::Object(all) => {
+            let all = all.iter().map(|(key, value)| (key.clone(), shown(value)));
+            Value::Object(all.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The page that shows `data`. The object in it equals `data`, but that what is
+/// unprintable in its names is spelled out.
 pub fn page(title: &str, data: &Value) -> String {
     // Inside a script element only `</` and `<!--` could end or hide it.
-    let json = data.to_string().replace('<', "\\u003c");
-    PAGE.replace("{{title}}", &escape(title))
-        .replace("{{style}}", STYLE)
-        .replace("{{script}}", &SCRIPT.concat())
-        .replace("{{data}}", &json)
+    let json = shown(data).to_string().replace('<', "\\u003c");
+    let script = SCRIPT.concat();
+    // What is filled in is not looked at again: it may hold such a mark.
+    let mut page = String::new();
+    for part in PAGE.split("{{") {
+        let (mark, rest) = part.split_once("}}").unwrap_or(("", part));
+        page += &match mark {
+            "title" => escape(&printable(title)),
+            "style" => STYLE.to_owned(),
+            "script" => script.clone(),
+            "data" => json.clone(),
+            _ => String::new(),
+        };
+        page += rest;
+    }
+    page
 }
 
 #[cfg(test)]
@@ -38,14 +64,20 @@ mod tests {
 
     #[test]
     fn data_survive_and_cannot_end_their_element() {
-        let data = json!({ "name": "</script><!-- & \u{2028}", "n": 12 });
+        let data = json!({ "name": "</script><!-- & {{style}}", "n": 12 });
         let page = page("a < b", &data);
         assert!(page.contains("<title>a &lt; b</title>"));
         let from = page.find("id=\"data\">").expect("it is there") + "id=\"data\">".len();
         let text = &page[from..];
         let text = &text[..text.find("</script>").expect("it ends")];
         assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), data);
-        assert!(!page.contains("{{"), "every mark is filled in");
+        for mark in ["{{title}}", "{{script}}", "{{data}}"] {
+            assert!(!page.contains(mark), "every mark is filled in");
+        }
+        let name = json!({ "names": ["a\u{202e}b\n"], "of": { "one": "\u{1b}[2J" } });
+        let hidden = super::page("\u{202e}", &name);
+        assert!(hidden.contains("<title>\\u{202e}</title>"));
+        assert!(hidden.contains(r#"["a\\u{202e}b\\n"]"#) && hidden.contains(r#""\\u{1b}[2J""#));
         for outside in ["http://", "https://", "src=", "@import", "url("] {
             // The name of SVG, and a mark within the page.
             let used = page

@@ -22,6 +22,11 @@ mod report;
 #[cfg(feature = "train")]
 mod resume;
 mod robust;
+mod robust_files;
+mod robust_io;
+mod robust_names;
+mod robust_options;
+mod robust_output;
 mod support;
 #[cfg(feature = "train")]
 mod train_boxes;

@@ -51,7 +51,11 @@ pub struct Prune {
     /// The network: an ONNX file, or a name of the zoo (`vta zoo` lists it)
     model: String,
     /// Drop blocks by magnitude at once, without training
-    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
+    #[arg(
+        long,
+        required_unless_present = "data",
+        conflicts_with = "TrainingArgs"
+    )]
     one_shot: bool,
     /// Drop this fraction of the blocks of the layers that do not stay dense; more, if another budget asks for it
     #[arg(long, value_name = "R", value_parser = number::fraction)]
@@ -87,7 +91,7 @@ pub struct Prune {
     #[arg(long, value_name = "F", value_parser = number::fraction, default_value = "0.1")]
     floor: f64,
     /// Cycles of layers, as `vta cost -o` writes them [default: simulated first]
-    #[arg(long, value_name = "FILE", requires = "budget_cycles")]
+    #[arg(long, value_name = "FILE", requires = "budget_cycles", conflicts_with_all = ["budget_macs", "rates"])]
     cost: Option<PathBuf>,
     /// Folder for the results; it does not exist yet, or is empty
     #[arg(short, long, value_name = "DIR")]

@@ -6,7 +6,7 @@
 
 mod temporary;
 
-pub use temporary::{Abandoned, FOLDER_LOCK, Lock, abandon};
+pub use temporary::{Abandoned, FOLDER_LOCK, Lock, Made, abandon};
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -82,14 +82,15 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Inner::New { file, .. } => file.write(bytes),
+            // The file itself: errors name no temporary.
+            Inner::New { file, .. } => file.as_file_mut().write(bytes),
             Inner::Device(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Inner::New { file, .. } => file.flush(),
+            Inner::New { file, .. } => file.as_file_mut().flush(),
             Inner::Device(file) => file.flush(),
         }
     }

@@ -6,39 +6,55 @@
 //! locked belongs to a run that was killed, and the next run that writes into
 //! the folder removes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The temporaries and locks that this process has now.
-static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// What this process has made that goes if it ends now.
+static LIVE: Mutex<Paths> = Mutex::new(BTreeMap::new());
 /// Folders in which this process has looked for what killed runs left.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A temporary file, or a lock.
+    File,
+    /// A temporary folder, with all that is in it.
+    Folder,
+    /// A folder that goes only if nothing is in it.
+    Empty,
+}
+
+type Paths = BTreeMap<PathBuf, Kind>;
 
 /// The lock in a folder that several commands fill file by file.
 pub const FOLDER_LOCK: &str = ".vta.lock";
 /// The lock in a temporary folder.
 const INNER_LOCK: &str = "lock";
 
-pub(super) fn live() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+pub(super) fn live() -> MutexGuard<'static, Paths> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps every writer of this process where it is: see [`abandon`].
 #[derive(Debug)]
-pub struct Abandoned(#[allow(dead_code)] MutexGuard<'static, BTreeSet<PathBuf>>);
+pub struct Abandoned(#[allow(dead_code)] MutexGuard<'static, Paths>);
 
 /// Removes every temporary of this process, for an end from outside: nothing
 /// begins to be written, and nothing takes its place, as long as the result lives.
 pub fn abandon() -> Abandoned {
     let mut live = live();
-    for path in std::mem::take(&mut *live) {
-        let _ = match path.is_dir() {
-            true => fs::remove_dir_all(&path),
-            false => fs::remove_file(&path),
+    let all = std::mem::take(&mut *live);
+    // What is inside a folder goes before it.
+    for (path, kind) in all.iter().rev() {
+        let _ = match kind {
+            Kind::File => fs::remove_file(path),
+            Kind::Folder => fs::remove_dir_all(path),
+            Kind::Empty => fs::remove_dir(path),
         };
     }
     Abandoned(live)
@@ -50,10 +66,10 @@ pub(super) struct Live(PathBuf);
 
 impl Live {
     /// With the list of all, held since before the temporary was made.
-    fn new(path: &Path, live: &mut BTreeSet<PathBuf>) -> Self {
+    fn new(path: &Path, kind: Kind, live: &mut Paths) -> Self {
         // Another folder may be the current one later.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        live.insert(path.clone());
+        live.insert(path.clone(), kind);
         Self(path)
     }
 }
@@ -166,15 +182,17 @@ pub(super) fn file(folder: &Path) -> io::Result<(tempfile::NamedTempFile, Live)>
     let prefix = prefix();
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
     loop {
         let mut all = live();
-        let file = builder.tempfile_in(folder)?;
-        let live = Live::new(file.path(), &mut all);
+        // The system's own words, without the name of the temporary.
+        let mut code = None;
+        let file = builder.make_in(folder, |path| {
+            let mut options = File::options();
+            let made = options.read(true).write(true).create_new(true).open(path);
+            made.inspect_err(|e| code = e.raw_os_error())
+        });
+        let file = file.map_err(|e| code.map_or(e, io::Error::from_raw_os_error))?;
+        let live = Live::new(file.path(), Kind::File, &mut all);
         drop(all);
         hold(file.as_file());
         // Whoever looks for leftovers may have seen it before it was locked.
@@ -194,7 +212,7 @@ pub(super) fn folder(folder: &Path) -> io::Result<(tempfile::TempDir, File, Live
             .prefix(&prefix)
             .suffix(".tmp")
             .tempdir_in(folder)?;
-        let live = Live::new(made.path(), &mut all);
+        let live = Live::new(made.path(), Kind::Folder, &mut all);
         drop(all);
         let path = made.path().join(INNER_LOCK);
         let options = File::options().write(true).create_new(true).open(&path);
@@ -212,6 +230,35 @@ pub(super) fn folder(folder: &Path) -> io::Result<(tempfile::TempDir, File, Live
                     return Ok((made, lock, live));
                 }
             }
+        }
+    }
+}
+
+/// Folders that were made for what is to come. Those in which nothing is go again.
+#[derive(Debug)]
+pub struct Made(Vec<Live>);
+
+impl Made {
+    /// Makes a folder, and those around it that are not there.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn folder(dir: &Path) -> io::Result<Self> {
+        let missing = dir.ancestors().take_while(|d| !d.as_os_str().is_empty());
+        let missing = missing.take_while(|d| fs::symlink_metadata(d).is_err());
+        let mut all = live();
+        let made = missing.map(|d| Live::new(d, Kind::Empty, &mut all));
+        let made = Self(made.collect());
+        drop(all);
+        fs::create_dir_all(dir).map(|()| made)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // The innermost first.
+        for live in &self.0 {
+            let _ = fs::remove_dir(&live.0);
         }
     }
 }
@@ -236,7 +283,7 @@ impl Lock {
         let Some(mut file) = lock(path)? else {
             return Err(busy(path));
         };
-        let live = Live::new(path, &mut all);
+        let live = Live::new(path, Kind::File, &mut all);
         drop(all);
         let pid = format!("{}\n", std::process::id());
         let put = |file: &mut File| {

@@ -6,6 +6,7 @@ use super::proto::{
 use prost::Message;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use vta_tensor::printable::printable;
 
 /// The one sequence of packets.
 const SEQUENCE: u32 = 1;
@@ -80,7 +81,7 @@ impl<W: Write> Writer<W> {
                 uuid: Some(ROOT),
                 process: Some(ProcessDescriptor {
                     pid: Some(1),
-                    process_name: Some(process.into()),
+                    process_name: Some(printable(process).into_owned()),
                 }),
                 child_ordering: Some(3),
                 ..TrackDescriptor::default()
@@ -146,7 +147,7 @@ impl<W: Write> Writer<W> {
         self.names.insert(name.into(), iid);
         let name = Name {
             iid: Some(iid),
-            name: Some(name.into()),
+            name: Some(printable(name).into_owned()),
         };
         self.packet(TracePacket {
             sequence_flags: Some(2),
