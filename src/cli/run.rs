@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use vta::execution::{Execution, execute};
 use vta::mem::Dram;
 use vta::program::atomic::{AtomicFile, write_file};
-use vta::simulate::Sim;
+use vta::simulate::{Sim, SimError};
 use vta::{MAX_CYCLES, Program, Simulator};
 
 /// Simulate a program
@@ -96,7 +96,11 @@ impl Run {
                 _ => None,
             };
             let all = 0..program.steps.len();
-            let done = execute(&mut sim, &program, &mut dram, max_cycles, all, sink)?;
+            let done = execute(&mut sim, &program, &mut dram, max_cycles, all, sink);
+            let done = done.map_err(|e| match (e, &self.trace_csv) {
+                (vta::Error::Simulator(SimError::Trace(e)), Some(path)) => CliError::file(path, e),
+                (e, _) => e.into(),
+            })?;
             match &first {
                 Some(f) if *f != done => {
                     let message =
