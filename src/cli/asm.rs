@@ -29,9 +29,7 @@ impl Asm {
         let config = self.config.as_deref().map(HwConfig::load).transpose()?;
         let program = input::load(&self.file, config.as_ref())?;
         outputs.unread()?;
-        program
-            .save(&self.out)
-            .map_err(|e| CliError::from(e).of(&self.out))?;
+        program.save(&self.out)?;
         let insns: u64 = program.launches().map(|l| u64::from(l.insn_count)).sum();
         let launches = program.launches().count();
         let out = self.out.display().to_string();

@@ -158,7 +158,8 @@ impl Infer {
             for (given, option) in [
                 (self.compare_reference, "--compare-reference"),
                 (self.float, "--float"),
-                (self.masks.are_given(), "masks"),
+                (self.masks.masks.is_some(), "--masks"),
+                (self.masks.density.is_some(), "--density"),
                 (self.dense, "--dense"),
                 (!self.calib.calib.is_empty(), "--calib"),
                 (self.calib.calib_limit.is_some(), "--calib-limit"),

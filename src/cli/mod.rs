@@ -406,3 +406,18 @@ fn eprint_all(text: &str) {
     let text = Paint::new(std::io::stderr().is_terminal()).shown(text);
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_its_own_colours_reaches_a_terminal() {
+        let text = format!("{} a\x1b[2J\u{202e}\n", Paint(true).good("ok"));
+        let shown = Paint(true).shown(&text);
+        assert_eq!(shown, "\x1b[1;32mok\x1b[0m a\\u{1b}[2J\\u{202e}\n");
+        let shown = Paint(false).shown(&text);
+        assert_eq!(shown, "\\u{1b}[1;32mok\\u{1b}[0m a\\u{1b}[2J\\u{202e}\n");
+        assert_eq!(Paint(true).shown("\x1b"), "\\u{1b}");
+    }
+}

@@ -104,11 +104,6 @@ impl MaskArgs {
         Ok(model.mask(masks)?.described(self.describe()))
     }
 
-    /// Whether any are asked for.
-    pub fn are_given(&self) -> bool {
-        self.masks.is_some() || self.density.is_some()
-    }
-
     /// What was asked for, in words.
     fn describe(&self) -> String {
         match (&self.masks, self.density) {

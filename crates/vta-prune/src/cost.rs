@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use vta_tensor::printable::without_place;
 
 /// The `format` of every table.
 const FORMAT: &str = "vta-cost";
@@ -202,8 +203,8 @@ impl CostTable {
     pub fn from_json(text: &str) -> Result<Self, CostError> {
         let table: Self = serde_json::from_str(text).map_err(|e| CostError::Json {
             line: e.line(),
-            column: e.column(),
-            what: e.to_string(),
+            column: e.column().max(1),
+            what: without_place(&e.to_string(), e.line(), e.column()).into(),
         })?;
         if table.format != FORMAT || table.version != VERSION {
             return Err(CostError::Format {

@@ -59,6 +59,18 @@ pub fn printable_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The words of a mistake in JSON, without the place that its reader puts behind
+/// them: messages have the place in front.
+///
+/// ```
+/// use vta_tensor::printable::without_place;
+/// assert_eq!(without_place("expected value at line 1 column 7", 1, 7), "expected value");
+/// ```
+pub fn without_place(words: &str, line: usize, column: usize) -> &str {
+    let place = format!(" at line {line} column {column}");
+    words.strip_suffix(&place).unwrap_or(words)
+}
+
 fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&hidden) {
         return Cow::Borrowed(text);

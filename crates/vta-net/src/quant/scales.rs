@@ -4,6 +4,7 @@ use super::net::{QConv, QNet, QOp, QTensorId, QType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vta_tensor::host::HostOp;
+use vta_tensor::printable::without_place;
 
 /// The `format` of every file.
 const FORMAT: &str = "vta-quantisation";
@@ -174,8 +175,8 @@ impl Exponents {
     pub fn from_json(text: &str) -> Result<Self, ExponentsError> {
         let file: File = serde_json::from_str(text).map_err(|e| ExponentsError::Json {
             line: e.line(),
-            column: e.column(),
-            what: e.to_string(),
+            column: e.column().max(1),
+            what: without_place(&e.to_string(), e.line(), e.column()).into(),
         })?;
         if file.format != FORMAT || file.version != VERSION {
             let (format, version) = (file.format, file.version);

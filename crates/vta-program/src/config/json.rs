@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
+use vta_tensor::printable::without_place;
 use vta_tensor::spelling::nearest;
 
 /// Keys whose value is any text.
@@ -191,12 +192,10 @@ impl HwConfig {
             problem,
         };
         let keys: ConfigKeys = serde_json::from_str(text).map_err(|e| {
-            let what = e.to_string();
-            let place = format!(" at line {} column {}", e.line(), e.column());
             at(ConfigProblem::Json {
                 line: e.line(),
                 column: e.column().max(1),
-                what: what.strip_suffix(&place).unwrap_or(&what).into(),
+                what: without_place(&e.to_string(), e.line(), e.column()).into(),
             })
         })?;
         Self::from_keys(&keys, name)

@@ -17,6 +17,7 @@ use rawzip::{
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
+use vta_tensor::printable::without_place;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const SUMS: &str = "SHA256SUMS";
@@ -392,11 +393,9 @@ fn archive_error(e: rawzip::Error) -> BundleError {
 }
 
 fn json(e: serde_json::Error) -> BundleError {
-    let what = e.to_string();
-    let place = format!(" at line {} column {}", e.line(), e.column());
     BundleError::Json {
         line: e.line(),
         column: e.column().max(1),
-        what: what.strip_suffix(&place).unwrap_or(&what).into(),
+        what: without_place(&e.to_string(), e.line(), e.column()).into(),
     }
 }

@@ -3,6 +3,7 @@
 use super::{AllocationError, AllocationRule};
 use crate::PruneLayer;
 use std::collections::BTreeMap;
+use vta_tensor::printable::without_place;
 
 /// Reads sparsities: a JSON object with, for layers by the name of the node or of
 /// its weight, which fraction of its blocks is dropped.
@@ -17,8 +18,8 @@ pub fn read_sparsities(
     let sparsities: BTreeMap<String, f64> =
         serde_json::from_str(text).map_err(|e| AllocationError::Json {
             line: e.line(),
-            column: e.column(),
-            what: e.to_string(),
+            column: e.column().max(1),
+            what: without_place(&e.to_string(), e.line(), e.column()).into(),
         })?;
     let mut given = BTreeMap::new();
     for (name, rate) in sparsities {

@@ -185,7 +185,10 @@ fn walk(root: &Path, dir: &Path, depth: usize, found: &mut Found) {
     let entries = fs::read_dir(dir).and_then(|d| d.collect::<io::Result<Vec<_>>>());
     match entries {
         Ok(entries) if depth < MAX_DEPTH => {
-            let mut folders: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+            // A hidden folder is somebody's own: one that is being written, for example.
+            let hidden = |e: &&fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b".");
+            let folders = entries.iter().filter(|e| !hidden(e));
+            let mut folders: Vec<PathBuf> = folders.map(fs::DirEntry::path).collect();
             folders.sort();
             for folder in folders.iter().filter(|p| p.is_dir()) {
                 walk(root, folder, depth + 1, found);
