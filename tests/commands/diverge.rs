@@ -186,21 +186,55 @@ fn numbers_that_are_none_do_not_come_in() {
         &["compile", "resnet8", "--calib", "good.raw", "-o", "p.vta"],
     );
     fs::remove_file(d.join("p.vta")).expect("a program");
-    for calib in [
-        &["nan.raw"][..],
-        &["inf.raw"],
-        &["good.raw", "nan.raw"],
-        &["good.raw", "--scale", "1e39"],
-        &["good.raw", "--scale", "nan"],
-        &["good.raw", "--mean", "inf"],
-        &["large.raw", "--scale", "10"],
-        // Finite itself, and not behind the first layers.
-        &["large.raw"],
+    let not_finite = "is not a finite number";
+    for (calib, want) in [
+        (&["nan.raw"][..], not_finite),
+        (&["inf.raw"], not_finite),
+        (&["good.raw", "nan.raw"], not_finite),
+        (&["good.raw", "--scale", "1e39"], not_finite),
+        (&["good.raw", "--scale", "nan"], not_finite),
+        (&["good.raw", "--mean", "inf"], not_finite),
+        (&["large.raw", "--scale", "10"], not_finite),
+        // Finite, and more than int8 can be steps of.
+        (&["large.raw"], "outside 2^-100 to 2^100"),
     ] {
         let args = [&["compile", "resnet8", "-o", "p.vta", "--calib"], calib].concat();
         let ran = vta(d, &args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.out);
-        assert!(ran.err.contains("finite"), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(want), "{args:?}: {}", ran.err);
         assert!(!d.join("p.vta").exists(), "{args:?}");
     }
+}
+
+/// Weights at the end of what single precision has: their energies are sums that
+/// must not overflow, or the network is refused.
+#[test]
+fn large_weights_are_pruned_by_numbers() {
+    use vta::graph::{Op, onnx, zoo};
+    let dir = folder();
+    let d = dir.path();
+    let mut graph = zoo::build("resnet8", 1).expect("it is in the zoo");
+    for node in graph.nodes_mut() {
+        if let Op::Conv(c) = &mut node.op {
+            c.weight
+                .update(|mut w| w.mapv_inplace(|v| v.signum() * 3e38));
+        }
+    }
+    fs::write(d.join("large.onnx"), onnx::export(&graph)).expect("a model");
+    let prune = ["prune", "large.onnx", "--one-shot", "-o", "p"];
+    ok(d, &[&prune[..], &["--rate", "0.5"]].concat());
+    let report = fs::read_to_string(d.join("p/report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let layers = report["summary"]["layers"].as_array().expect("layers");
+    assert!(!layers.is_empty());
+    for layer in layers {
+        let kept = layer["kept_energy"].as_f64().expect("a number");
+        assert!((0.0..=1.0).contains(&kept), "{layer}");
+    }
+    // Its cycles cannot be counted: no scales can be chosen.
+    fs::remove_dir_all(d.join("p")).expect("a folder");
+    let ran = vta(d, &[&prune[..], &["--budget-cycles", "60000"]].concat());
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.err.contains("finite"), "{}", ran.err);
+    assert!(!d.join("p").exists());
 }

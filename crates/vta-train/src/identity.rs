@@ -102,7 +102,8 @@ impl Identity {
         self.0.extend(all);
     }
 
-    /// What is otherwise now than it was `then`, in the order of names.
+    /// What is otherwise now than it was `then`: in the order of names, what is
+    /// long behind what has a value to be told.
     pub fn differences(&self, then: &Self) -> Vec<Difference> {
         let mut names: Vec<&String> = self.0.keys().chain(then.0.keys()).collect();
         names.sort();
@@ -115,7 +116,9 @@ impl Identity {
                 now: now.cloned(),
             })
         };
-        names.into_iter().filter_map(one).collect()
+        let mut all: Vec<Difference> = names.into_iter().filter_map(one).collect();
+        all.sort_by_key(Difference::is_long);
+        all
     }
 
     /// As it is kept in a checkpoint.
@@ -125,12 +128,20 @@ impl Identity {
     }
 }
 
+impl Difference {
+    /// Whether only a digest is known.
+    fn is_long(&self) -> bool {
+        let both = [&self.then, &self.now];
+        both.iter()
+            .any(|v| v.as_ref().is_some_and(|v| v.starts_with(DIGEST)))
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        let long = |v: &Option<String>| v.as_ref().is_some_and(|v| v.starts_with(DIGEST));
         match (&self.then, &self.now) {
-            _ if long(&self.then) || long(&self.now) => write!(f, "the {name} changed"),
+            _ if self.is_long() => write!(f, "the {name} changed"),
             (Some(then), Some(now)) => write!(f, "{name} was {then}, is {now}"),
             (Some(then), None) => write!(f, "{name} was {then}, is not there"),
             (None, now) => write!(
@@ -164,8 +175,8 @@ mod tests {
         now.put_all("plan", &serde_json::json!({ "a": { "b": 1 }, "c": "d" }));
         then.put("gone", true);
         let all = now.differences(&then);
-        let want = "epochs was 4, is 8.5; gone was true, is not there; the network changed; \
-                    plan.a.b was not there, is 1; plan.c was not there, is d";
+        let want = "epochs was 4, is 8.5; gone was true, is not there; \
+                    plan.a.b was not there, is 1; plan.c was not there, is d; the network changed";
         assert_eq!(listed(&all), want);
         let read: Identity = serde_json::from_str(&now.to_json()).expect("JSON");
         assert!(now.differences(&read).is_empty());

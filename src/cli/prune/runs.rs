@@ -87,7 +87,8 @@ impl Runs {
     pub fn done(&self, row: &Row, seed: u64) -> Result<Option<Kept>, CliError> {
         let done = read(&self.file(row, seed))?;
         if done.is_some() {
-            // There only if the program was ended between the two files.
+            // What is left where the program was ended after the result was written.
+            drop(FolderLock::take(&self.of(row, seed))?);
             self.forget(row, seed);
         }
         Ok(done)
