@@ -1,5 +1,6 @@
 //! The command-line program, as it is built, and what takes all crates at once.
 
+mod cases;
 mod check;
 mod cli;
 mod cli_network;
@@ -12,9 +13,9 @@ mod docs;
 mod eval;
 mod floors;
 mod golden;
-mod limits;
 #[cfg(feature = "train")]
 mod kill;
+mod limits;
 mod network;
 #[cfg(feature = "train")]
 mod prune_counts;

@@ -14,6 +14,7 @@ pub mod zoo;
 pub use builder::{Builder, ConvSpec};
 pub use shape::{MAX_ELEMENTS, ShapeError};
 pub use vta_tensor::Window;
+pub use vta_tensor::host::Function;
 
 use crate::weight::Weight;
 use ndarray::{Array1, ArrayD, Ix2, Ix4};
@@ -116,6 +117,8 @@ pub enum Op {
     },
     /// 1 / (1 + exp(-x)).
     Sigmoid,
+    /// Functions of single elements, one after the other.
+    Elementwise(Vec<Function>),
     /// Softmax along an axis.
     Softmax {
         /// The axis.
@@ -184,6 +187,10 @@ impl Op {
             Self::Clip { .. } => "Clip",
             Self::LeakyRelu { .. } => "LeakyRelu",
             Self::Sigmoid => "Sigmoid",
+            Self::Elementwise(functions) => match functions.as_slice() {
+                [f] => f.name(),
+                _ => "Elementwise",
+            },
             Self::Softmax { .. } => "Softmax",
             Self::MaxPool(_) => "MaxPool",
             Self::AveragePool { .. } => "AveragePool",

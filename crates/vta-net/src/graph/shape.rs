@@ -219,7 +219,9 @@ fn result(op: &Op, inputs: &[&[usize]], given: Option<&[usize]>) -> Result<Vec<u
             size("the number of shifts", c, shift.len())?;
             Ok(x.to_vec())
         }
-        Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. } | Op::Sigmoid => Ok(x.to_vec()),
+        Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. } | Op::Sigmoid | Op::Elementwise(_) => {
+            Ok(x.to_vec())
+        }
         Op::Softmax { axis } => {
             if *axis >= x.len() {
                 return Err(axis_error(format!("axis {axis}"), x));

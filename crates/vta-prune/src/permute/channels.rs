@@ -134,6 +134,7 @@ impl Channels {
             | Op::Clip { .. }
             | Op::LeakyRelu { .. }
             | Op::Sigmoid
+            | Op::Elementwise(_)
             | Op::Softmax { .. } => Some(axis),
             Op::MaxPool(_) | Op::AveragePool { .. } | Op::Resize { .. } | Op::Scale { .. } => {
                 (axis.dim == 1).then_some(axis)

@@ -1,6 +1,7 @@
 //! Operators that compute, in f32. Dimensions and types were checked before.
 
 use super::dims::broadcast;
+use super::function::chain;
 use super::moving::from_vec;
 use super::window;
 use super::{HostOp, Tensor};
@@ -55,6 +56,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
         HostOp::Clip { min, max } => x.mapv(|v| v.max(*min).min(*max)),
         HostOp::LeakyRelu { alpha } => x.mapv(|v| if v < 0.0 { alpha * v } else { v }),
         HostOp::Sigmoid => x.mapv(|v| 1.0 / (1.0 + libm::expf(-v))),
+        HostOp::Elementwise { functions } => x.mapv(|v| chain(functions, v)),
         HostOp::Softmax { axis } => softmax(x, *axis),
         _ => x.clone(),
     })

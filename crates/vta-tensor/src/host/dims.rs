@@ -1,6 +1,6 @@
 //! Dimensions and types of results: what an operator accepts.
 
-use super::{DType, HostError, HostOp};
+use super::{DType, HostError, HostOp, MAX_FUNCTIONS};
 use crate::window::Window;
 
 /// Most elements of a tensor.
@@ -60,6 +60,8 @@ impl HostOp {
             Self::Clip { .. } => "Clip",
             Self::LeakyRelu { .. } => "LeakyRelu",
             Self::Sigmoid => "Sigmoid",
+            Self::Elementwise { .. } => "Elementwise",
+            Self::Table { .. } => "Table",
             Self::Softmax { .. } => "Softmax",
         }
     }
@@ -91,6 +93,7 @@ impl HostOp {
         match self {
             Self::Quantize { .. } => only(DType::F32, DType::I8),
             Self::Dequantize { .. } => only(DType::I8, DType::F32),
+            Self::Table { .. } => only(DType::I8, DType::I8),
             Self::Copy
             | Self::Im2col(_)
             | Self::Reshape { .. }
@@ -174,6 +177,17 @@ impl HostOp {
             Self::Copy | Self::Clip { .. } | Self::LeakyRelu { .. } | Self::Sigmoid => {
                 Ok(x.to_vec())
             }
+            Self::Elementwise { functions } => {
+                let count = functions.iter().try_fold(0, |n, f| Some(n + f.count()?));
+                match count.filter(|n| (1..=MAX_FUNCTIONS).contains(n)) {
+                    Some(_) => Ok(x.to_vec()),
+                    None => Err(self.wrong(format!("not 1 to {MAX_FUNCTIONS} functions"))),
+                }
+            }
+            Self::Table { values } => match values.len() {
+                256 => Ok(x.to_vec()),
+                n => Err(self.wrong(format!("a table of {n} values"))),
+            },
             Self::Im2col(window) => {
                 let [c, h, w] = self.windows(x, window)?;
                 let [kh, kw] = window.kernel;

@@ -8,12 +8,14 @@
 mod arithmetic;
 mod dims;
 mod error;
+mod function;
 mod moving;
 mod text;
 mod window;
 
 pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, broadcast, elements};
 pub use error::HostError;
+pub use function::{Function, MAX_FUNCTIONS};
 
 use crate::window::Window;
 use ndarray::ArrayD;
@@ -154,6 +156,16 @@ pub enum HostOp {
     },
     /// 1 / (1 + exp(-x)).
     Sigmoid,
+    /// Functions of single elements, one after the other.
+    Elementwise {
+        /// The functions, at least one and [`MAX_FUNCTIONS`] at most.
+        functions: Vec<Function>,
+    },
+    /// i8 to i8 by a table: any function of one element between two steps.
+    Table {
+        /// The results of -128 to 127, in this order.
+        values: Vec<i8>,
+    },
     /// Softmax along an axis.
     Softmax {
         /// The axis.
@@ -272,6 +284,13 @@ impl HostOp {
                     let least = f32::NEG_INFINITY;
                     Tensor::F32(window::max(a, window, &dims, least, f32::max))
                 }
+            },
+            Self::Table { values } => match x {
+                // Its length was checked.
+                Tensor::I8(a) => {
+                    Tensor::I8(a.mapv(|q| values[usize::from(q.cast_unsigned() ^ 128)]))
+                }
+                Tensor::F32(_) => x.clone(),
             },
             _ => return Ok(arithmetic::run(self, inputs, &dims)),
         })

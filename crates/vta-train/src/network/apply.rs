@@ -1,5 +1,6 @@
 //! Operators without parameters.
 
+use super::function;
 use super::params::row;
 use super::value::Value;
 use crate::backend::Kernels;
@@ -36,6 +37,7 @@ pub(super) fn apply<K: Kernels>(
         Op::Clip { min, max } => elementwise(x.flat().clamp(*min, *max)),
         Op::LeakyRelu { alpha } => elementwise(activation::leaky_relu(x.flat(), f64::from(*alpha))),
         Op::Sigmoid => elementwise(activation::sigmoid(x.flat())),
+        Op::Elementwise(functions) => elementwise(function::chain(functions, x.flat())),
         Op::Softmax { axis } => Value::from(activation::softmax(x.around(*axis), 1)).reshaped(dims),
         Op::MaxPool(w) => Value::from(max_pool(x.map(), w)),
         Op::AveragePool {

@@ -3,6 +3,7 @@
 mod apply;
 mod export;
 mod forward;
+mod function;
 mod normalise;
 mod params;
 mod plan;

@@ -1,5 +1,7 @@
 //! From the graph to a file.
 
+mod functions;
+
 use super::constant::ty;
 use super::graph_builder::Names;
 use super::proto::tensor_shape_proto::{Dimension, dimension::Value as Dim};
@@ -184,7 +186,7 @@ impl Writer<'_> {
         any.then(|| self.floats(&name, &[bias.len()], bias))
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         name: &str,
         op: &str,
@@ -221,6 +223,10 @@ impl Writer<'_> {
                 attributes
             }
             Op::Dense(dense) => return self.dense(node, dense, input, output),
+            Op::Elementwise(functions) => {
+                let x = input.remove(0);
+                return functions::push(self, name, functions, x, output);
+            }
             Op::AddConst(c) | Op::MulConst(c) => {
                 input.push(self.constant(c));
                 vec![]

@@ -1,6 +1,8 @@
 //! From the graph builder to the graph: what follows a convolution or a dense layer is
 //! folded into it, layout changes that cancel go, and so does what nobody reads.
 
+mod functions;
+
 use super::error::{Fault, Problem, Res};
 use super::graph_builder::GraphBuilder;
 use super::import::finite;
@@ -33,6 +35,8 @@ pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Re
         builder,
     };
     pass.layouts();
+    pass.drop_unread();
+    pass.merge_functions();
     pass.drop_unread();
     pass.fold_affine();
     pass.fold_pads();

@@ -122,6 +122,9 @@ pub(crate) fn host_ops(op: &Op, input: &[usize], output: &[usize]) -> Option<Vec
         },
         Op::LeakyRelu { alpha } => HostOp::LeakyRelu { alpha: *alpha },
         Op::Sigmoid => HostOp::Sigmoid,
+        Op::Elementwise(functions) => HostOp::Elementwise {
+            functions: functions.clone(),
+        },
         Op::Softmax { axis } => HostOp::Softmax { axis: *axis },
         Op::MaxPool(w) => HostOp::MaxPool(*w),
         Op::AveragePool {

@@ -9,6 +9,7 @@ use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
 use crate::quant::shape::Map;
 use crate::sparse::keep_dense;
+use vta_tensor::host::Function;
 
 /// Plans a graph.
 ///
@@ -66,7 +67,7 @@ fn wanted(graph: &Graph, nodes: &[&Node]) -> Vec<bool> {
     for node in nodes.iter().rev() {
         let reads = match node.op {
             Op::Conv(_) | Op::Dense(_) => true,
-            Op::Sigmoid | Op::Softmax { .. } | Op::Mul | Op::MatMul => false,
+            Op::Softmax { .. } | Op::Mul | Op::MatMul => false,
             _ => wanted[node.output.0],
         };
         if reads {
@@ -296,12 +297,15 @@ impl<'g> Builder<'g> {
         };
         let ops = host_ops(op, x, y);
         let mut ops = ops.ok_or_else(|| self.unsupported(node, "this window"))?;
-        let kind = match ops.len() {
-            1 if moves => Kind::Move(ops.remove(0)),
-            _ => Kind::Float(ops),
+        // The device makes the operand and reads the result: one step from int8 to int8.
+        let functions = functions(op).filter(|_| every && self.wanted[node.output.0]);
+        let kind = match functions {
+            Some(functions) => Kind::Table(functions),
+            None if moves && ops.len() == 1 => Kind::Move(ops.remove(0)),
+            None => Kind::Float(ops),
         };
         self.plan.tensors[node.output.0].form = match kind {
-            Kind::Move(_) => Form::Int8,
+            Kind::Move(_) | Kind::Table(_) => Form::Int8,
             _ => Form::Float,
         };
         let step = Step {
@@ -317,6 +321,20 @@ impl<'g> Builder<'g> {
     }
 }
 
+/// The functions of single elements that an operator is, if the device is not to do them.
+fn functions(op: &Op) -> Option<Vec<Function>> {
+    match op {
+        Op::Elementwise(functions) => Some(functions.clone()),
+        Op::Sigmoid => Some(vec![Function::Sigmoid]),
+        Op::Clip { min, max } => Some(vec![Function::Clip {
+            min: *min,
+            max: *max,
+        }]),
+        Op::LeakyRelu { alpha } => Some(vec![Function::LeakyRelu { alpha: *alpha }]),
+        _ => None,
+    }
+}
+
 fn both(axes: &[usize]) -> bool {
     matches!(axes, [2, 3] | [3, 2])
 }
@@ -325,7 +343,7 @@ fn both(axes: &[usize]) -> bool {
 const fn why(op: &Op, int8: bool) -> &'static str {
     match op {
         Op::Softmax { .. } => "softmax needs exp",
-        Op::Sigmoid => "sigmoid needs exp",
+        Op::Sigmoid | Op::Elementwise(_) => "a function of single elements",
         Op::Mul => "no product of two tensors",
         Op::MatMul => "weights are constants on the device",
         Op::Concat { .. }

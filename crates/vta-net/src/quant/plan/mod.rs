@@ -10,7 +10,7 @@ mod weights;
 
 use crate::graph::canonical::Affine;
 use crate::graph::{Graph, Node, TensorId, Window};
-use vta_tensor::host::HostOp;
+use vta_tensor::host::{Function, HostOp};
 
 pub(crate) use build::plan;
 pub use leaky::slope;
@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     MaxPool(Window),
     /// Moves int8 elements, on the host; a padding constant is in real units.
     Move(HostOp),
+    /// Functions of single elements from int8 to int8, on the host, by a table.
+    Table(Vec<Function>),
     /// Float operators of the host, one after the other.
     Float(Vec<HostOp>),
 }
@@ -95,7 +97,10 @@ impl Plan<'_> {
 
     /// Whether a step needs its operands in int8.
     pub const fn reads_int8(kind: &Kind) -> bool {
-        matches!(kind, Kind::Linear(_) | Kind::MaxPool(_) | Kind::Move(_))
+        matches!(
+            kind,
+            Kind::Linear(_) | Kind::MaxPool(_) | Kind::Move(_) | Kind::Table(_)
+        )
     }
 
     /// The tensors that exist in int8, computed so or converted.

@@ -72,10 +72,10 @@ fn operators() {
     );
     let m = small()
         .node("Relu", &["x"], &["t"], &[])
-        .node("Erf", &["t"], &["y"], &[]);
+        .node("Det", &["t"], &["y"], &[]);
     assert_eq!(
         m.error(),
-        "m.onnx: node Erf_1 (Erf): operator Erf is not supported"
+        "m.onnx: node Det_1 (Det): operator Det is not supported"
     );
 }
 

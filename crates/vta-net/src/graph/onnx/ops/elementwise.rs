@@ -5,7 +5,7 @@ use super::super::error::{Fault, Problem, Res};
 use super::super::import::{Importer, finite};
 use super::super::node::{OnnxNode, Value, axis};
 use super::alias;
-use crate::graph::{Constant, Op, TensorId};
+use crate::graph::{Constant, Function, Op, TensorId};
 
 pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let op = n.op();
@@ -18,9 +18,10 @@ pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                 let y = im.step(n, Op::MulConst(minus), &[y])?;
                 im.result(n, Op::Add, &[x, y])
             }
-            _ => Err(Fault::form(
-                "division by a computed tensor is not supported",
-            )),
+            _ => {
+                let y = im.step(n, Op::Elementwise(vec![Function::Reciprocal]), &[y])?;
+                im.result(n, Op::Mul, &[x, y])
+            }
         },
         (Value::Tensor(x), Value::Const(c)) => {
             let mut c = im.operand(&c)?;
@@ -43,9 +44,10 @@ pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                     let x = im.step(n, Op::MulConst(minus), &[x])?;
                     im.result(n, Op::AddConst(c), &[x])
                 }
-                _ => Err(Fault::form(
-                    "division by a computed tensor is not supported",
-                )),
+                _ => {
+                    let x = im.step(n, Op::Elementwise(vec![Function::Reciprocal]), &[x])?;
+                    im.result(n, Op::MulConst(c), &[x])
+                }
             }
         }
         (Value::Const(_), Value::Const(_)) => Err(n.fault(0, Problem::Constant)),

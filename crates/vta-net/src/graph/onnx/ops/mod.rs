@@ -3,6 +3,7 @@
 mod conv;
 mod dense;
 mod elementwise;
+mod function;
 mod layout;
 mod pool;
 mod quantized;
@@ -49,7 +50,17 @@ pub(super) fn lower(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         "Slice" => range::slice(im, n),
         "Gather" => range::gather(im, n),
         "Resize" | "Upsample" => resize::resize(im, n),
-        other => Err(Problem::Operator(other.to_owned()).into()),
+        "Neg" => {
+            let minus = Importer::scalar(n, "minus", -1.0);
+            im.result(n, Op::MulConst(minus), &[n.tensor(0)?])
+        }
+        "Pow" => function::pow(im, n),
+        "PRelu" => function::prelu(im, n),
+        "Max" | "Min" => function::extreme(im, n),
+        other => match function::function(im, n)? {
+            true => Ok(()),
+            false => Err(Problem::Operator(other.to_owned()).into()),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ mod convolution;
 mod elementwise;
 mod file;
 mod folding;
+mod functions;
 mod layout;
 mod matrices;
 mod pooling;

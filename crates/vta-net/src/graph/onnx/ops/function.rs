@@ -1,0 +1,158 @@
+//! Operators that are functions of single elements.
+
+use super::super::error::{Fault, Res};
+use super::super::import::Importer;
+use super::super::node::{OnnxNode, Value};
+use super::elementwise::limited;
+use crate::graph::{Constant, Function, Op};
+
+/// The function of an operator with one operand, if it is one.
+fn named(n: &OnnxNode<'_>) -> Res<Option<Function>> {
+    let float = |name: &str, default: f32| -> Res<f32> {
+        let v = n.float(name, default)?;
+        match v.is_finite() {
+            true => Ok(v),
+            false => Err(Fault::value(format!("attribute {name}"), v)),
+        }
+    };
+    Ok(Some(match n.op() {
+        "Abs" => Function::Abs,
+        "Ceil" => Function::Ceil,
+        "Celu" => Function::Celu {
+            alpha: float("alpha", 1.0)?,
+        },
+        "Cos" => Function::Cos,
+        "Elu" => Function::Elu {
+            alpha: float("alpha", 1.0)?,
+        },
+        "Erf" => Function::Erf,
+        "Exp" => Function::Exp,
+        "Floor" => Function::Floor,
+        "Gelu" => match n.string("approximate", "none")?.as_str() {
+            "none" => Function::Gelu { tanh: false },
+            "tanh" => Function::Gelu { tanh: true },
+            other => return Err(super::unsupported("approximate", other)),
+        },
+        "HardSigmoid" => Function::HardSigmoid {
+            alpha: float("alpha", 0.2)?,
+            beta: float("beta", 0.5)?,
+        },
+        "HardSwish" => Function::HardSwish,
+        "Log" => Function::Log,
+        "Mish" => Function::Mish,
+        "Reciprocal" => Function::Reciprocal,
+        "Round" => Function::Round,
+        "Selu" => Function::Selu {
+            alpha: float("alpha", 1.673_263_2)?,
+            gamma: float("gamma", 1.050_701)?,
+        },
+        "Sign" => Function::Sign,
+        "Sin" => Function::Sin,
+        "Softplus" => Function::Softplus,
+        "Softsign" => Function::Softsign,
+        "Sqrt" => Function::Sqrt,
+        "Swish" => Function::Swish {
+            alpha: float("alpha", 1.0)?,
+        },
+        "Tanh" => Function::Tanh,
+        "ThresholdedRelu" => Function::ThresholdedRelu {
+            alpha: float("alpha", 1.0)?,
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// Lowers such an operator; false where it is another.
+pub(super) fn function(im: &mut Importer, n: &OnnxNode<'_>) -> Res<bool> {
+    let Some(function) = named(n)? else {
+        return Ok(false);
+    };
+    im.result(n, Op::Elementwise(vec![function]), &[n.tensor(0)?])?;
+    Ok(true)
+}
+
+/// A power with a constant exponent; 1 and 2 need no function.
+pub(super) fn pow(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let exponent = n.optional_scalar(1)?;
+    let exponent = exponent.ok_or_else(|| Fault::form("the exponent is missing"))?;
+    if !exponent.is_finite() {
+        return Err(Fault::value("the exponent", exponent));
+    }
+    match exponent {
+        1.0 => {
+            im.bind(n, 0, Value::Tensor(x));
+            Ok(())
+        }
+        exponent => im.result(n, Op::Elementwise(vec![Function::Pow { exponent }]), &[x]),
+    }
+}
+
+/// `PRelu`: one slope is `LeakyRelu`; others are `slope * x + (1 - slope) * max(x, 0)`.
+pub(super) fn prelu(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let x = n.tensor(0)?;
+    let slope = n.constant(1)?.clone();
+    let slope = im.operand(&slope)?;
+    let first = slope.values.iter().next().copied();
+    if let Some(alpha) = first.filter(|a| slope.values.iter().all(|s| s == a)) {
+        return im.result(n, Op::LeakyRelu { alpha }, &[x]);
+    }
+    let rest = Constant {
+        name: format!("{}.rest", slope.name),
+        values: slope.values.mapv(|s| 1.0 - s),
+    };
+    let above = im.step(n, Op::Relu, &[x])?;
+    let above = im.step(n, Op::MulConst(rest), &[above])?;
+    let all = im.step(n, Op::MulConst(slope), &[x])?;
+    im.result(n, Op::Add, &[all, above])
+}
+
+/// `Max` and `Min`, with constants as limits, of tensors as `y + max(x - y, 0)`.
+pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let is_max = n.op() == "Max";
+    let computed = (0..n.inputs.len()).find(|i| n.tensor(*i).is_ok());
+    let first = computed.ok_or_else(|| Fault::form("its operands are constants"))?;
+    let mut x = n.tensor(first)?;
+    let rest: Vec<usize> = (0..n.inputs.len()).filter(|i| *i != first).collect();
+    for (k, i) in rest.iter().enumerate() {
+        let last = k + 1 == rest.len();
+        let minus = |suffix: &str| Op::MulConst(Importer::scalar(n, suffix, -1.0));
+        match n.value(*i)?.clone() {
+            Value::Const(c) => {
+                let c = im.finite(&c)?;
+                let limit = match c.iter().next() {
+                    Some(limit) if c.len() == 1 => *limit,
+                    _ => {
+                        return Err(Fault::form(
+                            "limits that differ between elements are not supported",
+                        ));
+                    }
+                };
+                let (min, max) = match is_max {
+                    true => (limit, f32::MAX),
+                    false => (f32::MIN, limit),
+                };
+                if last {
+                    return limited(im, n, x, min, max);
+                }
+                x = im.step(n, Op::Clip { min, max }, &[x])?;
+            }
+            Value::Tensor(y) => {
+                // The larger is y + max(x - y, 0), the smaller x - max(x - y, 0).
+                let less = im.step(n, minus("minus"), &[y])?;
+                let more = im.step(n, Op::Add, &[x, less])?;
+                let more = im.step(n, Op::Relu, &[more])?;
+                let (from, more) = match is_max {
+                    true => (y, more),
+                    false => (x, im.step(n, minus("less"), &[more])?),
+                };
+                if last {
+                    return im.result(n, Op::Add, &[from, more]);
+                }
+                x = im.step(n, Op::Add, &[from, more])?;
+            }
+        }
+    }
+    im.bind(n, 0, Value::Tensor(x));
+    Ok(())
+}

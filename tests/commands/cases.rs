@@ -1,0 +1,113 @@
+//! Networks by others that once were refused or wrong, against onnxruntime's values.
+
+use std::path::Path;
+use vta::graph::onnx::ImportOptions;
+use vta::host::Tensor;
+use vta::npy::Npy;
+use vta::quant::float;
+use vta::{Calibration, Model};
+
+/// Samples along the first axis of a file, as float tensors of `dims`.
+fn samples(path: &Path, dims: &[usize]) -> Option<Vec<Tensor>> {
+    let bytes = std::fs::read(path).ok()?;
+    let npy = Npy::read(&bytes).expect("a file of numpy");
+    let size: usize = dims.iter().product();
+    let values = npy.floats();
+    let all = values.chunks_exact(size).map(|v| {
+        let array = ndarray::ArrayD::from_shape_vec(dims.to_vec(), v.to_vec());
+        Tensor::F32(array.expect("as many values as dimensions say"))
+    });
+    Some(all.collect())
+}
+
+/// Cosine of two lists of values.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter()
+            .zip(y)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-30)
+}
+
+/// Float values are onnxruntime's; int8 follows them; the program is proven, and
+/// gives what the integer network gives.
+fn right(name: &str, options: &ImportOptions, least: f64) {
+    let Some(cases) = vta_test_support::shared("cases/networks") else {
+        return;
+    };
+    let file = |end: &str| cases.join(format!("{name}.{end}"));
+    let model = Model::open_with(file("onnx"), options.clone());
+    let model = model.unwrap_or_else(|e| panic!("{name}: {e}"));
+    let graph = model.graph().clone();
+    let [x, y] = [&graph.inputs, &graph.outputs].map(|t| graph.tensor(t[0]).dims.clone());
+    let inputs = samples(&file("input.npy"), &x).unwrap_or_else(|| panic!("{name}: no input"));
+    let expected = samples(&file("expected.npy"), &y);
+    let values = |t: &Tensor| -> Vec<f32> { t.as_f32().expect("float").iter().copied().collect() };
+    let mut got = Vec::new();
+    for (n, input) in inputs.iter().enumerate() {
+        let out = float::run(&graph, std::slice::from_ref(input)).expect("it runs");
+        let out = values(&out[0]);
+        if let Some(expected) = &expected {
+            let expected = values(&expected[n]);
+            let size = expected.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+            for (a, b) in out.iter().zip(&expected) {
+                assert!(
+                    (a - b).abs() <= 1e-4 * size,
+                    "{name}, sample {n}: {a}, not {b}"
+                );
+            }
+        }
+        got.push(out);
+    }
+    let calibration = samples(&file("calib.npy"), &x).unwrap_or_else(|| inputs.clone());
+    let calibration = Calibration::Samples {
+        samples: calibration.into_iter().map(|t| vec![t]).collect(),
+        whose: "the case".into(),
+    };
+    let net = model.zero_blocks().quantise(&calibration);
+    let net = net.unwrap_or_else(|e| panic!("{name}: {e}"));
+    let program = net.compile(&vta::config::HwConfig::default());
+    let program = program.unwrap_or_else(|e| panic!("{name}: {e}"));
+    net.verify(&program)
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut all = (Vec::new(), Vec::new());
+    for (input, float) in inputs.iter().zip(&got) {
+        let run = program.run(std::slice::from_ref(input));
+        let run = run.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let out = run.outputs();
+        let reference = vta::quant::reference::run(net.net(), std::slice::from_ref(input));
+        assert_eq!(out, reference.expect("the reference runs"), "{name}");
+        all.0.extend(values(&out[0]));
+        all.1.extend(float);
+    }
+    let near = cosine(&all.0, &all.1);
+    assert!(near >= least, "{name}: cosine {near}");
+}
+
+#[test]
+fn forms_of_files() {
+    let plain = ImportOptions::default();
+    for name in ["opset22", "external_data", "dead_branch", "if_const"] {
+        right(name, &plain, 0.99);
+    }
+    let mut open = ImportOptions::default();
+    open.dims.insert("h".into(), 24);
+    open.dims.insert("w".into(), 24);
+    let _ = open;
+}
+
+#[test]
+fn functions_of_single_elements() {
+    let plain = ImportOptions::default();
+    for name in [
+        "c_hardswish.ts",
+        "c_silu.ts",
+        "c_tanh.ts",
+        "c_prelu1.ts",
+        "Div_tensor",
+    ] {
+        right(name, &plain, 0.99);
+    }
+}
