@@ -7,7 +7,7 @@ use crate::training::{self, Files, Run};
 use crate::{Calibration, Error, Model, cost};
 use std::sync::Arc;
 use vta_data::{Label, Sample};
-use vta_net::graph::Graph;
+use vta_net::graph::{Graph, onnx};
 use vta_net::quant::Exponents;
 use vta_net::sparse::{self, Masks};
 use vta_program::config::HwConfig;
@@ -199,6 +199,8 @@ impl<L, T> PruneTraining<'_, L, T> {
     /// the search for an order, samples that exponents are chosen by.
     fn identity(&self, samples: &[Vec<Tensor>]) -> Identity {
         let mut identity = Identity::default();
+        // The dense network: in what order its channels are put follows from the rest.
+        identity.put_digest("network", [onnx::export(self.model.graph())]);
         identity.put_all("hardware", &self.hardware.to_keys());
         identity.put_all("order of channels", &self.effort);
         identity.put_digest("calibration", samples.iter().flatten().map(tensor_bytes));

@@ -363,6 +363,42 @@ fn checkpoints_that_are_none_are_refused() {
     ok(d, &[&train[..], &["--resume"]].concat());
 }
 
+/// With a budget of cycles and an order of channels, which are searched for first:
+/// what follows from a setting is not named beside it.
+#[test]
+fn what_is_searched_for_is_the_same_again() {
+    let dir = folder();
+    let d = dir.path();
+    dense(d);
+    let prune = |cycles: &'static str, more: &[&'static str]| {
+        let args =
+            "prune dense/model.onnx --data data --batch 8 --epochs 2 --permute --budget-cycles";
+        let mut args: Vec<&str> = args.split(' ').collect();
+        args.push(cycles);
+        vta(d, &[&args[..], more].concat())
+    };
+    let stopped = prune("50000", &["-o", "parts", "--stop-after", "1"]);
+    assert_eq!(stopped.code, 0, "{}", stopped.err);
+    let other = prune("51000", &["-o", "parts", "--resume"]);
+    let want = "the checkpoint is of another run: budget was 49750 cycles, is 50745 cycles; \
+                the cost table changed\n";
+    assert!(other.err.contains(want), "{}", other.err);
+    for (out, more) in [("parts", "--resume"), ("whole", "--json")] {
+        let ran = prune("50000", &["--threads", "2", more, "-o", out]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    for name in [
+        "model.onnx",
+        "masks.safetensors",
+        "quantisation.json",
+        "report.json",
+        "log.csv",
+    ] {
+        let of = |run: &str| fs::read(d.join(run).join(name)).expect("it was written");
+        assert!(of("parts") == of("whole"), "{name}");
+    }
+}
+
 /// A folder that is not complete, or of two runs, is not measured; a run does not begin in it.
 #[test]
 fn folders_that_are_not_complete_are_told() {
