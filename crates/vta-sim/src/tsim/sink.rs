@@ -72,10 +72,11 @@ pub trait Sink {
 /// use vta_program::{config::HwConfig, mem::Dram};
 /// use vta_sim::tsim::{NoSink, Options, Status, Until, run};
 ///
-/// // No FINISH: 60,000 cycles are counted for nothing.
-/// let options = Options { max_cycles: 60_000, jump: false, ..Options::default() };
+/// // Cycle by cycle until a slow memory gives the first instruction.
+/// let config = HwConfig { mem_delay: 4096, ..HwConfig::de10() };
+/// let options = Options { jump: false, ..Options::default() };
 /// let mut sink = Until::new(|| true, NoSink);
-/// let (mut dram, config) = (Dram::new(vec![0; 8192]), HwConfig::de10());
+/// let mut dram = Dram::new(vec![0; 8192]);
 /// let outcome = run(&config, &mut dram, 4096, 1, options, &mut sink)?;
 /// assert_eq!(outcome.status, Status::Stopped);
 /// # Ok::<(), vta_sim::tsim::RunError>(())
