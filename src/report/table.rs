@@ -130,7 +130,7 @@ mod tests {
         t.row(["a\nb\u{1b}[31m\u{202e}".into(), 1u64.into()]);
         assert_eq!(
             t.to_string(),
-            "name                     n\na\\nb\\u{1b}[31m\\u{202e}  1\n"
+            "name                    n\na\\nb\\u{1b}[31m\\u{202e}  1\n"
         );
     }
 
