@@ -201,6 +201,22 @@ fn outputs_are_never_each_other() {
     );
 }
 
+/// The folder that a command runs in is not replaced under its feet.
+#[test]
+fn the_current_folder_is_not_replaced() {
+    let dir = folder();
+    let d = dir.path().join("empty/inner");
+    fs::create_dir_all(&d).expect("a folder");
+    for out in [".", "..", "../../empty", "/"] {
+        let ran = vta(&d, &["export-image", "../../one.vta", "-o", out]);
+        assert_eq!(ran.code, 2, "{out}: {ran:?}");
+        let says = format!("error: {out}: the folder that the command runs in, or one around it");
+        assert!(ran.err.starts_with(&says), "{out}: {}", ran.err);
+    }
+    assert!(names(&d).is_empty());
+    ok(&d, &["export-image", "../../one.vta", "-o", "new"]);
+}
+
 /// Runs that are ended from outside.
 #[cfg(unix)]
 mod stopped {

@@ -125,10 +125,17 @@ impl AtomicFolder {
     /// Starts a folder that will be at `path`.
     ///
     /// # Errors
-    /// There is something at `path` that is not an empty folder, another run is
+    /// There is something at `path` that is not an empty folder, it is the current
+    /// folder or one around it, another run is
     /// filling it ([`io::ErrorKind::ResourceBusy`]), or the folder around it
     /// does not exist or cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
+        // It would be another folder than the one that whoever is in it sees.
+        let (real, current) = (fs::canonicalize(path), std::env::current_dir());
+        if real.is_ok_and(|real| current.is_ok_and(|current| current.starts_with(real))) {
+            let what = "the folder that the command runs in, or one around it, cannot be replaced";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         let lock = Lock::take(&lock_beside(path)?)?;
         temporary::sweep(path);
         match fs::read_dir(path) {
@@ -181,7 +188,8 @@ pub fn lock_beside(path: &Path) -> io::Result<PathBuf> {
     // A folder that is there by its own name, not by that of a link or of `.`.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let Some(name) = path.file_name() else {
-        return Err(io::ErrorKind::InvalidInput.into());
+        let what = "a folder without a name";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     };
     let mut lock = OsString::from(".vta-");
     lock.push(name);
