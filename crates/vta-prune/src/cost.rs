@@ -14,6 +14,10 @@ const FORMAT: &str = "vta-cost";
 /// The version that is written and read.
 const VERSION: u32 = 1;
 
+/// Most cycles of a point and of all that is fixed: more than any counter holds.
+/// Sums of them stay finite.
+const MOST_CYCLES: f64 = u64::MAX as f64;
+
 /// Kept blocks and cycles of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point(
@@ -75,10 +79,18 @@ pub enum CostError {
         version: u32,
     },
     /// A layer without points, out of order, or with a number that makes no sense.
-    #[error("layer {layer}: points must be there, in order of blocks, with finite cycles")]
+    #[error(
+        "layer {layer}: points must be there, in order of blocks, with cycles from 0 to 2^64 that do not fall"
+    )]
     Points {
         /// The layer.
         layer: String,
+    },
+    /// A number of fixed cycles that makes no sense.
+    #[error("fixed_cycles is {cycles}, not from 0 to 2^64")]
+    Fixed {
+        /// It.
+        cycles: f64,
     },
 }
 
@@ -121,9 +133,15 @@ impl LayerCost {
 
     fn is_sound(&self) -> bool {
         let in_order = self.points.windows(2).all(|w| w[0].0 < w[1].0);
-        let finite = self.points.iter().all(|p| p.1.is_finite() && p.1 >= 0.0);
-        !self.points.is_empty() && in_order && finite
+        let rising = self.points.windows(2).all(|w| w[0].1 <= w[1].1);
+        let bounded = self.points.iter().all(|p| is_cycles(p.1));
+        !self.points.is_empty() && in_order && rising && bounded
     }
+}
+
+/// Whether a number can be one of cycles.
+fn is_cycles(n: f64) -> bool {
+    (0.0..=MOST_CYCLES).contains(&n)
 }
 
 impl CostTable {
@@ -184,7 +202,8 @@ impl CostTable {
             let predicted = predicted.get(&l.weight_name).copied().unwrap_or(0.0);
             if predicted > 0.0 {
                 let scale = cycles as f64 / predicted;
-                l.points.iter_mut().for_each(|p| p.1 *= scale);
+                let scaled = |p: &mut Point| p.1 = (p.1 * scale).min(MOST_CYCLES);
+                l.points.iter_mut().for_each(scaled);
             }
         }
         table
@@ -210,6 +229,11 @@ impl CostTable {
             return Err(CostError::Format {
                 format: table.format,
                 version: table.version,
+            });
+        }
+        if !is_cycles(table.fixed_cycles) {
+            return Err(CostError::Fixed {
+                cycles: table.fixed_cycles,
             });
         }
         match table.unsound() {
@@ -281,6 +305,18 @@ mod tests {
             assert!(
                 CostTable::from_json(&t.to_json().replacen(from, to, 1)).is_err(),
                 "{from}"
+            );
+        }
+        // Numbers that are no cycles, and cycles that fall.
+        for (from, to) in [
+            ("50.0", "-1.0"),
+            ("50.0", "1e20"),
+            ("800.0", "1e308"),
+            ("800.0", "299.0"),
+        ] {
+            assert!(
+                CostTable::from_json(&t.to_json().replacen(from, to, 1)).is_err(),
+                "{from} {to}"
             );
         }
         let mut empty = t;

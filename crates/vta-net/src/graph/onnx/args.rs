@@ -98,9 +98,10 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Whether it is the whole axis.
+    /// Whether it is the whole axis. The step of a single index says nothing.
     pub fn is_all(&self, dims: &[usize]) -> bool {
-        self.start == 0 && self.step == 1 && self.len == dims[self.axis]
+        let in_order = self.step == 1 || self.len <= 1;
+        self.start == 0 && in_order && self.len == dims[self.axis]
     }
 
     /// Its indices.

@@ -63,13 +63,11 @@ pub(super) fn average_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     if count_include_pad && added != [0; 2] {
         // The file's padding counts, what ceil_mode adds does not.
         let [top, left, bottom, right] = window.pads;
-        let pads = vec![
-            (0, 0),
-            (0, 0),
-            (top, bottom - added[0]),
-            (left, right - added[1]),
-        ];
-        x = im.step(n, Op::Pad { pads, value: 0.0 }, &[x])?;
+        let (bottom, right) = (bottom - added[0], right - added[1]);
+        if [top, left, bottom, right] != [0; 4] {
+            let pads = vec![(0, 0), (0, 0), (top, bottom), (left, right)];
+            x = im.step(n, Op::Pad { pads, value: 0.0 }, &[x])?;
+        }
         window.pads = [0, 0, added[0], added[1]];
         count_include_pad = false;
     }

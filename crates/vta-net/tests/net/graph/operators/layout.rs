@@ -82,6 +82,13 @@ fn slices() {
     let g = m.graph();
     assert_eq!(only(&g).op, slice(2, 1, 3));
     assert_eq!(output(&g), [1, 4, 3, 11]);
+    // The one index that an axis has is the whole axis, whatever the step.
+    let m = single(10, "Slice", &["x", "s", "e", "a", "t"], &[])
+        .init(ints("s", &[0, 1]))
+        .init(ints("e", &[1, 3]))
+        .init(ints("a", &[0, 1]))
+        .init(ints("t", &[2, 1]));
+    assert_eq!(only(&m.graph()).op, slice(1, 1, 1));
 }
 
 #[test]

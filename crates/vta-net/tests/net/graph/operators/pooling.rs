@@ -64,6 +64,20 @@ fn average_pool_counts_padding_if_asked() {
     };
     assert_eq!(pads[2..], [(1, 1), (1, 1)]);
     assert_eq!(window.pads, [0, 0, 1, 0]);
+    // Where the file has no padding there is no node for it.
+    let mut none = attrs(1);
+    none[0].1 = Ints(vec![2, 2]);
+    none[1].1 = Ints(vec![2, 2]);
+    none[2].1 = Ints(vec![0; 4]);
+    let g = single(13, "AveragePool", &["x"], &none).graph();
+    let op = Op::AveragePool {
+        window: Window {
+            pads: [0, 0, 1, 1],
+            ..Window::square(2, 2, 0)
+        },
+        count_include_pad: false,
+    };
+    assert_eq!(only(&g).op, op);
 }
 
 #[test]
