@@ -1,0 +1,116 @@
+//! A network on its way: float, int8, program, all simulators.
+
+use vta_compile::{Options, Sparsity};
+use vta_net::graph::onnx::{export, import};
+use vta_net::graph::{Graph, Node, Op};
+use vta_net::quant::{Calibration, QuantError, QuantOptions, float, quantise};
+use vta_program::config::HwConfig;
+use vta_test_support::numbers::Numbers;
+use vta_test_support::random_network::{Case, Checked};
+
+/// Most elements of all tensors together, and of all multiply-accumulates.
+const MOST: (usize, u64) = (1 << 15, 1 << 21);
+
+/// Whether a network is small enough to be run many times.
+pub(crate) fn small(graph: &Graph) -> bool {
+    let of = |dims: &[usize]| dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+    let mut all = graph.tensors().iter();
+    let elements = all.try_fold(0usize, |n, t| n.checked_add(of(&t.dims)?));
+    let macs = graph.nodes().map(|n| graph.macs(n));
+    elements.is_some_and(|n| n <= MOST.0) && macs.fold(0, u64::saturating_add) <= MOST.1
+}
+
+/// What was imported gives itself again when it is exported and imported.
+pub(crate) fn survives(graph: &Graph) {
+    let bytes = export(graph);
+    let again = import(&bytes, "again.onnx")
+        .unwrap_or_else(|e| panic!("what was imported cannot be exported: {e}"));
+    // An output that is a copy of another tensor is called as the output is,
+    // whatever node the file had for it.
+    let copies = |n: &Node| {
+        let from = n.inputs.first().map(|t| &graph.tensor(*t).dims);
+        matches!(n.op, Op::Reshape) && from == Some(&graph.tensor(n.output).dims)
+    };
+    if graph.nodes().any(copies) {
+        let same = again.nodes().map(|n| n.op.name());
+        assert!(same.eq(graph.nodes().map(|n| n.op.name())));
+        return;
+    }
+    // Weights may hold NaN, which equals nothing: so files are compared.
+    if export(&again) == bytes {
+        return;
+    }
+    let of = |g: &Graph| -> Vec<String> {
+        let tensor = |t| {
+            let info = g.tensor(t);
+            format!("{} {:?}", info.name, info.dims)
+        };
+        g.nodes()
+            .map(|n| {
+                let inputs: Vec<String> = n.inputs.iter().map(|t| tensor(*t)).collect();
+                let (op, out) = (n.op.name(), tensor(n.output));
+                format!("{} = {op} of {inputs:?} to {out}", n.name)
+            })
+            .collect()
+    };
+    panic!(
+        "another network comes back: {:#?}, then {:#?}",
+        of(graph),
+        of(&again)
+    );
+}
+
+/// Runs a network in float and int8; compiles it; what compiles is proven, ends
+/// well, and equals the integer reference. Whether it came to the end.
+pub(crate) fn through(graph: &Graph, config: &HwConfig, sparsity: Sparsity) -> bool {
+    let calibration = match Calibration::noise(graph, 1, 1) {
+        Ok(calibration) => calibration,
+        Err(e) => {
+            assert!(!e.to_string().is_empty());
+            return false;
+        }
+    };
+    let sample = &calibration.samples()[0];
+    let outputs = float::run(graph, sample).expect("it was observed");
+    assert_eq!(outputs.len(), graph.outputs.len());
+    let options = QuantOptions {
+        effort: 1 << 20,
+        ..QuantOptions::default()
+    };
+    let net = match quantise(graph, &calibration, &options) {
+        Ok(net) => net,
+        Err(QuantError::Net(e)) => panic!("the quantiser made what it refuses: {e}"),
+        Err(e) => {
+            assert!(!e.to_string().is_empty());
+            return false;
+        }
+    };
+    let case = Case {
+        net,
+        options: Options {
+            config: config.clone(),
+            sparsity,
+        },
+        inputs: sample.clone(),
+        ticks: false,
+    };
+    held(&case)
+}
+
+/// A random integer network on a random configuration.
+pub(crate) fn run(data: &[u8]) {
+    held(&Case::random(&mut Numbers::of_bytes(data)));
+}
+
+/// What compiles is proven, ends well in every engine, and equals the integer
+/// reference. Whether it compiles.
+fn held(case: &Case) -> bool {
+    match case.check() {
+        Ok(Checked::Right { .. }) => true,
+        Ok(Checked::DoesNotFit(e)) => {
+            assert!(!e.to_string().is_empty());
+            false
+        }
+        Err(what) => panic!("{what}"),
+    }
+}
