@@ -28,10 +28,6 @@ pub struct ExportImage {
 impl ExportImage {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         Outputs::new([&self.out], self.program.files())?;
-        if self.sim == Simulator::Fsim && self.max_cycles.is_some() {
-            let why = "with --sim fsim, which counts no cycles";
-            return Err(CliError::no_effect("--max-cycles", why));
-        }
         let program = self.program.load()?;
         let names = program.export_image(
             &self.out,

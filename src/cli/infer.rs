@@ -74,13 +74,9 @@ impl Infer {
         let read: Vec<&Path> = read.collect();
         Outputs::new(&self.out, read.iter().copied())?;
         self.calib.check(!self.input.input.is_empty())?;
-        if self.sim == Simulator::Fsim {
+        if self.sim == Simulator::Fsim && self.time_all {
             let counts = "with --sim fsim, which counts no cycles";
-            let cycles = self.max_cycles.map(|_| "--max-cycles");
-            let all = self.time_all.then_some("--time-all");
-            if let Some(option) = cycles.or(all) {
-                return Err(CliError::no_effect(option, counts));
-            }
+            return Err(CliError::no_effect("--time-all", counts));
         }
         let (source, samples) = self.source()?;
         let (program, net) = match &source {

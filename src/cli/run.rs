@@ -141,7 +141,6 @@ impl Run {
         if self.sim == Simulator::Fsim {
             for (given, option) in [
                 (self.timing_only, "--timing-only"),
-                (self.max_cycles.is_some(), "--max-cycles"),
                 (self.trace_csv.is_some(), "--trace-csv"),
             ] {
                 if given {

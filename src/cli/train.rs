@@ -2,6 +2,7 @@
 
 use super::data::open_sized;
 use super::model::{self, ZooArgs};
+use super::outputs::{Outputs, model_file};
 use super::{CliError, EXIT_STOPPED, Output, number, progress};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -15,7 +16,7 @@ use vta::train::{
     Classify, Detect, Detector, Identity, Measured, Network, Rule, Rules, Settings, Task,
     TrainError,
 };
-use vta::training::{self, Files};
+use vta::training::{self, Files, MODEL};
 
 type Run<'a, L, T> = training::Run<'a, L, T, ()>;
 
@@ -83,6 +84,9 @@ impl Train {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
         // Before anything that takes time.
+        let written = self.out.join(MODEL);
+        let read = model_file(&self.model).into_iter();
+        Outputs::new([&self.out, &written], read.chain([Path::new(&self.data)]))?;
         let files = Files::open(&self.out, self.resume)?;
         match open_sized(&self.data, self.size)? {
             Data::Classes(set) => self.classes(set, files),

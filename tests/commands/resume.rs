@@ -633,3 +633,38 @@ fn a_folder_is_of_one_run() {
             .is_some_and(|m| m.contains("no model.onnx"))
     );
 }
+
+/// The network and the data that a run reads are never those that it writes.
+#[test]
+fn a_run_does_not_write_what_it_reads() {
+    let dir = folder();
+    fs::create_dir(dir.path().join("run")).expect("it can be made");
+    ok(dir.path(), &["zoo", "resnet-tiny", "-o", "run/model.onnx"]);
+    let before = files(dir.path());
+    for args in [
+        &[
+            "train",
+            "run/model.onnx",
+            "--data",
+            "shapes-cls",
+            "-o",
+            "run",
+            "--resume",
+        ][..],
+        &[
+            "prune",
+            "run/model.onnx",
+            "--rate",
+            "0.5",
+            "--one-shot",
+            "-o",
+            "./run",
+        ],
+        &["train", "resnet-tiny", "--data", "run", "-o", "run/new"],
+    ] {
+        let ran = vta(dir.path(), args);
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains("run"), "{args:?}: {}", ran.err);
+        assert_eq!(files(dir.path()), before, "{args:?}");
+    }
+}

@@ -176,32 +176,6 @@ fn options_without_effect_are_refused() {
         ),
         (
             &[
-                "export-image",
-                "one.vta",
-                "-o",
-                "x",
-                "--sim",
-                "fsim",
-                "--max-cycles",
-                "9",
-            ],
-            "--max-cycles has no effect with --sim fsim",
-        ),
-        (
-            &[
-                "infer",
-                "lenet5",
-                "--random",
-                "1",
-                "--sim",
-                "fsim",
-                "--max-cycles",
-                "9",
-            ],
-            "--max-cycles has no effect with --sim fsim",
-        ),
-        (
-            &[
                 "infer",
                 "lenet5",
                 "--random",
@@ -257,10 +231,6 @@ fn options_without_effect_are_refused() {
                 "--wrap",
             ],
             "cannot be used with",
-        ),
-        (
-            &["run", "one.vta", "--sim", "fsim", "--max-cycles", "9"],
-            "--max-cycles has no effect with --sim fsim",
         ),
         (
             &["run", "one.vta", "--sim", "fsim", "--timing-only"],

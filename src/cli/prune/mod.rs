@@ -19,6 +19,7 @@ mod train;
 mod untrained;
 
 use super::model::{self, ZooArgs};
+use super::outputs::{Outputs, model_file};
 use super::{CliError, Output, number};
 #[cfg(feature = "train")]
 use args::TrainingArgs;
@@ -122,6 +123,10 @@ enum Unit {
 impl Prune {
     pub(super) fn run(&self) -> Result<Output, CliError> {
         super::threads(self.threads)?;
+        let written = self.out.join("model.onnx");
+        let read = model_file(&self.model).into_iter();
+        let data = self.training.data.iter().map(Path::new);
+        Outputs::new([&self.out, &written], read.chain(data))?;
         if self.training.data.is_some() {
             return self.train();
         }
