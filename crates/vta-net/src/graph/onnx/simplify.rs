@@ -106,14 +106,31 @@ impl Pass {
             {
                 from = inputs[0];
             }
-            let named = self.builder.outputs.contains(&output);
-            if self.dims(from) == self.dims(output) && !named {
+            if self.dims(from) == self.dims(output) && self.takes_the_place(from, output) {
                 self.stands_for[output.0] = from;
             }
         }
         let node = &mut self.builder.nodes[i];
         node.op = op;
         node.inputs[0] = from;
+    }
+
+    /// Whether a tensor can be had instead of another with the same elements. Where
+    /// that is an output of the network it gets its name, unless it has one that
+    /// matters.
+    fn takes_the_place(&mut self, from: TensorId, of: TensorId) -> bool {
+        let builder = &mut self.builder;
+        if !builder.outputs.contains(&of) {
+            return true;
+        }
+        let mut outputs = builder.outputs.iter();
+        let named = outputs.any(|t| self.stands_for[t.0] == from);
+        if named || builder.inputs.contains(&from) {
+            return false;
+        }
+        let name = builder.tensors[of.0].name.clone();
+        builder.tensors[from.0].name = name;
+        true
     }
 
     /// Drops nodes that nobody reads, and looks who reads what is left.

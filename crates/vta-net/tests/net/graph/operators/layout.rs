@@ -158,6 +158,30 @@ fn transposes_that_cancel_go() {
     );
 }
 
+/// A copy at the end is no step: what it copies gets the output's name.
+#[test]
+fn what_an_output_copies_takes_its_place() {
+    let perm = |perm: &[i64]| [("perm", Ints(perm.to_vec()))];
+    let m = Model::new(13)
+        .input("x", &[1, 4, 9, 11])
+        .node("Relu", &["x"], &["a"], &[])
+        .node("Transpose", &["a"], &["b"], &perm(&[0, 2, 3, 1]))
+        .node("Transpose", &["b"], &["y"], &perm(&[0, 3, 1, 2]))
+        .output("y");
+    let g = m.graph();
+    assert_eq!(lines(&g), ["Relu [1, 4, 9, 11] -> [1, 4, 9, 11]"]);
+    assert_eq!(g.tensor(g.outputs[0]).name, "y");
+    // An input keeps its name, so there is a copy.
+    let m = Model::new(13)
+        .input("x", &[1, 4, 9, 11])
+        .node("Transpose", &["x"], &["b"], &perm(&[0, 2, 3, 1]))
+        .node("Transpose", &["b"], &["y"], &perm(&[0, 3, 1, 2]))
+        .output("y");
+    let g = m.graph();
+    assert_eq!(lines(&g), ["Reshape [1, 4, 9, 11] -> [1, 4, 9, 11]"]);
+    assert_eq!(g.tensor(g.outputs[0]).name, "y");
+}
+
 #[test]
 fn padding() {
     let value = ("value", Float(1.5));
