@@ -22,13 +22,6 @@ pub(crate) fn small(graph: &Graph) -> bool {
 
 /// What was imported gives itself again when it is exported and imported.
 pub(crate) fn survives(graph: &Graph) {
-    let bytes = export(graph);
-    let again = import(&bytes, "again.onnx")
-        .unwrap_or_else(|e| panic!("what was imported cannot be exported: {e}"));
-    // Weights may hold NaN, which equals nothing: so files are compared.
-    if export(&again) == bytes {
-        return;
-    }
     let of = |g: &Graph| -> Vec<String> {
         let tensor = |t| {
             let info = g.tensor(t);
@@ -42,6 +35,15 @@ pub(crate) fn survives(graph: &Graph) {
             })
             .collect()
     };
+    let bytes = export(graph);
+    let again = import(&bytes, "again.onnx").unwrap_or_else(|e| {
+        let nodes = of(graph);
+        panic!("what was imported cannot be exported: {e}: {nodes:#?}")
+    });
+    // Weights may hold NaN, which equals nothing: so files are compared.
+    if export(&again) == bytes {
+        return;
+    }
     // An output that is a copy of another tensor is called as the output is,
     // whatever node the file had for it.
     let copies = |n: &Node| {

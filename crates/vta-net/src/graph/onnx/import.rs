@@ -247,12 +247,14 @@ impl Importer {
             Some(Value::Tensor(t)) => t,
         };
         let builder = &mut self.builder;
+        // The same output again, or a tensor that is called so.
+        let named = |t: &&TensorId| builder.tensors[t.0].name == name;
+        if let Some(&t) = builder.outputs.iter().chain(&[t]).find(named) {
+            builder.outputs.push(t);
+            return Ok(());
+        }
         if builder.inputs.contains(&t) || builder.outputs.contains(&t) {
             // The tensor already has a name that matters: the same elements under another one.
-            if builder.tensors[t.0].name == name {
-                builder.outputs.push(t);
-                return Ok(());
-            }
             let dims = builder.dims(t).to_vec();
             let copy = builder.push(name, name.to_owned(), Op::Reshape, &[t], Some(&dims))?;
             builder.outputs.push(copy);

@@ -180,6 +180,15 @@ fn what_an_output_copies_takes_its_place() {
     let g = m.graph();
     assert_eq!(lines(&g), ["Reshape [1, 4, 9, 11] -> [1, 4, 9, 11]"]);
     assert_eq!(g.tensor(g.outputs[0]).name, "y");
+    // One copy, however often it is an output.
+    let m = Model::new(13)
+        .input("x", &[1, 4, 9, 11])
+        .node("Identity", &["x"], &["y"], &[])
+        .output("y")
+        .output("y");
+    let g = m.graph();
+    assert_eq!(lines(&g), ["Reshape [1, 4, 9, 11] -> [1, 4, 9, 11]"]);
+    assert_eq!(g.outputs[0], g.outputs[1]);
 }
 
 #[test]
