@@ -91,7 +91,24 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
             && !pool_fits(net, &node, &w, &options.config)
         {
             node.why = "a row of it does not fit the scratchpads".into();
-            node.op = QOp::Host(HostOp::MaxPool(w));
+            let op = HostOp::MaxPool(w);
+            // The device does not mind whether a map of one pixel is called a vector.
+            let to = net.tensor(node.output).clone();
+            let map = op.dims(&[&net.tensor(node.inputs[0]).dims]).ok();
+            node.op = QOp::Host(op);
+            if let Some(map) = map.filter(|map| *map != to.dims) {
+                let name = tensor_names.unique(format!("{}.map", node.name));
+                let t = out.add_tensor(name, &map, to.ty);
+                let vector = QNode {
+                    name: names.unique(format!("{}.vector", node.name)),
+                    op: QOp::Host(HostOp::Reshape { dims: to.dims }),
+                    inputs: vec![t],
+                    ..node.clone()
+                };
+                node.output = t;
+                nodes.push(node);
+                node = vector;
+            }
         }
         let masked = matches!(&node.op, QOp::Conv(c) if lower::drops(c, options.sparsity));
         let packed = if masked {
