@@ -39,7 +39,10 @@ pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Re
     pass.merge_functions();
     pass.drop_unread();
     pass.fold_affine();
-    pass.fold_pads();
+    // Each round takes the last of paddings in a row.
+    while pass.fold_pads() {
+        pass.drop_unread();
+    }
     pass.drop_unread();
     pass.check(place)?;
     Ok(pass.graph(name))
@@ -180,7 +183,9 @@ impl Pass {
     }
 
     /// Padding with zeros goes into the window behind it, where it means the same.
-    fn fold_pads(&mut self) {
+    /// Whether there was one.
+    fn fold_pads(&mut self) -> bool {
+        let mut folded = false;
         for i in 0..self.builder.nodes.len() {
             let node = &self.builder.nodes[i];
             if self.gone[i]
@@ -230,7 +235,9 @@ impl Pass {
             *window = window.padded(pads);
             self.builder.nodes[i].inputs[0] = from;
             self.gone[p] = true;
+            folded = true;
         }
+        folded
     }
 
     /// Whether all values of a tensor are known to be at least zero.

@@ -158,6 +158,22 @@ fn transposes_that_cancel_go() {
     );
 }
 
+/// Paddings in a row go into the window behind them, all of them.
+#[test]
+fn paddings_in_a_row() {
+    let pads = ints("p", &[0, 0, 1, 0, 0, 0, 0, 1]);
+    let m = Model::new(13)
+        .input("x", &[1, 4, 9, 11])
+        .init(pads)
+        .node("Pad", &["x", "p"], &["a"], &[])
+        .node("Pad", &["a", "p"], &["b"], &[])
+        .init(raw("w", 1, &[4, 4, 1, 1], &[0; 64]))
+        .node("Conv", &["b", "w"], &["y"], &[])
+        .output("y");
+    let g = m.graph();
+    assert_eq!(lines(&g), ["Conv [1, 4, 9, 11] -> [1, 4, 11, 13]"]);
+}
+
 /// A copy at the end is no step: what it copies gets the output's name.
 #[test]
 fn what_an_output_copies_takes_its_place() {
