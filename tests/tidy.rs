@@ -272,7 +272,8 @@ mod layers {
                 "vta-data",
             ],
         ),
-        ("vta-verify", &["clap", "vta-sim", "vta-net", "vta-compile"]),
+        // A program is held against its network: `vta-net` is there for that.
+        ("vta-verify", &["clap", "burn", "vta-sim", "vta-compile"]),
         (
             "vta-compile",
             &["clap", "vta-sim", "vta-verify", "vta-prune"],

@@ -100,8 +100,8 @@ fn forms_of_files() {
         right(name, &plain, 0.99);
     }
     let mut open = ImportOptions::default();
-    open.dims.insert("h".into(), 1);
-    open.dims.insert("w".into(), 1);
+    open.dims.insert("h".into(), 12);
+    open.dims.insert("w".into(), 12);
     right("dyn_hw", &open, 0.99);
 }
 
