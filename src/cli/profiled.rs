@@ -43,7 +43,11 @@ pub fn status_text(failure: Option<&LaunchFailure>, paint: super::Paint) -> Stri
     let Some(LaunchFailure { launch, report }) = failure else {
         return String::new();
     };
-    let mut text = format!("launch {launch}: {}\n", paint.status(report.status));
+    let mut text = format!("launch {launch}: {}", paint.status(report.status));
+    if let Some(reason) = &report.reason {
+        text += &format!(", {reason}");
+    }
+    text += "\n";
     for wait in &report.waits {
         text += &format!("  {wait}\n");
     }

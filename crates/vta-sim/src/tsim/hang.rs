@@ -201,7 +201,7 @@ impl std::fmt::Display for Wait {
                 }
             }
             WaitFor::Queue(u) => write!(f, "room in the queue of {u}")?,
-            WaitFor::Memory => f.write_str("data from memory that never come")?,
+            WaitFor::Memory => f.write_str("data from memory that have not come")?,
             WaitFor::Work => f.write_str("its own end")?,
             WaitFor::Insn => f.write_str("instructions; none of those that came was FINISH")?,
             WaitFor::Unknown => f.write_str("a unit that decodes it")?,

@@ -547,6 +547,16 @@ impl<'a> Layers<'a> {
             }
             missing.retain(|p| !is.contains(p));
         }
+        // Where weights repeat, sums of several positions are one.
+        if let Source::Made(m, conv) = source {
+            let mut rest = Vec::new();
+            for p in missing {
+                if !self.has_position((m, conv), &values, p, place, scene)? {
+                    rest.push(p);
+                }
+            }
+            missing = rest;
+        }
         match missing.first() {
             Some(&[y, x]) => Err(Flaw::NotCompared { y, x }),
             None if window.is_empty() && !least => Err(arithmetic(
@@ -554,6 +564,25 @@ impl<'a> Layers<'a> {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether one of several values is a convolution's at a position.
+    fn has_position(
+        &mut self,
+        (m, conv): (usize, &QConv),
+        values: &[Found],
+        [y, x]: [usize; 2],
+        place: Place,
+        scene: Scene<'_>,
+    ) -> Result<bool, Flaw> {
+        for value in values {
+            let outer = Around::result(conv, value.outer.lanes)?;
+            let at = Place { y, x, ..place };
+            if self.conv((m, conv), outer, value, at, scene).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The pixel of a stored operand that a value is; none for the least value.
@@ -601,7 +630,8 @@ impl<'a> Layers<'a> {
             Inner::Largest(_) => None,
         };
         let (mut is, mut first) = (Vec::new(), None);
-        for [y, x] in proven().into_iter().chain(window.iter().copied()) {
+        let here = proven().filter(|p| window.contains(p));
+        for [y, x] in here.into_iter().chain(window.iter().copied()) {
             let outer = Around::result(conv, value.outer.lanes)?;
             let at = Place { y, x, ..place };
             match self.conv((m, conv), outer, value, at, scene) {
