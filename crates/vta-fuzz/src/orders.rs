@@ -59,14 +59,15 @@ fn held(p: &Program) {
 
 #[cfg(test)]
 mod tests {
-    /// The target is worth its executions: the verifier proves a good part.
+    /// The target is worth its executions: of random bytes the verifier proves
+    /// about one program in ten.
     #[test]
     fn many_programs_are_proven() {
         let mut n = crate::mutants::Numbers(3);
-        for _ in 0..300 {
-            let data: Vec<u8> = (0..200).map(|_| n.bits() as u8).collect();
+        for _ in 0..3000 {
+            let data: Vec<u8> = (0..100).map(|_| n.bits() as u8).collect();
             super::run(&data);
         }
-        assert!(super::proven() > 40, "{}", super::proven());
+        assert!(super::proven() > 100, "{}", super::proven());
     }
 }
