@@ -22,9 +22,20 @@ impl World<'_> {
         let made = self.tensors.named(&step.output.tensor);
         let node = made.and_then(|t| Some((t, self.tensors.get(t).node?)));
         let Some((t, n)) = node else {
-            return self.made_up(step, &of);
+            return self.made_up(step, &of, net);
         };
         let node = &net.nodes[n];
+        if let (HostOp::Reshape { .. } | HostOp::Copy, [r]) = (&step.op, step.inputs.as_slice())
+            && let Some(from) = self.tensors.named(&r.tensor)
+            && self.tensors.get(from).same_as == Some(t)
+            && self.tensors.is_region_of(r, from)
+            && self.tensors.is_region_of(&step.output, t)
+        {
+            if self.holds(r, from, &of) {
+                self.write(&step.output, t, &of);
+            }
+            return;
+        }
         if !same_operator(&step.op, &node.op) {
             return self.foreign(
                 &of,
@@ -57,7 +68,7 @@ impl World<'_> {
     }
 
     /// A step that is no node: it may copy a tensor, or lay out what a window meets.
-    fn made_up(&mut self, step: &HostStep, of: &str) {
+    fn made_up(&mut self, step: &HostStep, of: &str, net: &QNet) {
         let source = step.inputs.first();
         let source = source.and_then(|r| Some((r, self.tensors.named(&r.tensor)?)));
         let Some((r, from)) = source.filter(|_| step.inputs.len() == 1) else {
@@ -76,6 +87,20 @@ impl World<'_> {
                 from
             }
             HostOp::Im2col(w) => self.tensors.add_im2col(out, from, *w),
+            // A pool whose result the network has as a vector.
+            HostOp::MaxPool(_) => {
+                let size = |dims: &[usize]| dims.iter().product::<usize>();
+                let mut nodes = net.nodes.iter();
+                let node = nodes.find(|n| {
+                    let same = size(&net.tensor(n.output).dims) == size(&out.dims);
+                    let reads = n.inputs.first().is_some_and(|t| t.0 == from.0);
+                    same && reads && same_operator(&step.op, &n.op)
+                });
+                match node {
+                    Some(n) => self.tensors.add_same(out, TensorIndex(n.output.0)),
+                    None => return self.foreign(of, "no node of the network makes its result"),
+                }
+            }
             _ => return self.foreign(of, "no node of the network makes its result"),
         };
         if !self.tensors.is_region_of(out, t) {

@@ -53,6 +53,8 @@ pub(super) struct Tensor {
     /// For what the program made up: a map whose channels are what each
     /// position of the window meets in the tensor.
     pub im2col: Option<(TensorIndex, Window)>,
+    /// For what the program made up: the tensor whose elements it has, in other dimensions.
+    pub same_as: Option<TensorIndex>,
 }
 
 impl Tensor {
@@ -90,6 +92,7 @@ impl Tensors {
                 node: None,
                 planes: Vec::new(),
                 im2col: None,
+                same_as: None,
             });
         }
         for (n, node) in net.nodes.iter().enumerate() {
@@ -183,8 +186,30 @@ impl Tensors {
             node: None,
             planes: Vec::new(),
             im2col: Some((of, window)),
+            same_as: None,
         });
         self.all[t.0].planes = self.new_planes(t);
+        self.by_name.insert(region.tensor.clone(), t);
+        t
+    }
+
+    /// A tensor that the program made up: the elements of another, in other dimensions.
+    pub fn add_same(&mut self, region: &Region, of: TensorIndex) -> TensorIndex {
+        let t = TensorIndex(self.all.len());
+        self.all.push(Tensor {
+            name: region.tensor.clone(),
+            dims: region.dims.clone(),
+            ty: self.all[of.0].ty,
+            node: None,
+            planes: Vec::new(),
+            im2col: None,
+            same_as: Some(of),
+        });
+        // A vector is a map of one pixel: the same planes.
+        self.all[t.0].planes = match self.all[t.0].map() == self.all[of.0].map() {
+            true => self.all[of.0].planes.clone(),
+            false => self.new_planes(t),
+        };
         self.by_name.insert(region.tensor.clone(), t);
         t
     }
