@@ -4,6 +4,7 @@
 //! `VTA_KILLS` says how often, over all commands; the times are drawn from a seed.
 
 use crate::support::command::{folder, ok, vta};
+use crate::support::files;
 use crate::train_prune::dense;
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,27 +158,10 @@ impl Work {
 
     /// What it made, by name; of what depends on time only the name.
     fn made(&self, dir: &Path) -> BTreeMap<String, Vec<u8>> {
-        let mut all = BTreeMap::new();
-        let mut folders = vec![dir.join(OUT)];
-        while let Some(at) = folders.pop() {
-            for entry in fs::read_dir(at).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let name = path
-                    .strip_prefix(dir)
-                    .expect("it is in it")
-                    .display()
-                    .to_string();
-                let timed = name.ends_with("checkpoint") || name.ends_with("times.csv");
-                let bytes = if timed {
-                    Vec::new()
-                } else {
-                    fs::read(&path).expect("a file")
-                };
-                all.insert(name, bytes);
+        let mut all = files(&dir.join(OUT), dir);
+        for (name, bytes) in &mut all {
+            if name.ends_with("checkpoint") || name.ends_with("times.csv") {
+                bytes.clear();
             }
         }
         all

@@ -1,5 +1,6 @@
 //! A run that goes on is the same run; a folder is one run's, and complete or not.
 
+use crate::support;
 use crate::support::command::{folder, ok, vta};
 use crate::train_prune::{cifar, dense};
 use serde_json::Value;
@@ -9,24 +10,7 @@ use std::path::Path;
 
 /// All files of a folder, by their paths in it.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(at) = folders.pop() {
-        for entry in fs::read_dir(at).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path
-                .strip_prefix(dir)
-                .expect("it is in it")
-                .display()
-                .to_string();
-            all.insert(name, fs::read(&path).expect("a file"));
-        }
-    }
-    all
+    support::files(dir, dir)
 }
 
 /// Another byte of an image in a file of records.

@@ -4,6 +4,7 @@ use crate::cost::Rows;
 use crate::fit::DoesNotFit;
 use std::ops::{Range, RangeInclusive};
 use vta_net::graph::Window;
+use vta_net::quant::Map;
 use vta_tensor::Axis;
 
 /// Largest extent of a map, a window or its padding that is computed with, and
@@ -41,11 +42,7 @@ pub(crate) struct FMap {
 
 /// Channels, rows and columns of a tensor on the device.
 pub(crate) fn map_dims(dims: &[usize]) -> Option<(usize, usize, usize)> {
-    match *dims {
-        [1, c, h, w] => Some((c, h, w)),
-        [1, c] => Some((c, 1, 1)),
-        _ => None,
-    }
+    Map::of(dims).map(|m| (m.c, m.h, m.w))
 }
 
 impl FMap {

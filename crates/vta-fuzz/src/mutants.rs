@@ -1,23 +1,6 @@
 //! Mutants of bytes, from a seed: what the tests run beside the corpus.
 
-/// SplitMix64.
-#[derive(Debug, Clone)]
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    /// A number below `n`; 0 if there is none.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n.max(1) as u64) as usize
-    }
-}
+use vta_test_support::numbers::Numbers;
 
 /// Bytes that break more than others.
 const SHARP: [u8; 12] = [
@@ -47,11 +30,11 @@ pub fn mutant(bytes: &[u8], other: &[u8], n: &mut Numbers) -> Vec<u8> {
                 out.splice(at..end, piece);
             }
             4 => {
-                let piece: Vec<u8> = (0..len).map(|_| n.bits() as u8).collect();
+                let piece: Vec<u8> = (0..len).map(|_| n.next() as u8).collect();
                 out.splice(at..at, piece);
             }
             5 => {
-                let value = [0, 1, u64::MAX, u64::MAX >> 1, 1 << 31, n.bits()][n.below(6)];
+                let value = [0, 1, u64::MAX, u64::MAX >> 1, 1 << 31, n.next()][n.below(6)];
                 for (to, byte) in out[at..].iter_mut().zip(value.to_le_bytes()).take(len) {
                     *to = byte;
                 }

@@ -6,6 +6,7 @@ use crate::protobuf::{Message, floats, ints, model, tensor, value};
 use arbitrary::{Result, Unstructured};
 use vta_compile::Sparsity;
 use vta_net::graph::onnx::import;
+use vta_test_support::numbers::Numbers;
 
 pub(crate) fn run(data: &[u8]) {
     let _ = models(&mut Unstructured::new(data));
@@ -127,7 +128,7 @@ impl<'u, 'b> Model<'u, 'b> {
         self.names += 1;
         let name = format!("w{}", self.names);
         let n = dims.iter().product::<i64>().clamp(0, 1 << 14) as usize;
-        let mut numbers = crate::mutants::Numbers(self.u.arbitrary::<u16>()?.into());
+        let mut numbers = Numbers::new(self.u.arbitrary::<u16>()?.into());
         let kind = self.u.int_in_range(0..=11)?;
         let of = |bits: u64| -> f32 {
             let x = (bits >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
@@ -139,7 +140,7 @@ impl<'u, 'b> Model<'u, 'b> {
                 _ => x,
             }
         };
-        let mut values: Vec<f32> = (0..n).map(|_| of(numbers.bits())).collect();
+        let mut values: Vec<f32> = (0..n).map(|_| of(numbers.next())).collect();
         if kind == 4 {
             // Whole blocks of zeros.
             let cut = n / 2;

@@ -63,9 +63,9 @@ mod tests {
     /// about one program in ten.
     #[test]
     fn many_programs_are_proven() {
-        let mut n = crate::mutants::Numbers(3);
+        let mut n = vta_test_support::numbers::Numbers::new(3);
         for _ in 0..3000 {
-            let data: Vec<u8> = (0..100).map(|_| n.bits() as u8).collect();
+            let data: Vec<u8> = (0..100).map(|_| n.next() as u8).collect();
             super::run(&data);
         }
         assert!(super::proven() > 100, "{}", super::proven());

@@ -6,8 +6,9 @@ mod seeds;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use vta_fuzz::mutants::{Numbers, mutant};
+use vta_fuzz::mutants::mutant;
 use vta_fuzz::{TARGETS, Target, memory};
+use vta_test_support::numbers::Numbers;
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
@@ -63,7 +64,7 @@ fn all_of(target: &Target) {
     }
     // More of them, and other ones, for who asks.
     let asked = |name: &str| std::env::var(name).ok().and_then(|v| v.parse().ok());
-    let mut numbers = Numbers(asked("VTA_FUZZ_SEED").unwrap_or(1));
+    let mut numbers = Numbers::new(asked("VTA_FUZZ_SEED").unwrap_or(1));
     let times = asked("VTA_FUZZ_TIMES").unwrap_or(1) as usize;
     for n in 0..executions(target) * times {
         let (name, data) = &corpus[numbers.below(corpus.len())];

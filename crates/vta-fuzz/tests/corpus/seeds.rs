@@ -1,12 +1,12 @@
 //! The seeds of the corpus: one or a few good inputs for each target.
 
 use vta_data::{Image, encode_png};
-use vta_fuzz::mutants::Numbers;
 use vta_net::graph::{Builder, ConvSpec, Window, onnx};
 use vta_net::sparse::{layers, random, write};
 use vta_program::config::HwConfig;
 use vta_tensor::npy::Npy;
 use vta_test_support::golden::finish_json;
+use vta_test_support::numbers::Numbers;
 use vta_test_support::programs::{encode, finish, load_uop, network, two_launches};
 
 /// Between files of one input.
@@ -14,8 +14,8 @@ const MARK: &[u8] = &[0xff, 0, 0xff];
 
 /// Bytes that structured targets make something of.
 fn noise(n: u64, len: usize) -> Vec<u8> {
-    let mut numbers = Numbers(n);
-    (0..len).map(|_| numbers.bits() as u8).collect()
+    let mut numbers = Numbers::new(n);
+    (0..len).map(|_| numbers.next() as u8).collect()
 }
 
 fn some_noise(len: usize) -> Vec<Vec<u8>> {

@@ -9,7 +9,7 @@ use super::weights::{self, PerChannel, Steps};
 use crate::graph::TensorId;
 use crate::names::Names;
 use ndarray::Array4;
-use vta_tensor::host::{Function, HostOp};
+use vta_tensor::host::HostOp;
 
 /// Float weights and bias of each step that has them.
 pub(crate) type FloatWeights = Vec<Option<(Array4<f32>, Vec<f32>)>>;
@@ -93,7 +93,7 @@ impl Emit<'_, '_> {
                 Kind::Move(op) => QOp::Host(op.clone()),
                 Kind::Table(functions) => {
                     let input = self.groups.exponent(exponents, step.inputs[0]);
-                    QOp::Host(table(functions, input, exponent))
+                    QOp::Host(HostOp::table(functions, input, exponent))
                 }
                 Kind::Float(ops) => {
                     self.float(&mut net, &mut ids, step, ops, exponents);
@@ -281,17 +281,4 @@ fn limit(value: f32, exponent: i32) -> i8 {
     (f64::from(value) / 2_f64.powi(exponent))
         .round()
         .clamp(-128., 127.) as i8
-}
-
-/// Functions of single elements as a table from one step to another.
-fn table(functions: &[Function], from: i32, to: i32) -> HostOp {
-    let value = |q: i16| {
-        let x = (f64::from(q) * 2_f64.powi(from)) as f32;
-        let y = functions.iter().fold(x, |x, f| f.of(x));
-        // As the host quantises: halves away from zero; what is not a number is 0.
-        (f64::from(y) * 2_f64.powi(-to)).round() as i8
-    };
-    HostOp::Table {
-        values: (-128..128).map(value).collect(),
-    }
 }

@@ -25,4 +25,5 @@ pub use net::{QConv, QNet, QNode, QOp, QTensor, QTensorId, QType, Shift};
 pub use plan::slope;
 pub use quantise::{QuantOptions, quantise};
 pub use scales::{Exponents, ExponentsError};
+pub use shape::Map;
 pub use weights::PerChannel;

@@ -2,9 +2,12 @@
 
 /// A device tensor's dimensions: `[1, c, h, w]`, or `[1, c]` as a map of one pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Map {
+pub struct Map {
+    /// Channels.
     pub c: usize,
+    /// Rows.
     pub h: usize,
+    /// Columns.
     pub w: usize,
 }
 

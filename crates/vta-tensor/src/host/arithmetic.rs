@@ -1,7 +1,7 @@
 //! Operators that compute, in f32. Dimensions and types were checked before.
 
 use super::dims::broadcast;
-use super::function::chain;
+use super::function::{chain, sigmoid};
 use super::moving::from_vec;
 use super::window;
 use super::{HostOp, Tensor};
@@ -14,8 +14,20 @@ pub(super) fn to_i8(x: f32) -> i8 {
 }
 
 /// `2^exponent`, which f64 holds.
-fn power(exponent: i32) -> f64 {
+pub(super) fn power(exponent: i32) -> f64 {
     f64::from_bits(((1023 + i64::from(exponent)) as u64) << 52)
+}
+
+/// The value of an int8 of this step.
+pub(super) fn dequantise(q: i8, step: f64) -> f32 {
+    (f64::from(q) * step) as f32
+}
+
+/// The int8 of a value; `inverse` is 1 over the step. Halves go away from zero,
+/// and what is not a number is 0.
+pub(super) fn quantise(x: f32, inverse: f64) -> i8 {
+    // The product is exact: f64 has room for every f32 times a power of 2.
+    (f64::from(x) * inverse).round() as i8
 }
 
 pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
@@ -26,7 +38,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
                 HostOp::Dequantize { exponent } => power(*exponent),
                 _ => 1.0,
             };
-            return Tensor::F32(a.mapv(|q| (f64::from(q) * step) as f32));
+            return Tensor::F32(a.mapv(|q| dequantise(q, step)));
         }
         Tensor::F32(x) => x,
     };
@@ -35,8 +47,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
     Tensor::F32(match op {
         HostOp::Quantize { exponent } => {
             let inverse = power(-exponent);
-            // The product is exact: f64 has room for every f32 times a power of 2.
-            return Tensor::I8(x.mapv(|v| (f64::from(v) * inverse).round() as i8));
+            return Tensor::I8(x.mapv(|v| quantise(v, inverse)));
         }
         HostOp::AveragePool {
             kernel,
@@ -55,7 +66,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
         HostOp::MatMul => matmul(x, second(), dims),
         HostOp::Clip { min, max } => x.mapv(|v| v.max(*min).min(*max)),
         HostOp::LeakyRelu { alpha } => x.mapv(|v| if v < 0.0 { alpha * v } else { v }),
-        HostOp::Sigmoid => x.mapv(|v| 1.0 / (1.0 + libm::expf(-v))),
+        HostOp::Sigmoid => x.mapv(sigmoid),
         HostOp::Elementwise { functions } => x.mapv(|v| chain(functions, v)),
         HostOp::Softmax { axis } => softmax(x, *axis),
         _ => x.clone(),

@@ -1,6 +1,7 @@
 //! Functions of single elements, named after ONNX's operators.
 
-use super::text;
+use super::arithmetic::{dequantise, power, quantise};
+use super::{HostOp, text};
 use serde::{Deserialize, Serialize};
 
 /// A function of one element, in single precision.
@@ -148,7 +149,7 @@ pub const MAX_FUNCTIONS: usize = 256;
 /// Products and sums in each other.
 const MAX_LEVELS: usize = 32;
 
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-x))
 }
 
@@ -164,6 +165,18 @@ fn elu(x: f32, alpha: f32) -> f32 {
 /// A chain of functions of one element.
 pub(super) fn chain(functions: &[Function], x: f32) -> f32 {
     functions.iter().fold(x, |x, f| f.of(x))
+}
+
+impl HostOp {
+    /// Functions of single elements as a table, from steps of `2^from` to steps
+    /// of `2^to`: what `Dequantize`, the functions and `Quantize` give.
+    pub fn table(functions: &[Function], from: i32, to: i32) -> Self {
+        let (step, inverse) = (power(from), power(-to));
+        let value = |q| quantise(chain(functions, dequantise(q, step)), inverse);
+        Self::Table {
+            values: (i8::MIN..=i8::MAX).map(value).collect(),
+        }
+    }
 }
 
 impl Function {

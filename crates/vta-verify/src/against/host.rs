@@ -1,6 +1,6 @@
 //! Steps of the host: each is a node of the network, or lays a tensor out anew.
 
-use super::tensors::TensorIndex;
+use super::tensors::{MadeUp, TensorIndex};
 use super::walk::World;
 use vta_net::quant::{QNet, QOp};
 use vta_program::program::HostStep;
@@ -27,7 +27,7 @@ impl World<'_> {
         let node = &net.nodes[n];
         if let (HostOp::Reshape { .. } | HostOp::Copy, [r]) = (&step.op, step.inputs.as_slice())
             && let Some(from) = self.tensors.named(&r.tensor)
-            && self.tensors.get(from).same_as == Some(t)
+            && matches!(self.tensors.get(from).made_up, Some(MadeUp::Same(of)) if of == t)
             && self.tensors.is_region_of(r, from)
             && self.tensors.is_region_of(&step.output, t)
         {
@@ -86,7 +86,7 @@ impl World<'_> {
                 self.tensors.add_name(&out.tensor, from);
                 from
             }
-            HostOp::Im2col(w) => self.tensors.add_im2col(out, from, *w),
+            HostOp::Im2col(w) => self.tensors.add(out, MadeUp::Im2col(from, *w)),
             // A pool whose result the network has as a vector.
             HostOp::MaxPool(_) => {
                 let size = |dims: &[usize]| dims.iter().product::<usize>();
@@ -97,7 +97,10 @@ impl World<'_> {
                     same && reads && same_operator(&step.op, &n.op)
                 });
                 match node {
-                    Some(n) => self.tensors.add_same(out, TensorIndex(n.output.0)),
+                    Some(n) => {
+                        let of = TensorIndex(n.output.0);
+                        self.tensors.add(out, MadeUp::Same(of))
+                    }
                     None => return self.foreign(of, "no node of the network makes its result"),
                 }
             }

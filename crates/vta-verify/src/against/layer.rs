@@ -5,10 +5,10 @@ use super::expr::{Proven, Term, Value, Vector};
 use super::flaw::Flaw;
 use super::memory::Memory;
 use super::products::Products;
-use super::tensors::{Map, TensorIndex, Tensors};
+use super::tensors::{MadeUp, TensorIndex, Tensors};
 use std::collections::{HashMap, HashSet};
 use vta_net::graph::Window;
-use vta_net::quant::{QConv, QNet, QOp};
+use vta_net::quant::{Map, QConv, QNet, QOp};
 use vta_tensor::host::HostOp;
 
 /// A vector of a tensor: block of channels, row, column.
@@ -459,7 +459,7 @@ impl<'a> Layers<'a> {
         let first = sum.terms().next();
         let read = first.and_then(|t| scene.tensors.of_plane(t.inp.plane));
         if let Some((t, _)) = read
-            && let Some((of, window)) = scene.tensors.get(t).im2col
+            && let Some(MadeUp::Im2col(of, window)) = scene.tensors.get(t).made_up
             && of.0 == operand
             && window == conv.window
             && conv.groups == 1

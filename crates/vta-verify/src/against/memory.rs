@@ -54,6 +54,11 @@ impl Memory {
         page.or_insert_with(|| Box::new([Cell::Initial; PAGE]))[cell % PAGE] = to;
     }
 
+    /// All bytes as they were at the start.
+    pub fn whole(&self) -> &[u8] {
+        &self.image
+    }
+
     /// Bytes as they were at the start; inside of DRAM, or none.
     pub fn image(&self, addr: u64, bytes: u64) -> &[u8] {
         let range = addr as usize..(addr + bytes) as usize;
@@ -93,7 +98,7 @@ impl Memory {
             }
             Layout::Blocked => {
                 let tensor = tensors.get(t);
-                let pixels = tensor.map()?.pixels();
+                let pixels = tensor.map()?.plane();
                 let planes = tensor.planes.iter().enumerate();
                 let cells = planes.flat_map(|(b, &plane)| {
                     (0..pixels).map(move |p| {

@@ -74,14 +74,13 @@ pub fn against_until(
     }
     let _span = tracing::info_span!("verify against the network").entered();
     quant::check(net).map_err(|e| vec![foreign("the network", e.to_string())])?;
-    let image = program.dram_image();
     let block = program.config.block as usize;
     let tensors = Tensors::new(net, block);
     let places = Places::new(program, net, &tensors).map_err(|e| vec![e])?;
     let tables = Tables::new(program);
     let mut world = World {
         stop,
-        memory: Memory::new(image.clone(), block),
+        memory: Memory::new(program.dram_image(), block),
         layers: Layers::new(net, block, places.stored),
         results: places.results,
         most_products: most_products(net, block),
@@ -97,7 +96,7 @@ pub fn against_until(
         match step {
             Step::Host(h) => world.host(h, net),
             Step::Launch(l) => {
-                let context = Context::new(program, (n, &tables), l, &image)?;
+                let context = Context::new(program, (n, &tables), l, world.memory.whole())?;
                 walk::launch(&mut world, &context, program.dram_bytes);
             }
         }

@@ -5,11 +5,11 @@ use super::canonical::Linear;
 use super::expr::Term;
 use super::flaw::Flaw;
 use super::memory::Memory;
-use super::tensors::{Map, Tensors};
+use super::tensors::Tensors;
 use std::collections::HashMap;
 use std::ops::Range;
 use vta_net::graph::Window;
-use vta_net::quant::QConv;
+use vta_net::quant::{Map, QConv};
 
 /// A weight of `[co, ci / groups, kh, kw]` as elements of the device, against
 /// what lies in DRAM.

@@ -9,32 +9,9 @@ use super::expr::Vector;
 use super::flaw::Operand;
 use std::collections::HashMap;
 use vta_net::graph::Window;
-use vta_net::quant::{QNet, QOp, QType};
+use vta_net::quant::{Map, QNet, QOp, QType};
 use vta_program::program::{Layout, Region};
 use vta_tensor::host::{DType, HostOp};
-
-/// Channels, rows and columns of a tensor that the device can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Map {
-    pub c: usize,
-    pub h: usize,
-    pub w: usize,
-}
-
-impl Map {
-    /// Of `[1, c, h, w]` or `[1, c]`.
-    pub fn of(dims: &[usize]) -> Option<Self> {
-        match *dims {
-            [1, c, h, w] => Some(Self { c, h, w }),
-            [1, c] => Some(Self { c, h: 1, w: 1 }),
-            _ => None,
-        }
-    }
-
-    pub const fn pixels(&self) -> usize {
-        self.h * self.w
-    }
-}
 
 /// Index of a tensor: of the network's, and behind them those that the program made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,13 +25,19 @@ pub(super) struct Tensor {
     pub ty: QType,
     /// The node that makes it; none for inputs and what the program made up.
     pub node: Option<usize>,
+    /// What it is, where the program made it up.
+    pub made_up: Option<MadeUp>,
     /// For each block of channels its plane, for maps in int8.
     pub planes: Vec<u32>,
-    /// For what the program made up: a map whose channels are what each
-    /// position of the window meets in the tensor.
-    pub im2col: Option<(TensorIndex, Window)>,
-    /// For what the program made up: the tensor whose elements it has, in other dimensions.
-    pub same_as: Option<TensorIndex>,
+}
+
+/// A tensor that only the program has, by the one that it is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MadeUp {
+    /// A map whose channels are what each position of the window meets.
+    Im2col(TensorIndex, Window),
+    /// The same elements in other dimensions.
+    Same(TensorIndex),
 }
 
 impl Tensor {
@@ -90,9 +73,8 @@ impl Tensors {
                 dims: t.dims.clone(),
                 ty: t.ty,
                 node: None,
+                made_up: None,
                 planes: Vec::new(),
-                im2col: None,
-                same_as: None,
             });
         }
         for (n, node) in net.nodes.iter().enumerate() {
@@ -176,41 +158,25 @@ impl Tensors {
         &self.all[t.0]
     }
 
-    /// A tensor that the program made up: what each position of a window meets.
-    pub fn add_im2col(&mut self, region: &Region, of: TensorIndex, window: Window) -> TensorIndex {
+    /// A tensor that the program made up.
+    pub fn add(&mut self, region: &Region, made_up: MadeUp) -> TensorIndex {
+        let (MadeUp::Im2col(of, _) | MadeUp::Same(of)) = made_up;
         let t = TensorIndex(self.all.len());
         self.all.push(Tensor {
             name: region.tensor.clone(),
             dims: region.dims.clone(),
             ty: self.all[of.0].ty,
             node: None,
+            made_up: Some(made_up),
             planes: Vec::new(),
-            im2col: Some((of, window)),
-            same_as: None,
-        });
-        self.all[t.0].planes = self.new_planes(t);
-        self.by_name.insert(region.tensor.clone(), t);
-        t
-    }
-
-    /// A tensor that the program made up: the elements of another, in other dimensions.
-    pub fn add_same(&mut self, region: &Region, of: TensorIndex) -> TensorIndex {
-        let t = TensorIndex(self.all.len());
-        self.all.push(Tensor {
-            name: region.tensor.clone(),
-            dims: region.dims.clone(),
-            ty: self.all[of.0].ty,
-            node: None,
-            planes: Vec::new(),
-            im2col: None,
-            same_as: Some(of),
         });
         // A vector is a map of one pixel: the same planes.
-        self.all[t.0].planes = match self.all[t.0].map() == self.all[of.0].map() {
-            true => self.all[of.0].planes.clone(),
-            false => self.new_planes(t),
+        let same = self.all[t.0].map() == self.all[of.0].map();
+        self.all[t.0].planes = match made_up {
+            MadeUp::Same(_) if same => self.all[of.0].planes.clone(),
+            _ => self.new_planes(t),
         };
-        self.by_name.insert(region.tensor.clone(), t);
+        self.add_name(&region.tensor, t);
         t
     }
 

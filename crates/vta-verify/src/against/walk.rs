@@ -270,7 +270,7 @@ impl Walk<'_, '_, '_> {
                 let value = self.acc[(row.element + i) as usize].value();
                 let cell = addr.checked_sub(result.region.addr.into());
                 let cell = cell.map_or(usize::MAX, |at| (at / block) as usize);
-                let (b, pixel) = (cell / map.pixels(), cell % map.pixels());
+                let (b, pixel) = (cell / map.plane(), cell % map.plane());
                 let Some(&plane) = planes.get(b) else {
                     self.world.memory.set(addr, Cell::Other);
                     continue;

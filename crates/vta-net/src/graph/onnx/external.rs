@@ -52,12 +52,17 @@ impl Place {
         Ok(Some(place))
     }
 
+    /// The first byte behind it.
+    fn end(&self) -> u64 {
+        self.length
+            .map_or(u64::MAX, |n| self.offset.saturating_add(n))
+    }
+
     /// Whether a part of the bytes, but not all, belong to another tensor too.
     fn overlaps(&self, other: &Self) -> bool {
-        let end = |p: &Self| p.length.map_or(u64::MAX, |n| p.offset.saturating_add(n));
         self.location == other.location
-            && self.offset < end(other)
-            && other.offset < end(self)
+            && self.offset < other.end()
+            && other.offset < self.end()
             && self != other
     }
 }
@@ -97,8 +102,7 @@ impl External {
                         },
                     ));
                 }
-                let end = |p: &Place| p.length.map_or(u64::MAX, |n| p.offset.saturating_add(n));
-                if last.is_none_or(|l| end(&l.0) <= end(&at.0)) {
+                if last.is_none_or(|l| l.0.end() <= at.0.end()) {
                     last = Some(at);
                 }
             }
