@@ -14,7 +14,7 @@ pub mod zoo;
 pub use builder::{Builder, ConvSpec};
 pub use shape::{MAX_ELEMENTS, ShapeError};
 pub use vta_tensor::Window;
-pub use vta_tensor::host::Function;
+pub use vta_tensor::host::{Function, HostOp};
 
 use crate::weight::Weight;
 use ndarray::{Array1, ArrayD, Ix2, Ix4};
@@ -171,6 +171,8 @@ pub enum Op {
         /// The constant.
         value: f32,
     },
+    /// What the host alone does, in single precision.
+    Host(HostOp),
 }
 
 impl Op {
@@ -201,6 +203,7 @@ impl Op {
             Self::Reshape => "Reshape",
             Self::Transpose { .. } => "Transpose",
             Self::Pad { .. } => "Pad",
+            Self::Host(op) => op.name(),
         }
     }
 }

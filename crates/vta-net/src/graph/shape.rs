@@ -1,6 +1,7 @@
 //! Dimensions of results.
 
 use super::{Op, Window};
+use vta_tensor::host::HostError;
 
 /// Most elements that a tensor may have: a bound on memory, far above what networks need.
 pub const MAX_ELEMENTS: usize = 1 << 28;
@@ -79,6 +80,9 @@ pub enum ShapeError {
         /// Another operand.
         right: Vec<usize>,
     },
+    /// What the host does not take.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// No elements, or more than [`MAX_ELEMENTS`].
     #[error("a tensor of {dims:?} is empty or too large (at most {MAX_ELEMENTS} elements)")]
     Elements {
@@ -112,6 +116,9 @@ pub(crate) fn infer(
     inputs: &[&[usize]],
     given: Option<&[usize]>,
 ) -> Result<Vec<usize>, ShapeError> {
+    if let Op::Host(op) = op {
+        return Ok(op.dims(inputs)?);
+    }
     let want = match op {
         Op::Add | Op::Mul | Op::MatMul => 2,
         Op::Concat { .. } => inputs.len().max(1),
@@ -312,5 +319,6 @@ fn result(op: &Op, inputs: &[&[usize]], given: Option<&[usize]>) -> Result<Vec<u
                 .collect::<Option<_>>()
                 .ok_or_else(|| axis_error(format!("a padding of {pads:?}"), x))
         }
+        Op::Host(op) => Ok(op.dims(inputs)?),
     }
 }

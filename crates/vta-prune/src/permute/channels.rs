@@ -169,7 +169,7 @@ impl Channels {
                 Some(Axis { dim, ..axis })
             }
             Op::Reshape => reshaped(axis, from, to),
-            Op::MatMul => None,
+            Op::MatMul | Op::Host(_) => None,
         }
     }
 

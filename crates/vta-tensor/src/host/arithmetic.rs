@@ -3,7 +3,7 @@
 use super::dims::broadcast;
 use super::function::{chain, sigmoid};
 use super::moving::from_vec;
-use super::window;
+use super::{reduce, window};
 use super::{HostOp, Tensor};
 use crate::window::Window;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Zip};
@@ -50,12 +50,9 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
             return Tensor::I8(x.mapv(|v| quantise(v, inverse)));
         }
         HostOp::AveragePool {
-            kernel,
-            stride,
-            pads,
-            count_include_pad,
+            count_include_pad, ..
         } => {
-            let window = Window::undilated(*kernel, *stride, *pads);
+            let window = op.window().unwrap_or(Window::POINT);
             window::mean(x, &window, dims, *count_include_pad)
         }
         HostOp::ReduceMean { axes } => reduce_mean(x, axes, dims),
@@ -69,6 +66,39 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
         HostOp::Sigmoid => x.mapv(sigmoid),
         HostOp::Elementwise { functions } => x.mapv(|v| chain(functions, v)),
         HostOp::Softmax { axis } => softmax(x, *axis),
+        HostOp::LogSoftmax { axis } => reduce::log_softmax(x, *axis),
+        HostOp::Interpolate {
+            axis,
+            taps,
+            indices,
+            weights,
+        } => reduce::interpolate(x, *axis, *taps, indices, weights),
+        HostOp::Normalize { axes, epsilon } => reduce::normalize(x, axes, *epsilon),
+        HostOp::Reduce { reduction, axes } => reduction.over(x, axes, dims),
+        HostOp::ArgMax {
+            axis,
+            select_last_index,
+        } => reduce::arg_max(x, *axis, *select_last_index),
+        HostOp::TopK {
+            axis,
+            k,
+            largest,
+            indices,
+        } => reduce::top_k(x, *axis, *k, *largest, *indices),
+        HostOp::Where => {
+            let third = inputs.get(2).and_then(|t| t.as_f32()).unwrap_or(x);
+            select(x, second(), third, dims)
+        }
+        HostOp::Lrn {
+            size,
+            alpha,
+            beta,
+            bias,
+        } => reduce::lrn(x, *size, *alpha, *beta, *bias),
+        HostOp::Recurrent(r) => {
+            let state: Vec<&ArrayD<f32>> = inputs[1..].iter().filter_map(|t| t.as_f32()).collect();
+            r.run(x, &state)
+        }
         _ => x.clone(),
     })
 }
@@ -91,6 +121,21 @@ fn pairs(
         .and(stretch(a, dims))
         .and(stretch(b, dims))
         .for_each(|o, &a, &b| *o = f(a, b));
+    out
+}
+
+fn select(
+    condition: &ArrayD<f32>,
+    a: &ArrayD<f32>,
+    b: &ArrayD<f32>,
+    dims: &[usize],
+) -> ArrayD<f32> {
+    let mut out = ArrayD::zeros(dims);
+    Zip::from(&mut out)
+        .and(stretch(condition, dims))
+        .and(stretch(a, dims))
+        .and(stretch(b, dims))
+        .for_each(|o, &c, &a, &b| *o = if c == 0.0 { b } else { a });
     out
 }
 

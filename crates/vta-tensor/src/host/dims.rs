@@ -63,6 +63,20 @@ impl HostOp {
             Self::Elementwise { .. } => "Elementwise",
             Self::Table { .. } => "Table",
             Self::Softmax { .. } => "Softmax",
+            Self::LogSoftmax { .. } => "LogSoftmax",
+            Self::Constant { .. } => "Constant",
+            Self::Gather { .. } | Self::Take { .. } => "Gather",
+            Self::Rearrange { .. } => "Rearrange",
+            Self::Interpolate { .. } => "Interpolate",
+            Self::Normalize { .. } => "Normalize",
+            Self::Reduce { reduction, .. } => reduction.name(),
+            Self::ArgMax { .. } => "ArgMax",
+            Self::TopK { .. } => "TopK",
+            Self::Where => "Where",
+            Self::GatherElements { .. } => "GatherElements",
+            Self::GatherNd { .. } => "GatherND",
+            Self::Lrn { .. } => "LRN",
+            Self::Recurrent(r) => r.cell.name(),
         }
     }
 
@@ -102,6 +116,8 @@ impl HostOp {
             | Self::Concat { .. }
             | Self::Resize { .. }
             | Self::Pad { .. }
+            | Self::Gather { .. }
+            | Self::Rearrange { .. }
             | Self::MaxPool(_) => match inputs.iter().position(|&t| t != inputs[0]) {
                 None => Ok(inputs[0]),
                 Some(operand) => Err(HostError::TypesDiffer {
@@ -118,7 +134,15 @@ impl HostOp {
     fn check_count(&self, found: usize) -> Result<(), HostError> {
         let (fits, expected) = match self {
             Self::Concat { .. } => (found >= 1, "1 or more"),
-            Self::Add | Self::Mul | Self::MatMul => (found == 2, "2"),
+            Self::Add
+            | Self::Mul
+            | Self::MatMul
+            | Self::Take { .. }
+            | Self::GatherElements { .. }
+            | Self::GatherNd { .. } => (found == 2, "2"),
+            Self::Where => (found == 3, "3"),
+            Self::Constant { .. } => (found == 0, "no"),
+            Self::Recurrent(r) => r.cell.operands(found),
             _ => (found == 1, "1"),
         };
         if fits {
@@ -159,6 +183,12 @@ impl HostOp {
     }
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, HostError> {
+        if let Self::Constant { dims, values } = self {
+            return match elements(dims) == Some(values.len()) {
+                true => Ok(dims.clone()),
+                false => Err(self.wrong(format!("{} values for {dims:?}", values.len()))),
+            };
+        }
         let x = inputs[0];
         let axis_of = |axis: usize| match x.get(axis) {
             Some(&d) => Ok(d),
@@ -200,13 +230,9 @@ impl HostOp {
                 let [c, h, w] = self.windows(x, window)?;
                 Ok(vec![1, c, h, w])
             }
-            Self::AveragePool {
-                kernel,
-                stride,
-                pads,
-                ..
-            } => {
-                let [c, h, w] = self.windows(x, &Window::undilated(*kernel, *stride, *pads))?;
+            Self::AveragePool { .. } => {
+                let window = self.window().unwrap_or(Window::POINT);
+                let [c, h, w] = self.windows(x, &window)?;
                 Ok(vec![1, c, h, w])
             }
             Self::Reshape { dims } => match (elements(dims), elements(x)) {
@@ -276,7 +302,7 @@ impl HostOp {
                 let sums: Option<Vec<usize>> = sums.collect();
                 sums.ok_or_else(|| self.wrong(format!("pads {pads:?}")))
             }
-            Self::ReduceMean { axes } => {
+            Self::ReduceMean { axes } | Self::Reduce { axes, .. } => {
                 let mut dims = x.to_vec();
                 for &a in axes {
                     axis_of(a)?;
@@ -306,10 +332,110 @@ impl HostOp {
                     None => Err(self.wrong(format!("{x:?} times {y:?}"))),
                 }
             }
-            Self::Softmax { axis } => {
+            Self::Softmax { axis } | Self::LogSoftmax { axis } => {
                 axis_of(*axis)?;
                 Ok(x.to_vec())
             }
+            Self::Normalize { axes, .. } => {
+                axes.iter().try_for_each(|a| axis_of(*a).map(drop))?;
+                Ok(x.to_vec())
+            }
+            Self::Lrn { size, .. } => {
+                axis_of(1)?;
+                match size {
+                    0 => Err(self.wrong("sums of no channels")),
+                    _ => Ok(x.to_vec()),
+                }
+            }
+            Self::ArgMax { axis, .. } => {
+                axis_of(*axis)?;
+                let mut dims = x.to_vec();
+                dims[*axis] = 1;
+                Ok(dims)
+            }
+            Self::TopK { axis, k, .. } => {
+                if *k > axis_of(*axis)? {
+                    return Err(self.wrong(format!("{k} values of axis {axis} of {x:?}")));
+                }
+                let mut dims = x.to_vec();
+                dims[*axis] = *k;
+                Ok(dims)
+            }
+            Self::Gather { axis, indices } => {
+                let extent = axis_of(*axis)?;
+                if let Some(i) = indices.iter().find(|i| **i >= extent) {
+                    return Err(self.wrong(format!("index {i} of axis {axis} of {x:?}")));
+                }
+                let mut dims = x.to_vec();
+                dims[*axis] = indices.len();
+                Ok(dims)
+            }
+            Self::Interpolate {
+                axis,
+                taps,
+                indices,
+                weights,
+            } => {
+                let extent = axis_of(*axis)?;
+                if *taps == 0 || indices.len() != weights.len() || !indices.len().is_multiple_of(*taps)
+                {
+                    return Err(self.wrong(format!(
+                        "{} indices and {} weights for sums of {taps}",
+                        indices.len(),
+                        weights.len()
+                    )));
+                }
+                if let Some(i) = indices.iter().find(|i| **i >= extent) {
+                    return Err(self.wrong(format!("index {i} of axis {axis} of {x:?}")));
+                }
+                let mut dims = x.to_vec();
+                dims[*axis] = indices.len() / taps;
+                Ok(dims)
+            }
+            Self::Rearrange { split, perm, dims } => {
+                let mut sorted = perm.clone();
+                sorted.sort_unstable();
+                let all = [elements(x), elements(split), elements(dims)];
+                if all[0].is_none() || all.iter().any(|n| *n != all[0]) {
+                    return Err(self.wrong(format!(
+                        "{x:?}, {split:?} and {dims:?} differ in their number of elements"
+                    )));
+                }
+                if !sorted.iter().copied().eq(0..split.len()) {
+                    return Err(self.wrong(format!("{perm:?} does not permute {split:?}")));
+                }
+                Ok(dims.clone())
+            }
+            Self::Where => {
+                let both = self.stretched(inputs[1], inputs[2])?;
+                self.stretched(x, &both)
+            }
+            Self::Take { axis } => {
+                axis_of(*axis)?;
+                Ok([&x[..*axis], inputs[1], &x[axis + 1..]].concat())
+            }
+            Self::GatherElements { axis } => {
+                axis_of(*axis)?;
+                let of = inputs[1];
+                let fits = of.len() == x.len() && (0..x.len()).all(|i| i == *axis || of[i] <= x[i]);
+                match fits {
+                    true => Ok(of.to_vec()),
+                    false => Err(self.wrong(format!("indices {of:?} for {x:?}"))),
+                }
+            }
+            Self::GatherNd { batch_dims } => {
+                let of = inputs[1];
+                let wrong = || self.wrong(format!("indices {of:?} for {x:?}"));
+                let (depth, lead) = of.split_last().ok_or_else(wrong)?;
+                let from = batch_dims.checked_add(*depth).ok_or_else(wrong)?;
+                if from > x.len() || *batch_dims > lead.len() || x[..*batch_dims] != lead[..*batch_dims] {
+                    return Err(wrong());
+                }
+                Ok([lead, &x[from..]].concat())
+            }
+            Self::Recurrent(r) => r.dims(inputs).map_err(|what| self.wrong(what)),
+            // It has no operand, and was answered.
+            Self::Constant { dims, .. } => Ok(dims.clone()),
         }
     }
 

@@ -127,6 +127,62 @@ pub enum Function {
         #[serde(with = "text::number")]
         alpha: f32,
     },
+    /// The inverse of cos.
+    Acos,
+    /// The inverse of cosh.
+    Acosh,
+    /// The inverse of sin.
+    Asin,
+    /// The inverse of sinh.
+    Asinh,
+    /// The inverse of tan.
+    Atan,
+    /// The inverse of tanh.
+    Atanh,
+    /// cosh(x).
+    Cosh,
+    /// sinh(x).
+    Sinh,
+    /// tan(x).
+    Tan,
+    /// The whole part: what a `Cast` to integers leaves.
+    Trunc,
+    /// 1 where x is not a number, else 0.
+    IsNan,
+    /// 1 where x is infinite, else 0.
+    IsInf {
+        /// Whether minus infinity counts.
+        negative: bool,
+        /// Whether infinity counts.
+        positive: bool,
+    },
+    /// 1 where x is the value, else 0.
+    Equal {
+        /// The value.
+        #[serde(with = "text::number")]
+        value: f32,
+    },
+    /// 1 where x is more than the value, else 0.
+    Greater {
+        /// The value.
+        #[serde(with = "text::number")]
+        value: f32,
+    },
+    /// 1 where x is less than the value, else 0.
+    Less {
+        /// The value.
+        #[serde(with = "text::number")]
+        value: f32,
+    },
+    /// x + bias below -lambd, x - bias above lambd, 0 between.
+    Shrink {
+        /// How far values move towards 0.
+        #[serde(with = "text::number")]
+        bias: f32,
+        /// The bound.
+        #[serde(with = "text::number")]
+        lambd: f32,
+    },
     /// The product of two chains of functions of x; an empty chain is x.
     Product {
         /// One after the other.
@@ -156,6 +212,11 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 /// ln(1 + exp(x)), without leaving single precision.
 fn softplus(x: f32) -> f32 {
     x.max(0.0) + libm::log1pf(libm::expf(-x.abs()))
+}
+
+/// 1 or 0.
+fn truth(is: bool) -> f32 {
+    f32::from(u8::from(is))
 }
 
 fn elu(x: f32, alpha: f32) -> f32 {
@@ -213,6 +274,22 @@ impl Function {
             Self::Swish { .. } => "Swish",
             Self::Tanh => "Tanh",
             Self::ThresholdedRelu { .. } => "ThresholdedRelu",
+            Self::Acos => "Acos",
+            Self::Acosh => "Acosh",
+            Self::Asin => "Asin",
+            Self::Asinh => "Asinh",
+            Self::Atan => "Atan",
+            Self::Atanh => "Atanh",
+            Self::Cosh => "Cosh",
+            Self::Sinh => "Sinh",
+            Self::Tan => "Tan",
+            Self::Trunc => "Trunc",
+            Self::IsNan => "IsNaN",
+            Self::IsInf { .. } => "IsInf",
+            Self::Equal { .. } => "Equal",
+            Self::Greater { .. } => "Greater",
+            Self::Less { .. } => "Less",
+            Self::Shrink { .. } => "Shrink",
         }
     }
 
@@ -270,6 +347,33 @@ impl Function {
             Self::ThresholdedRelu { alpha } => {
                 if x > *alpha {
                     x
+                } else {
+                    0.0
+                }
+            }
+            Self::Acos => libm::acosf(x),
+            Self::Acosh => libm::acoshf(x),
+            Self::Asin => libm::asinf(x),
+            Self::Asinh => libm::asinhf(x),
+            Self::Atan => libm::atanf(x),
+            Self::Atanh => libm::atanhf(x),
+            Self::Cosh => libm::coshf(x),
+            Self::Sinh => libm::sinhf(x),
+            Self::Tan => libm::tanf(x),
+            Self::Trunc => x.trunc(),
+            Self::IsNan => truth(x.is_nan()),
+            Self::IsInf { negative, positive } => {
+                let counts = if x < 0.0 { *negative } else { *positive };
+                truth(x.is_infinite() && counts)
+            }
+            Self::Equal { value } => truth(x == *value),
+            Self::Greater { value } => truth(x > *value),
+            Self::Less { value } => truth(x < *value),
+            Self::Shrink { bias, lambd } => {
+                if x < -lambd {
+                    x + bias
+                } else if x > *lambd {
+                    x - bias
                 } else {
                     0.0
                 }

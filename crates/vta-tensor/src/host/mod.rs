@@ -9,13 +9,18 @@ mod arithmetic;
 mod dims;
 mod error;
 mod function;
+mod gathering;
 mod moving;
+mod recurrent;
+mod reduce;
 mod text;
 mod window;
 
 pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, broadcast, elements};
 pub use error::HostError;
 pub use function::{Function, MAX_FUNCTIONS};
+pub use recurrent::{Cell, Recurrent};
+pub use reduce::Reduction;
 
 use crate::window::Window;
 use ndarray::ArrayD;
@@ -109,6 +114,9 @@ pub enum HostOp {
         stride: [usize; 2],
         /// Top, left, bottom, right.
         pads: [usize; 4],
+        /// Distance of the window's elements, down and right.
+        #[serde(default = "no_dilation", skip_serializing_if = "is_dense")]
+        dilation: [usize; 2],
         /// Whether padding counts as values.
         count_include_pad: bool,
     },
@@ -171,6 +179,127 @@ pub enum HostOp {
         /// The axis.
         axis: usize,
     },
+    /// The logarithm of softmax along an axis.
+    LogSoftmax {
+        /// The axis.
+        axis: usize,
+    },
+    /// A tensor that is not computed. It has no operands.
+    Constant {
+        /// Its dimensions.
+        dims: Vec<usize>,
+        /// Its values.
+        #[serde(with = "text::numbers")]
+        values: Vec<f32>,
+    },
+    /// Elements of an axis in any order, some maybe repeated, some left out. Either type.
+    Gather {
+        /// The axis.
+        axis: usize,
+        /// For each element of the result the one that it is.
+        indices: Vec<usize>,
+    },
+    /// Reshape, transpose, reshape: depth to space, channel shuffles. Either type.
+    Rearrange {
+        /// The dimensions before the transposition.
+        split: Vec<usize>,
+        /// Dimension `i` behind it is dimension `perm[i]` before.
+        perm: Vec<usize>,
+        /// The dimensions of the result.
+        dims: Vec<usize>,
+    },
+    /// Along an axis each result is a weighted sum of the same number of elements:
+    /// linear and cubic `Resize`, `CumSum`.
+    Interpolate {
+        /// The axis.
+        axis: usize,
+        /// Elements in each sum.
+        taps: usize,
+        /// Their indices, one sum after the other.
+        indices: Vec<usize>,
+        /// Their weights.
+        #[serde(with = "text::numbers")]
+        weights: Vec<f32>,
+    },
+    /// `(x - mean) / sqrt(variance + epsilon)`, both over axes.
+    Normalize {
+        /// The axes.
+        axes: Vec<usize>,
+        /// What is added to the variance.
+        #[serde(with = "text::number")]
+        epsilon: f32,
+    },
+    /// Sum, product, largest or smallest value over axes, which stay as 1.
+    Reduce {
+        /// Which of them.
+        reduction: Reduction,
+        /// The axes.
+        axes: Vec<usize>,
+    },
+    /// Index of the largest value along an axis, which stays as 1.
+    ArgMax {
+        /// The axis.
+        axis: usize,
+        /// Whether the last of equal values counts, not the first.
+        select_last_index: bool,
+    },
+    /// The largest values along an axis, largest first; of equal values the one with
+    /// the lower index comes first.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// How many.
+        k: usize,
+        /// Whether it is the largest values, not the smallest.
+        largest: bool,
+        /// Whether the result is their indices, not the values.
+        indices: bool,
+    },
+    /// Elements of the second operand where the first is not 0, else of the third; all broadcast.
+    Where,
+    /// Elements of the first operand along an axis, by the indices in the second
+    /// (whole numbers; negative ones count from the end).
+    Take {
+        /// The axis.
+        axis: usize,
+    },
+    /// Elements of the first operand: the second has their index along an axis.
+    GatherElements {
+        /// The axis.
+        axis: usize,
+    },
+    /// Elements or slices of the first operand; the last dimension of the second has
+    /// their indices.
+    GatherNd {
+        /// Leading dimensions that both share.
+        batch_dims: usize,
+    },
+    /// Local response normalisation over the channels of `[1, c, ...]`:
+    /// `x / (bias + alpha / size * sum of squares) ^ beta`.
+    Lrn {
+        /// Channels in a sum.
+        size: usize,
+        /// Factor of the sum.
+        #[serde(with = "text::number")]
+        alpha: f32,
+        /// The exponent.
+        #[serde(with = "text::number")]
+        beta: f32,
+        /// What is added to the sum.
+        #[serde(with = "text::number")]
+        bias: f32,
+    },
+    /// A recurrent layer over `[steps, input]`; more operands are the state at the start.
+    Recurrent(Box<Recurrent>),
+}
+
+const fn no_dilation() -> [usize; 2] {
+    [1; 2]
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_dense(dilation: &[usize; 2]) -> bool {
+    *dilation == [1; 2]
 }
 
 impl std::fmt::Display for DType {
@@ -245,8 +374,14 @@ impl HostOp {
                 kernel,
                 stride,
                 pads,
+                dilation,
                 ..
-            } => Some(Window::undilated(*kernel, *stride, *pads)),
+            } => Some(Window {
+                kernel: *kernel,
+                stride: *stride,
+                dilation: *dilation,
+                pads: *pads,
+            }),
             _ => None,
         }
     }
@@ -261,9 +396,21 @@ impl HostOp {
         self.dtype(&types)?;
         let dims: Vec<&[usize]> = inputs.iter().map(|t| t.dims()).collect();
         let dims = self.dims(&dims)?;
+        if let Self::Constant { values, .. } = self {
+            return Ok(Tensor::F32(moving::from_vec(&dims, values.clone())));
+        }
         let x = inputs[0];
         Ok(match self {
             Self::Copy => x.clone(),
+            Self::Gather { axis, indices } => {
+                either!(x, a => gathering::gather(a, *axis, indices))
+            }
+            Self::Rearrange { split, perm, .. } => {
+                either!(x, a => gathering::rearrange(a, split, perm, &dims))
+            }
+            Self::Take { axis } => gathering::take(self, inputs, *axis, &dims)?,
+            Self::GatherElements { axis } => gathering::elements(self, inputs, *axis, &dims)?,
+            Self::GatherNd { batch_dims } => gathering::nd(self, inputs, *batch_dims, &dims)?,
             Self::Reshape { .. } => either!(x, a => moving::reshape(a, &dims)),
             Self::Transpose { perm } => either!(x, a => moving::transpose(a, perm)),
             Self::Slice {

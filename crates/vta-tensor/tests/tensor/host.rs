@@ -140,6 +140,7 @@ fn means() {
         kernel: [2, 2],
         stride: [2, 2],
         pads: [1, 1, 1, 1],
+        dilation: [1, 1],
         count_include_pad,
     };
     assert_eq!(run(&pool(false), &[&x]), x);
@@ -151,6 +152,7 @@ fn means() {
         kernel: [1, 1],
         stride: [1, 1],
         pads: [0, 0, 0, 1],
+        dilation: [1, 1],
         count_include_pad: false,
     };
     assert_eq!(
@@ -278,7 +280,7 @@ proptest! {
             }
             prop_assert_eq!(*top, largest);
         }
-        let average = |count_include_pad| HostOp::AveragePool { kernel, stride, pads, count_include_pad };
+        let average = |count_include_pad| HostOp::AveragePool { kernel, stride, pads, dilation: [1, 1], count_include_pad };
         if dilation == [1, 1] {
             for all in [false, true] {
                 let Tensor::F32(mean) = run(&average(all), &[&x]) else { unreachable!() };

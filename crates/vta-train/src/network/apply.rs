@@ -77,8 +77,9 @@ pub(super) fn apply<K: Kernels>(
             Value::from(x.six().permute(axes)).reshaped(dims)
         }
         Op::Pad { pads, value } => pad(x, pads, *value, device),
-        // Convolutions and dense layers have parameters: `forward` does them.
-        Op::Reshape | Op::Conv(_) | Op::Dense(_) => x.reshaped(dims),
+        // Convolutions and dense layers have parameters: `forward` does them. What
+        // the host alone does is refused before (`plan`).
+        Op::Reshape | Op::Conv(_) | Op::Dense(_) | Op::Host(_) => x.reshaped(dims),
     }
 }
 

@@ -71,6 +71,36 @@ fn function<K: Kernels>(f: &Function, x: Tensor<K, 1>) -> Tensor<K, 1> {
             let kept = x.clone().greater_elem(*alpha).float();
             x * kept
         }
+        Function::Acos => x.acos(),
+        Function::Acosh => x.acosh(),
+        Function::Asin => x.asin(),
+        Function::Asinh => x.asinh(),
+        Function::Atan => x.atan(),
+        Function::Atanh => x.atanh(),
+        Function::Cosh => x.cosh(),
+        Function::Sinh => x.sinh(),
+        Function::Tan => x.tan(),
+        Function::Trunc => x.trunc(),
+        Function::IsNan => x.is_nan().float(),
+        Function::IsInf { negative, positive } => {
+            let infinite = x.clone().is_inf().float();
+            let above = x.greater_elem(0.0).float();
+            let counts = match (negative, positive) {
+                (true, true) => above.ones_like(),
+                (true, false) => above.neg() + 1.0,
+                (false, true) => above,
+                (false, false) => above.zeros_like(),
+            };
+            infinite * counts
+        }
+        Function::Equal { value } => x.equal_elem(*value).float(),
+        Function::Greater { value } => x.greater_elem(*value).float(),
+        Function::Less { value } => x.lower_elem(*value).float(),
+        Function::Shrink { bias, lambd } => {
+            let below = x.clone().lower_elem(-*lambd).float();
+            let above = x.clone().greater_elem(*lambd).float();
+            (x.clone() + *bias) * below + (x - *bias) * above
+        }
         Function::Product { left, right } => chain(left, x.clone()) * chain(right, x),
         Function::Sum { left, right } => chain(left, x.clone()) + chain(right, x),
     }

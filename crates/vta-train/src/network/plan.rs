@@ -54,6 +54,9 @@ pub(super) fn check(graph: &Graph) -> Result<(), TrainError> {
 /// Why a node cannot work on a batch.
 fn across(graph: &Graph, node: &Node) -> Option<&'static str> {
     let rank = |t: TensorId| graph.tensor(t).dims.len();
+    if matches!(node.op, Op::Host(_)) {
+        return Some("it has no gradient here");
+    }
     let axis = match &node.op {
         Op::Softmax { axis } | Op::Concat { axis } | Op::Slice { axis, .. } => *axis == 0,
         Op::ReduceMean { axes } => axes.contains(&0),

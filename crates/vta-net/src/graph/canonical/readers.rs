@@ -32,6 +32,11 @@ impl Readers {
         readers
     }
 
+    /// All readers of a tensor that is not an output.
+    pub fn all(&self, t: TensorId) -> Option<&[usize]> {
+        (!self.outputs[t.0]).then_some(&self.nodes[t.0])
+    }
+
     /// The only reader of a tensor that is not an output.
     pub fn only(&self, t: TensorId) -> Option<usize> {
         match self.nodes[t.0][..] {

@@ -1,6 +1,7 @@
 //! From the graph to a file.
 
 mod functions;
+mod host;
 
 use super::constant::ty;
 use super::graph_builder::Names;
@@ -194,9 +195,21 @@ impl Writer<'_> {
         output: String,
         attribute: Vec<AttributeProto>,
     ) {
+        self.push_all(name, op, input, vec![output], attribute);
+    }
+
+    /// A node with several results.
+    fn push_all(
+        &mut self,
+        name: &str,
+        op: &str,
+        input: Vec<String>,
+        output: Vec<String>,
+        attribute: Vec<AttributeProto>,
+    ) {
         self.out.node.push(NodeProto {
             input,
-            output: vec![output],
+            output,
             name: name.to_owned(),
             op_type: op.to_owned(),
             attribute,
@@ -311,6 +324,7 @@ impl Writer<'_> {
                 input.push(self.floats(&format!("{name}.value"), &[], [value]));
                 vec![]
             }
+            Op::Host(op) => return host::push(self, name, op, &node.inputs, output),
         };
         // Operands left out at the end need no empty name.
         while input.last().is_some_and(String::is_empty) {

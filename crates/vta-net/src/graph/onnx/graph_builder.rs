@@ -1,6 +1,7 @@
 //! The graph while it is imported: nodes can still be merged.
 
 use super::error::{Fault, Problem, Res};
+use super::grid::Grid;
 use crate::graph::{Node, Op, TensorId, TensorInfo, shape};
 use std::collections::HashMap;
 
@@ -45,8 +46,8 @@ pub(super) struct GraphBuilder {
     producer: Vec<Option<usize>>,
     pub nodes: Vec<Node>,
     pub inputs: Vec<TensorId>,
-    /// Inputs whose elements are integers in the file.
-    pub int_inputs: Vec<TensorId>,
+    /// Tensors that are quantised in the file, and some that are known not to be.
+    pub grids: HashMap<TensorId, Option<Grid>>,
     pub outputs: Vec<TensorId>,
     pub node_names: Names,
     pub tensor_names: Names,
@@ -78,25 +79,9 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// The operator that computes a tensor.
-    pub fn producer(&self, t: TensorId) -> Option<&Op> {
-        self.producer[t.0].map(|n| &self.nodes[n].op)
-    }
-
-    /// Whether elements come from an input of integers, only moved.
-    pub fn is_int(&self, mut t: TensorId) -> bool {
-        while let Some(n) = self.producer[t.0].map(|n| &self.nodes[n]) {
-            match n.op {
-                Op::Reshape
-                | Op::Transpose { .. }
-                | Op::Slice { .. }
-                | Op::Concat { .. }
-                | Op::Resize { .. }
-                | Op::MaxPool(_) => t = n.inputs[0],
-                _ => return false,
-            }
-        }
-        self.int_inputs.contains(&t)
+    /// The node that computes a tensor.
+    pub fn made_by(&self, t: TensorId) -> Option<&Node> {
+        self.producer[t.0].map(|n| &self.nodes[n])
     }
 
     /// Adds a node; its name and that of its result are made unique.

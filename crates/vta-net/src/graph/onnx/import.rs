@@ -7,9 +7,9 @@ use super::graph_builder::GraphBuilder;
 use super::node::{OnnxNode, Value};
 use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::scope::Functions;
-use super::{control, fold, given, ops, order, simplify};
+use super::{control, fold, given, grid, ops, order, simplify};
 use crate::graph::shape::{MAX_ELEMENTS, ShapeError, elements};
-use crate::graph::{Constant, Graph, Op, TensorId};
+use crate::graph::{Constant, Graph, HostOp, Op, TensorId};
 use ndarray::{Array, ArrayD, Dimension};
 use prost::Message;
 use std::collections::{BTreeMap, HashMap};
@@ -233,9 +233,6 @@ impl Importer {
         self.builder.count(&dims)?;
         let t = self.builder.add_tensor(name.clone(), dims);
         self.builder.inputs.push(t);
-        if ty::is_int(tensor.elem_type) {
-            self.builder.int_inputs.push(t);
-        }
         self.values.insert(name.clone(), Value::Tensor(t));
         Ok(())
     }
@@ -243,8 +240,8 @@ impl Importer {
     fn output(&mut self, name: &str) -> Res<()> {
         let t = match self.lookup(name)? {
             None => return Err(Fault::at(name, Problem::Undefined)),
-            Some(Value::Const(_)) => return Err(Fault::at(name, Problem::Constant)),
-            Some(Value::Tensor(t)) => t,
+            Some(Value::Const(c)) => self.constant_output(name, &c)?,
+            Some(Value::Tensor(t)) => self.output_numbers(name, t)?,
         };
         let builder = &mut self.builder;
         // The same output again, or a tensor that is called so.
@@ -263,6 +260,36 @@ impl Importer {
         name.clone_into(&mut builder.tensors[t.0].name);
         builder.outputs.push(t);
         Ok(())
+    }
+
+    /// A constant that the network gives out.
+    fn constant_output(&mut self, name: &str, c: &Const) -> Res<TensorId> {
+        let op = self.tensor_constant(c)?;
+        let fresh = self.builder.tensor_names.fresh(name);
+        self.builder.push(name, fresh, op, &[], None)
+    }
+
+    /// A constant as an operator without operands; infinities are fine.
+    fn tensor_constant(&mut self, c: &Const) -> Res<Op> {
+        self.budget.take(c.dims())?;
+        let values: Vec<f32> = c.to_floats().iter().copied().collect();
+        if let Some((index, value)) = values.iter().copied().enumerate().find(|(_, v)| v.is_nan()) {
+            return Err(Fault::at(&c.origin, Problem::NonFinite { index, value }));
+        }
+        let dims = c.dims().to_vec();
+        Ok(Op::Host(HostOp::Constant { dims, values }))
+    }
+
+    /// An operand as a tensor of the graph, constants too.
+    pub fn tensor_of(&mut self, node: &OnnxNode<'_>, i: usize) -> Res<TensorId> {
+        match node.value(i)?.clone() {
+            Value::Tensor(t) => Ok(t),
+            Value::Const(c) => {
+                let op = self.tensor_constant(&c)?;
+                let name = self.builder.tensor_names.fresh(&c.origin);
+                self.builder.push(&format!("{}.{i}", node.name), name, op, &[], None)
+            }
+        }
     }
 
     /// What a name stands for; initializers are decoded when they are first read.
@@ -311,6 +338,16 @@ impl Importer {
                 self.bind(&node, i, Value::Const(Rc::new(c)));
             }
             return Ok(());
+        }
+        let mut node = node;
+        if !grid::moves_integers(node.op()) && !ops::takes_quantised(node.op()) {
+            // Others work on the integers themselves.
+            for i in 0..node.inputs.len() {
+                if let Some(Value::Tensor(t)) = node.inputs[i] {
+                    let numbers = self.numbers(&node, t)?;
+                    node.inputs[i] = Some(Value::Tensor(numbers));
+                }
+            }
         }
         ops::lower(self, &node)
     }

@@ -32,6 +32,7 @@ mod attribute {
     pub const TENSOR: i32 = 4;
     pub const FLOATS: i32 = 6;
     pub const INTS: i32 = 7;
+    pub const STRINGS: i32 = 8;
 }
 
 impl OnnxNode<'_> {
@@ -160,6 +161,12 @@ impl OnnxNode<'_> {
     pub fn floats(&self, name: &str) -> Res<Option<Vec<f32>>> {
         let a = self.attribute(name, attribute::FLOATS)?;
         Ok(a.map(|a| a.floats.clone()))
+    }
+
+    pub fn strings(&self, name: &str) -> Res<Option<Vec<String>>> {
+        let a = self.attribute(name, attribute::STRINGS)?;
+        let text = |s: &Vec<u8>| String::from_utf8_lossy(s).into_owned();
+        Ok(a.map(|a| a.strings.iter().map(text).collect()))
     }
 
     pub fn tensor_attribute(&self, name: &str) -> Res<Option<&super::proto::TensorProto>> {

@@ -87,6 +87,8 @@ pub struct AttributeProto {
     pub floats: ::prost::alloc::vec::Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: ::prost::alloc::vec::Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub r#type: i32,
     #[prost(string, tag = "21")]

@@ -2,6 +2,9 @@
 //! folded into it, layout changes that cancel go, and so does what nobody reads.
 
 mod functions;
+mod normalise;
+mod ranges;
+mod sink;
 
 use super::error::{Fault, Problem, Res};
 use super::graph_builder::GraphBuilder;
@@ -38,6 +41,13 @@ pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Re
     pass.drop_unread();
     pass.merge_functions();
     pass.drop_unread();
+    pass.merge_normalisations();
+    pass.drop_neutral();
+    pass.sink();
+    // Movers that met go, and limits that met are one.
+    pass.layouts();
+    pass.drop_unread();
+    pass.drop_neutral();
     pass.fold_affine();
     // Each round takes the last of paddings in a row.
     while pass.fold_pads() {
@@ -61,6 +71,9 @@ impl Pass {
     /// Transposes and reshapes that follow each other become one or none.
     fn layouts(&mut self) {
         for i in 0..self.builder.nodes.len() {
+            if self.gone[i] {
+                continue;
+            }
             for k in 0..self.builder.nodes[i].inputs.len() {
                 let t = self.builder.nodes[i].inputs[k];
                 self.builder.nodes[i].inputs[k] = self.stands_for[t.0];

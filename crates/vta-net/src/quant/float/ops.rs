@@ -130,15 +130,13 @@ pub(crate) fn host_ops(op: &Op, input: &[usize], output: &[usize]) -> Option<Vec
         Op::AveragePool {
             window: w,
             count_include_pad,
-        } => {
-            (w.dilation == [1, 1]).then_some(())?;
-            HostOp::AveragePool {
-                kernel: w.kernel,
-                stride: w.stride,
-                pads: w.pads,
-                count_include_pad: *count_include_pad,
-            }
-        }
+        } => HostOp::AveragePool {
+            kernel: w.kernel,
+            stride: w.stride,
+            pads: w.pads,
+            dilation: w.dilation,
+            count_include_pad: *count_include_pad,
+        },
         Op::ReduceMean { axes } => {
             let mean = HostOp::ReduceMean { axes: axes.clone() };
             if input.len() == output.len() {
@@ -163,6 +161,7 @@ pub(crate) fn host_ops(op: &Op, input: &[usize], output: &[usize]) -> Option<Vec
             pads: pads.clone(),
             value: *value,
         },
+        Op::Host(op) => op.clone(),
     };
     Some(vec![one])
 }

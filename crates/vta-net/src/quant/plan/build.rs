@@ -9,7 +9,7 @@ use crate::quant::error::QuantError;
 use crate::quant::float::host_ops;
 use crate::quant::shape::Map;
 use crate::sparse::keep_dense;
-use vta_tensor::host::Function;
+use vta_tensor::host::{Function, HostOp};
 
 /// Plans a graph.
 ///
@@ -105,6 +105,10 @@ impl<'g> Builder<'g> {
 
     fn node(&mut self, i: usize) -> Result<(), QuantError> {
         let node = self.plan.nodes[i];
+        if let (Op::Host(op), []) = (&node.op, &node.inputs[..]) {
+            self.constant(i, op);
+            return Ok(());
+        }
         let &x = node.inputs.first().ok_or_else(|| QuantError::Operands {
             node: node.name.clone(),
         })?;
@@ -283,6 +287,20 @@ impl<'g> Builder<'g> {
         self.steps.push((last, step));
     }
 
+    /// A tensor that is not computed.
+    fn constant(&mut self, i: usize, op: &HostOp) {
+        let node = self.plan.nodes[i];
+        let step = Step {
+            name: node.name.clone(),
+            source: op.name().to_owned(),
+            kind: Kind::Float(vec![op.clone()]),
+            inputs: Vec::new(),
+            output: node.output,
+            why: "a constant".to_owned(),
+        };
+        self.steps.push((i, step));
+    }
+
     fn on_host(&mut self, i: usize, op: &Op, every: bool) -> Result<(), QuantError> {
         let node = self.plan.nodes[i];
         let (x, y) = (self.dims(node.inputs[0]), self.dims(node.output));
@@ -292,7 +310,8 @@ impl<'g> Builder<'g> {
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Resize { .. }
-            | Op::Pad { .. } => every,
+            | Op::Pad { .. }
+            | Op::Host(HostOp::Gather { .. } | HostOp::Rearrange { .. }) => every,
             _ => false,
         };
         let ops = host_ops(op, x, y);
@@ -351,7 +370,9 @@ const fn why(op: &Op, int8: bool) -> &'static str {
         | Op::Reshape
         | Op::Transpose { .. }
         | Op::Resize { .. }
-        | Op::Pad { .. } => "moves elements only",
+        | Op::Pad { .. }
+        | Op::Host(HostOp::Gather { .. } | HostOp::Rearrange { .. }) => "moves elements only",
+        Op::Host(_) => "the host alone does it",
         _ if !int8 => "its operand is float, and no device layer reads the result",
         Op::AveragePool { .. } => "padding must not count",
         Op::ReduceMean { .. } => "a mean over other axes than rows and columns",

@@ -1,6 +1,7 @@
 //! Functions of single elements as nodes of the file: those that opset 13 has,
 //! others taken apart.
 
+use super::super::constant::ty;
 use super::{Writer, float};
 use crate::graph::Function;
 
@@ -69,6 +70,17 @@ impl Nodes<'_, '_> {
         self.node(op, vec![x, scalar], output, vec![])
     }
 
+    fn cast(&mut self, x: String, to: i32, output: Option<String>) -> String {
+        let to = vec![super::int("to", to.unsigned_abs() as usize)];
+        self.node("Cast", vec![x], output, to)
+    }
+
+    /// A comparison, as 1 and 0.
+    fn compare(&mut self, op: &str, x: String, value: f32, output: Option<String>) -> String {
+        let is = self.with_scalar(op, x, value, None);
+        self.cast(is, ty::FLOAT, output)
+    }
+
     fn function(&mut self, f: &Function, x: String, output: Option<String>) -> String {
         match f {
             Function::Add { value } => self.with_scalar("Add", x, *value, output),
@@ -80,6 +92,18 @@ impl Nodes<'_, '_> {
             }
             Function::Product { left, right } => self.pair("Mul", left, right, x, output),
             Function::Sum { left, right } => self.pair("Add", left, right, x, output),
+            Function::Equal { value } => self.compare("Equal", x, *value, output),
+            Function::Greater { value } => self.compare("Greater", x, *value, output),
+            Function::Less { value } => self.compare("Less", x, *value, output),
+            Function::IsNan | Function::IsInf { .. } => {
+                let is = self.node(f.name(), vec![x], None, attributes(f));
+                self.cast(is, ty::FLOAT, output)
+            }
+            // Values of networks are small: all whole numbers are in int32.
+            Function::Trunc => {
+                let whole = self.cast(x, ty::INT32, None);
+                self.cast(whole, ty::FLOAT, output)
+            }
             // Later than opset 13.
             Function::HardSwish => {
                 let gate = [Function::HardSigmoid {
@@ -154,6 +178,11 @@ fn attributes(f: &Function) -> Vec<super::AttributeProto> {
         Function::HardSigmoid { alpha, beta } => {
             vec![float("alpha", *alpha), float("beta", *beta)]
         }
+        Function::IsInf { negative, positive } => vec![
+            super::int("detect_negative", (*negative).into()),
+            super::int("detect_positive", (*positive).into()),
+        ],
+        Function::Shrink { bias, lambd } => vec![float("bias", *bias), float("lambd", *lambd)],
         Function::Selu { alpha, gamma } => vec![float("alpha", *alpha), float("gamma", *gamma)],
         _ => vec![],
     }

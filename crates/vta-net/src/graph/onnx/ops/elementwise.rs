@@ -5,7 +5,8 @@ use super::super::error::{Fault, Problem, Res};
 use super::super::import::{Importer, finite};
 use super::super::node::{OnnxNode, Value, axis};
 use super::alias;
-use crate::graph::{Constant, Function, Op, TensorId};
+use super::comparing::negation;
+use crate::graph::{Constant, Function, HostOp, Op, TensorId};
 
 pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let op = n.op();
@@ -111,7 +112,7 @@ pub(super) fn clip(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     limited(im, n, n.tensor(0)?, min, max)
 }
 
-/// A clip, in its simplest form.
+/// A clip in its simplest form, as the node's result.
 pub(super) fn limited(
     im: &mut Importer,
     n: &OnnxNode<'_>,
@@ -119,29 +120,83 @@ pub(super) fn limited(
     min: f32,
     max: f32,
 ) -> Res<()> {
-    match (min <= f32::MIN, max >= f32::MAX) {
-        (true, true) => {
+    match limits(min, max) {
+        None => {
             im.bind(n, 0, Value::Tensor(x));
             Ok(())
         }
-        (false, true) if min == 0.0 => im.result(n, Op::Relu, &[x]),
-        _ => im.result(n, Op::Clip { min, max }, &[x]),
+        Some(op) => im.result(n, op, &[x]),
     }
 }
 
+fn limits(min: f32, max: f32) -> Option<Op> {
+    match (min <= f32::MIN, max >= f32::MAX) {
+        (true, true) => None,
+        (false, true) if min == 0.0 => Some(Op::Relu),
+        _ => Some(Op::Clip { min, max }),
+    }
+}
+
+/// A clip as a tensor of its own, even where it limits nothing.
+pub(super) fn clip_to(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    min: f32,
+    max: f32,
+) -> Res<TensorId> {
+    match limits(min, max) {
+        None => im.ungridded(n, x),
+        Some(op) => im.step(n, op, &[x]),
+    }
+}
+
+pub(super) fn relu(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    im.result(n, Op::Relu, &[n.tensor(0)?])
+}
+
+pub(super) fn sigmoid(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    im.result(n, Op::Sigmoid, &[n.tensor(0)?])
+}
+
+pub(super) fn neg(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let minus = Importer::scalar(n, "minus", -1.0);
+    im.result(n, Op::MulConst(minus), &[n.tensor(0)?])
+}
+
+/// An operator that is always folded, resolved or expanded before.
+pub(super) fn folded(_: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    Err(Fault::form(format!("{} is supported with constant operands only", n.op())))
+}
+
+pub(super) fn mean(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let mut x = im.tensor_of(n, 0)?;
+    for i in 1..n.inputs.len() {
+        let y = im.tensor_of(n, i)?;
+        x = im.step(n, Op::Add, &[x, y])?;
+    }
+    let part = Importer::scalar(n, "part", 1.0 / n.inputs.len() as f32);
+    im.result(n, Op::MulConst(part), &[x])
+}
+
+/// `Softmax` and `LogSoftmax`.
 pub(super) fn softmax(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let dims = im.dims(x).to_vec();
     let old = n.opset < 13;
     let axis = axis(n.int("axis", if old { 1 } else { -1 })?, dims.len())?;
     let behind: usize = dims[axis..].iter().product();
+    let op = |axis| match n.op() {
+        "LogSoftmax" => Op::Host(HostOp::LogSoftmax { axis }),
+        _ => Op::Softmax { axis },
+    };
     if !old || behind == dims[axis] {
-        return im.result(n, Op::Softmax { axis }, &[x]);
+        return im.result(n, op(axis), &[x]);
     }
     // Before opset 13 all dimensions from the axis on are one.
     let before: usize = dims[..axis].iter().product();
     let flat = im.step_to(n, Op::Reshape, &[x], Some(&[before, behind]))?;
-    let y = im.step(n, Op::Softmax { axis: 1 }, &[flat])?;
+    let y = im.step(n, op(1), &[flat])?;
     im.result_to(n, 0, Op::Reshape, &[y], Some(&dims))
 }
 
@@ -153,12 +208,24 @@ pub(super) fn dropout(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     alias(im, n)
 }
 
+/// To floats nothing happens; integers keep the whole part, truth values are 0 or 1.
 pub(super) fn cast(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let to = n.int("to", 0)?;
-    if i32::try_from(to).is_ok_and(ty::is_float) {
-        return alias(im, n);
+    let Ok(to) = i32::try_from(to) else {
+        return Err(Fault::value("attribute to", to));
+    };
+    let functions = match to {
+        _ if ty::is_float(to) => return alias(im, n),
+        ty::BOOL => [vec![Function::Equal { value: 0.0 }], negation()].concat(),
+        _ if ty::is_int(to) => vec![Function::Trunc],
+        _ => return Err(Problem::Type(to).into()),
+    };
+    im.result(n, Op::Elementwise(functions), &[n.tensor(0)?])
+}
+
+pub(super) fn cast_like(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    match n.value(1)? {
+        Value::Const(c) if !ty::is_float(c.ty) => Err(n.fault(1, Problem::Type(c.ty))),
+        _ => alias(im, n),
     }
-    Err(Fault::form(format!(
-        "a cast of a computed tensor to element type {to} is not supported"
-    )))
 }

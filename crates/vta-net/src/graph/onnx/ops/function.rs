@@ -1,6 +1,6 @@
 //! Operators that are functions of single elements.
 
-use super::super::error::{Fault, Res};
+use super::super::error::{Fault, Problem, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value};
 use super::elementwise::limited;
@@ -17,6 +17,24 @@ fn named(n: &OnnxNode<'_>) -> Res<Option<Function>> {
     };
     Ok(Some(match n.op() {
         "Abs" => Function::Abs,
+        "Acos" => Function::Acos,
+        "Acosh" => Function::Acosh,
+        "Asin" => Function::Asin,
+        "Asinh" => Function::Asinh,
+        "Atan" => Function::Atan,
+        "Atanh" => Function::Atanh,
+        "Cosh" => Function::Cosh,
+        "IsInf" => Function::IsInf {
+            negative: n.int("detect_negative", 1)? != 0,
+            positive: n.int("detect_positive", 1)? != 0,
+        },
+        "IsNaN" => Function::IsNan,
+        "Shrink" => Function::Shrink {
+            bias: float("bias", 0.0)?,
+            lambd: float("lambd", 0.5)?,
+        },
+        "Sinh" => Function::Sinh,
+        "Tan" => Function::Tan,
         "Ceil" => Function::Ceil,
         "Celu" => Function::Celu {
             alpha: float("alpha", 1.0)?,
@@ -62,13 +80,10 @@ fn named(n: &OnnxNode<'_>) -> Res<Option<Function>> {
     }))
 }
 
-/// Lowers such an operator; false where it is another.
-pub(super) fn function(im: &mut Importer, n: &OnnxNode<'_>) -> Res<bool> {
-    let Some(function) = named(n)? else {
-        return Ok(false);
-    };
-    im.result(n, Op::Elementwise(vec![function]), &[n.tensor(0)?])?;
-    Ok(true)
+/// Lowers such an operator.
+pub(super) fn function(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let function = named(n)?.ok_or_else(|| Problem::Operator(n.op().to_owned()))?;
+    im.result(n, Op::Elementwise(vec![function]), &[n.tensor(0)?])
 }
 
 /// A power with a constant exponent; 1 and 2 need no function.
@@ -117,17 +132,12 @@ pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     for (k, i) in rest.iter().enumerate() {
         let last = k + 1 == rest.len();
         let minus = |suffix: &str| Op::MulConst(Importer::scalar(n, suffix, -1.0));
-        match n.value(*i)?.clone() {
-            Value::Const(c) => {
-                let c = im.finite(&c)?;
-                let limit = match c.iter().next() {
-                    Some(limit) if c.len() == 1 => *limit,
-                    _ => {
-                        return Err(Fault::form(
-                            "limits that differ between elements are not supported",
-                        ));
-                    }
-                };
+        let limit = match n.value(*i)? {
+            Value::Const(c) if c.len() == 1 => im.finite(&c.clone())?.iter().next().copied(),
+            _ => None,
+        };
+        match limit {
+            Some(limit) => {
                 let (min, max) = match is_max {
                     true => (limit, f32::MAX),
                     false => (f32::MIN, limit),
@@ -137,7 +147,8 @@ pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                 }
                 x = im.step(n, Op::Clip { min, max }, &[x])?;
             }
-            Value::Tensor(y) => {
+            None => {
+                let y = im.tensor_of(n, *i)?;
                 // The larger is y + max(x - y, 0), the smaller x - max(x - y, 0).
                 let less = im.step(n, minus("minus"), &[y])?;
                 let more = im.step(n, Op::Add, &[x, less])?;

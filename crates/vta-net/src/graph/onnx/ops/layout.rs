@@ -4,9 +4,10 @@ use super::super::args;
 use super::super::error::{Fault, Problem, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value, axis};
+use super::range::picked;
 use super::{alias, unsupported};
-use crate::graph::shape::{ShapeError, broadcast, elements};
-use crate::graph::{Constant, Op, TensorId};
+use crate::graph::shape::{MAX_ELEMENTS, ShapeError, broadcast, elements};
+use crate::graph::{Constant, HostOp, Op, TensorId};
 use ndarray::{ArrayD, Axis, IxDyn};
 
 pub(super) fn concat(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -114,9 +115,8 @@ pub(super) fn unsqueeze(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     im.reshape(n, x, &to)
 }
 
-/// `Expand` that repeats nothing, as exporters leave behind.
 pub(super) fn expand(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let x = n.tensor(0)?;
+    let mut x = n.tensor(0)?;
     let wrong = |d: &i64| Fault::value("a dimension", d);
     let shape = n.constant(1)?.to_ints()?;
     let shape: Vec<usize> = shape
@@ -124,10 +124,84 @@ pub(super) fn expand(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         .map(|d| usize::try_from(*d).map_err(|_| wrong(d)))
         .collect::<Res<_>>()?;
     let to = broadcast(im.dims(x), &shape)?;
-    if elements(&to) != elements(im.dims(x)) {
-        return Err(Problem::Operator("Expand that repeats elements".to_owned()).into());
+    sized(&to)?;
+    let from = im.dims(x).to_vec();
+    let aligned = [vec![1; to.len() - from.len()], from].concat();
+    x = im.step_to(n, Op::Reshape, &[x], Some(&aligned))?;
+    for (axis, len) in to.iter().enumerate() {
+        if aligned[axis] != *len {
+            x = picked(im, n, x, axis, &vec![0; *len])?;
+        }
     }
     im.reshape(n, x, &to)
+}
+
+/// Refuses dimensions beyond what any tensor may have, before there are indices for them.
+fn sized(dims: &[usize]) -> Res<()> {
+    match elements(dims) {
+        Some(n) if n <= MAX_ELEMENTS => Ok(()),
+        _ => Err(ShapeError::Elements {
+            dims: dims.to_vec(),
+        }
+        .into()),
+    }
+}
+
+pub(super) fn tile(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let mut x = n.tensor(0)?;
+    let dims = im.dims(x).to_vec();
+    let repeats = n.constant(1)?.to_ints()?;
+    let count = |(d, r): (&usize, &i64)| usize::try_from(*r).ok().and_then(|r| d.checked_mul(r));
+    let to: Option<Vec<usize>> = dims.iter().zip(&repeats).map(count).collect();
+    let to = to.filter(|t| t.len() == repeats.len() && t.len() == dims.len());
+    let to = to.ok_or_else(|| Fault::value("the repeats", &repeats))?;
+    sized(&to)?;
+    for (axis, len) in to.iter().enumerate() {
+        if *len != dims[axis] {
+            let indices: Vec<usize> = (0..*len).map(|i| i % dims[axis]).collect();
+            x = picked(im, n, x, axis, &indices)?;
+        }
+    }
+    im.reshape(n, x, &to)
+}
+
+/// The block size of depth to space, and a map's dimensions.
+fn blocks(im: &Importer, n: &OnnxNode<'_>) -> Res<(usize, [usize; 4])> {
+    let size = n.int("blocksize", 0)?;
+    let size = usize::try_from(size).ok().filter(|s| (1..=1 << 12).contains(s));
+    let size = size.ok_or_else(|| Fault::form("attribute blocksize is missing or makes no sense"))?;
+    match *im.dims(n.tensor(0)?) {
+        [b, c, h, w] => Ok((size, [b, c, h, w])),
+        ref dims => Err(Fault::value("the operand's dimensions", dims)),
+    }
+}
+
+pub(super) fn depth_to_space(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let (s, [b, c, h, w]) = blocks(im, n)?;
+    if c % (s * s) != 0 {
+        return Err(Fault::value(format!("the number of channels for blocks of {s}"), c));
+    }
+    let c = c / (s * s);
+    let (split, perm) = match n.string("mode", "DCR")?.as_str() {
+        "DCR" => (vec![b, s, s, c, h, w], vec![0, 3, 4, 1, 5, 2]),
+        "CRD" => (vec![b, c, s, s, h, w], vec![0, 1, 4, 2, 5, 3]),
+        other => return Err(unsupported("mode", other)),
+    };
+    let dims = vec![b, c, h * s, w * s];
+    im.result(n, Op::Host(HostOp::Rearrange { split, perm, dims }), &[n.tensor(0)?])
+}
+
+pub(super) fn space_to_depth(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let (s, [b, c, h, w]) = blocks(im, n)?;
+    if h % s != 0 || w % s != 0 {
+        return Err(Fault::value(format!("the size for blocks of {s}"), (h, w)));
+    }
+    let op = HostOp::Rearrange {
+        split: vec![b, c, h / s, s, w / s, s],
+        perm: vec![0, 3, 5, 1, 2, 4],
+        dims: vec![b, s * s * c, h / s, w / s],
+    };
+    im.result(n, Op::Host(op), &[n.tensor(0)?])
 }
 
 pub(super) fn transpose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -137,12 +211,10 @@ pub(super) fn transpose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 }
 
 pub(super) fn pad(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let x = n.tensor(0)?;
-    let rank = im.dims(x).len();
+    let mut x = n.tensor(0)?;
+    let dims = im.dims(x).to_vec();
+    let rank = dims.len();
     let mode = n.string("mode", "constant")?;
-    if mode != "constant" {
-        return Err(unsupported("mode", &mode));
-    }
     let flat = n.ints_or_input("pads", 1, 11)?;
     let flat = flat.ok_or_else(|| Fault::form("the pads are missing"))?;
     let value = if n.opset < 11 {
@@ -154,33 +226,65 @@ pub(super) fn pad(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         Some(a) => a.iter().map(|a| axis(*a, rank)).collect::<Res<_>>()?,
         None => (0..rank).collect::<Vec<_>>(),
     };
-    let mut pads = vec![(0, 0); rank];
     if flat.len() != 2 * at.len() {
         return Err(Fault::value("the number of pads", flat.len()));
-    }
-    for (i, a) in at.iter().enumerate() {
-        let size = |v: i64| {
-            if v < 0 {
-                return Err(Fault::form("negative pads are not supported"));
-            }
-            usize::try_from(v).map_err(|_| Fault::value("a pad", v))
-        };
-        pads[*a] = (size(flat[i])?, size(flat[i + at.len()])?);
-    }
-    if pads.iter().all(|p| *p == (0, 0)) {
-        im.bind(n, 0, Value::Tensor(x));
-        return Ok(());
     }
     if value.is_nan() {
         return Err(Fault::value("the padding", value));
     }
-    // Sums of sizes must not overflow before shape inference looks at them.
-    let sum: Option<usize> = pads.iter().try_fold(0usize, |s, p| {
-        s.checked_add(p.0).and_then(|s| s.checked_add(p.1))
-    });
-    if sum.is_none() {
-        let dims = im.dims(x).to_vec();
-        return Err(ShapeError::Elements { dims }.into());
+    let most = MAX_ELEMENTS as i64;
+    if let Some(p) = flat.iter().find(|p| !(-most..=most).contains(*p)) {
+        return Err(Fault::value("a pad", p));
     }
-    im.result(n, Op::Pad { pads, value }, &[x])
+    let mut pads = vec![(0, 0); rank];
+    for (i, a) in at.iter().enumerate() {
+        pads[*a] = (flat[i], flat[i + at.len()]);
+    }
+    // Negative pads cut off.
+    for (axis, (before, after)) in pads.iter_mut().enumerate() {
+        let start = (-*before).max(0) as usize;
+        let end = dims[axis] as i64 - (-*after).max(0);
+        let len = end - start as i64;
+        if len <= 0 {
+            return Err(Fault::form(format!("nothing is left of axis {axis} of {dims:?}")));
+        }
+        let kept: Vec<usize> = (start..start + len as usize).collect();
+        x = picked(im, n, x, axis, &kept)?;
+        (*before, *after) = ((*before).max(0), (*after).max(0));
+    }
+    let pads: Vec<(usize, usize)> = pads.iter().map(|p| (p.0 as usize, p.1 as usize)).collect();
+    let sizes = im.dims(x).iter().zip(&pads).map(|(d, p)| d + p.0 + p.1);
+    let to: Vec<usize> = sizes.collect();
+    sized(&to)?;
+    if mode == "constant" {
+        return match pads.iter().all(|p| *p == (0, 0)) {
+            true => im.reshape(n, x, &to),
+            false => im.result(n, Op::Pad { pads, value }, &[x]),
+        };
+    }
+    for (axis, (before, after)) in pads.iter().enumerate() {
+        let len = im.dims(x)[axis];
+        let index = |i: i64| outside(i, len as i64, &mode);
+        let indices: Option<Vec<usize>> = (-(*before as i64)..(len + after) as i64).map(index).collect();
+        let wrong = || unsupported("mode", &format!("{mode} with pads {before}, {after} of {len}"));
+        let indices = indices.ok_or_else(wrong)?;
+        x = picked(im, n, x, axis, &indices)?;
+    }
+    im.reshape(n, x, &to)
+}
+
+/// The element that stands at an index outside of a line.
+fn outside(i: i64, len: i64, mode: &str) -> Option<usize> {
+    let at = match mode {
+        "edge" => i.clamp(0, len - 1),
+        "wrap" => i.rem_euclid(len),
+        "reflect" if len == 1 => return (i == 0).then_some(0),
+        "reflect" => {
+            let period = 2 * (len - 1);
+            let at = i.rem_euclid(period);
+            at.min(period - at)
+        }
+        _ => return None,
+    };
+    usize::try_from(at).ok()
 }

@@ -2,20 +2,23 @@
 
 use super::super::error::{Fault, Res};
 use super::super::import::Importer;
-use super::super::node::{OnnxNode, Value, axes};
-use super::conv::{Padding, image_size, padded, window};
+use super::super::node::{OnnxNode, Value};
+use super::conv::{Image, Padding, padded, window};
+use super::reduce;
 use crate::graph::{Op, TensorId, Window};
 
 /// A pool's window, and what `ceil_mode` adds below and at the right.
 struct Pool {
+    image: Image,
     window: Window,
     /// Bottom, right.
     added: [usize; 2],
 }
 
-fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
-    let size = image_size(im, n)?;
-    let (open, padding) = window(n, None)?;
+fn pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<Pool> {
+    let image = Image::of(im, n)?;
+    let size = image.size;
+    let (open, padding) = window(n, None, image.line)?;
     let stated = padded(open, &padding, size);
     let mut window = stated;
     if n.int("ceil_mode", 0)? != 0 && matches!(padding, Padding::Explicit(_)) {
@@ -25,7 +28,11 @@ fn pool(im: &Importer, n: &OnnxNode<'_>) -> Res<Pool> {
     for (i, size) in size.into_iter().enumerate() {
         check(n, &window, i, size)?;
     }
-    Ok(Pool { window, added })
+    Ok(Pool {
+        image,
+        window,
+        added,
+    })
 }
 
 /// Every window must meet the input.
@@ -53,12 +60,18 @@ fn check(n: &OnnxNode<'_>, window: &Window, i: usize, size: usize) -> Res<()> {
 
 pub(super) fn max_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let pool = pool(im, n)?;
-    im.result(n, Op::MaxPool(pool.window), &[n.tensor(0)?])
+    if !n.output(1).is_empty() {
+        return Err(Fault::form("indices of the largest values as a result are not supported"));
+    }
+    pool.image.result(im, n, Op::MaxPool(pool.window))
 }
 
 pub(super) fn average_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let Pool { mut window, added } = pool(im, n)?;
-    let mut x = n.tensor(0)?;
+    let Pool {
+        mut image,
+        mut window,
+        added,
+    } = pool(im, n)?;
     let mut count_include_pad = n.int("count_include_pad", 0)? != 0 && window.pads != [0; 4];
     if count_include_pad && added != [0; 2] {
         // The file's padding counts, what ceil_mode adds does not.
@@ -66,7 +79,7 @@ pub(super) fn average_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         let (bottom, right) = (bottom - added[0], right - added[1]);
         if [top, left, bottom, right] != [0; 4] {
             let pads = vec![(0, 0), (0, 0), (top, bottom), (left, right)];
-            x = im.step(n, Op::Pad { pads, value: 0.0 }, &[x])?;
+            image.x = im.step(n, Op::Pad { pads, value: 0.0 }, &[image.x])?;
         }
         window.pads = [0, 0, added[0], added[1]];
         count_include_pad = false;
@@ -75,67 +88,72 @@ pub(super) fn average_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         window,
         count_include_pad,
     };
-    im.result(n, op, &[x])
+    image.result(im, n, op)
 }
 
 pub(super) fn global(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let rank = im.dims(x).len();
-    let mean = n.op() == "GlobalAveragePool";
-    if mean && rank != 4 {
-        return means(im, n, x, (2..rank).collect(), true);
+    if n.op() == "GlobalAveragePool" {
+        let axes: Vec<usize> = (2..rank).collect();
+        let y = means(im, n, x, &axes)?;
+        let to = im.dims(y).to_vec();
+        return im.reshape(n, y, &to);
     }
-    let window = Window::whole(image_size(im, n)?);
-    let op = if mean {
-        Op::AveragePool {
-            window,
-            count_include_pad: false,
-        }
-    } else {
-        Op::MaxPool(window)
-    };
-    im.result(n, op, &[x])
+    let image = Image::of(im, n)?;
+    image.result(im, n, Op::MaxPool(Window::whole(image.size)))
 }
 
 pub(super) fn reduce_mean(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
-    let rank = im.dims(x).len();
-    let over = match n.ints_or_input("axes", 1, 18)? {
-        Some(a) if !a.is_empty() => axes(&a, rank)?,
-        _ if n.int("noop_with_empty_axes", 0)? != 0 => {
-            im.bind(n, 0, Value::Tensor(x));
-            return Ok(());
-        }
-        _ => (0..rank).collect(),
+    let dims = im.dims(x).to_vec();
+    let Some(over) = reduce::over(n, dims.len())? else {
+        im.bind(n, 0, Value::Tensor(x));
+        return Ok(());
     };
     let keep = n.int("keepdims", 1)? != 0;
-    means(im, n, x, over, keep)
+    let to: Vec<usize> = (0..dims.len())
+        .filter(|i| keep || !over.contains(i))
+        .map(|i| if over.contains(&i) { 1 } else { dims[i] })
+        .collect();
+    if !keep && !is_map(&dims, &over) {
+        return im.result_to(n, 0, Op::ReduceMean { axes: over }, &[x], Some(&to));
+    }
+    let y = means(im, n, x, &over)?;
+    im.reshape(n, y, &to)
 }
 
-/// A mean over axes; over the maps of an image it is a global pool.
-fn means(
+/// Whether axes are the positions of `[1, c, h, w]` or `[1, c, w]`.
+fn is_map(dims: &[usize], axes: &[usize]) -> bool {
+    matches!((dims, axes), ([1, _, _, _], [2, 3]) | ([1, _, _], [2]))
+}
+
+/// A mean over axes, which stay as 1; over the positions of a map it is a global pool.
+pub(super) fn means(
     im: &mut Importer,
     n: &OnnxNode<'_>,
     x: TensorId,
-    axes: Vec<usize>,
-    keep: bool,
-) -> Res<()> {
+    axes: &[usize],
+) -> Res<TensorId> {
     let dims = im.dims(x).to_vec();
-    let kept = |i: &usize| keep || !axes.contains(i);
-    let to: Vec<usize> = (0..dims.len())
-        .filter(kept)
-        .map(|i| if axes.contains(&i) { 1 } else { dims[i] })
-        .collect();
-    if let ([1, _, h, w], [2, 3]) = (dims.as_slice(), axes.as_slice()) {
-        let op = Op::AveragePool {
-            window: Window::whole([*h, *w]),
-            count_include_pad: false,
-        };
-        if keep {
-            return im.result(n, op, &[x]);
-        }
-        let y = im.step(n, op, &[x])?;
-        return im.result_to(n, 0, Op::Reshape, &[y], Some(&to));
+    let mut to = dims.clone();
+    for a in axes {
+        to[*a] = 1;
     }
-    im.result_to(n, 0, Op::ReduceMean { axes }, &[x], Some(&to))
+    if !is_map(&dims, axes) {
+        let op = Op::ReduceMean {
+            axes: axes.to_vec(),
+        };
+        return im.step_to(n, op, &[x], Some(&to));
+    }
+    let image = Image::around(im, n, x)?;
+    let op = Op::AveragePool {
+        window: Window::whole(image.size),
+        count_include_pad: false,
+    };
+    let y = im.step(n, op, &[image.x])?;
+    match image.line {
+        true => im.step_to(n, Op::Reshape, &[y], Some(&to)),
+        false => Ok(y),
+    }
 }

@@ -1,10 +1,11 @@
 //! Parts of tensors.
 
 use super::super::args::{self, Range};
-use super::super::error::{Fault, Problem, Res};
+use super::super::constant::Const;
+use super::super::error::{Fault, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value, axis};
-use crate::graph::{Op, TensorId};
+use crate::graph::{HostOp, Op, TensorId};
 
 /// The slice of a range, as a node's operator and the dimensions of its result.
 fn range_op(im: &Importer, x: TensorId, range: Range) -> Res<(Op, Vec<usize>)> {
@@ -54,54 +55,57 @@ pub(super) fn slice(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 /// A range, backwards too, as an intermediate result.
 fn part(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, range: Range) -> Res<TensorId> {
     if range.step < 0 && range.len > 0 {
-        return pick(im, n, x, range.axis, &range.indices());
+        return picked(im, n, x, range.axis, &range.indices());
     }
     let (op, dims) = range_op(im, x, range)?;
     im.step_to(n, op, &[x], Some(&dims))
 }
 
-/// Most slices that one node may become.
-const MAX_PARTS: usize = 64;
+/// Any indices of an axis as the node's result, in these dimensions: at equal
+/// distances they are a slice, else elements are gathered.
+pub(super) fn pick(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    axis: usize,
+    indices: &[usize],
+    to: &[usize],
+) -> Res<()> {
+    let y = picked(im, n, x, axis, indices)?;
+    im.reshape(n, y, to)
+}
 
-/// Any indices of an axis: slices of indices at equal distances, one after the other.
-fn pick(
+/// The same as an intermediate result.
+pub(super) fn picked(
     im: &mut Importer,
     n: &OnnxNode<'_>,
     x: TensorId,
     axis: usize,
     indices: &[usize],
 ) -> Res<TensorId> {
-    let mut parts = Vec::new();
-    let mut rest = indices;
-    while let [start, more @ ..] = rest {
-        let step = more
-            .first()
-            .and_then(|i| i.checked_sub(*start))
-            .filter(|s| *s > 0);
-        let step = step.unwrap_or(1);
-        let follows = more
-            .iter()
-            .zip(1..)
-            .take_while(|(i, k)| **i == start + k * step);
-        let len = 1 + follows.count();
-        if parts.len() == MAX_PARTS {
-            let text = format!("more than {MAX_PARTS} slices would be needed");
-            return Err(Fault::form(text));
-        }
-        let range = Range {
-            axis,
-            start: *start,
-            len,
-            step: step as i64,
-        };
+    let start = indices.first().copied().unwrap_or(0);
+    let step = indices.get(1).map_or(1, |i| *i as i64 - start as i64);
+    let range = Range {
+        axis,
+        start,
+        len: indices.len(),
+        step,
+    };
+    if range.is_all(im.dims(x)) && range.indices() == indices {
+        return Ok(x);
+    }
+    if step > 0 && range.indices() == indices {
         let (op, dims) = range_op(im, x, range)?;
-        parts.push(im.step_to(n, op, &[x], Some(&dims))?);
-        rest = &rest[len..];
+        return im.step_to(n, op, &[x], Some(&dims));
     }
-    match parts.as_slice() {
-        [only] => Ok(*only),
-        all => im.step(n, Op::Concat { axis }, all),
-    }
+    let indices = indices.to_vec();
+    im.step(n, Op::Host(HostOp::Gather { axis, indices }), &[x])
+}
+
+/// Constant indices of an axis; negative ones count from the end.
+pub(super) fn constant_indices(c: &Const, extent: usize) -> Res<Vec<usize>> {
+    let index = |i: &i64| axis(*i, extent).map_err(|_| Fault::value("an index", i));
+    c.to_ints()?.iter().map(index).collect()
 }
 
 pub(super) fn split(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -127,41 +131,4 @@ pub(super) fn split(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         im.result_to(n, i, op, &[x], Some(&dims))?;
     }
     Ok(())
-}
-
-/// Constant indices at equal distances are a slice, others several.
-pub(super) fn gather(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let x = n.tensor(0)?;
-    let dims = im.dims(x).to_vec();
-    let at = axis(n.int("axis", 0)?, dims.len())?;
-    let indices = n.constant(1)?.clone();
-    let wanted: Vec<usize> = indices
-        .to_ints()?
-        .iter()
-        .map(|i| axis(*i, dims[at]).map_err(|_| Fault::value("an index", i)))
-        .collect::<Res<_>>()?;
-    let Some(start) = wanted.first().copied() else {
-        return Err(n.fault(1, Problem::Empty("indices")));
-    };
-    let step = wanted.get(1).map_or(1, |w| *w as i64 - start as i64);
-    let range = Range {
-        axis: at,
-        start,
-        len: wanted.len(),
-        step,
-    };
-    let to = [&dims[..at], indices.dims(), &dims[at + 1..]].concat();
-    if step <= 0 || range.indices() != wanted {
-        let y = pick(im, n, x, at, &wanted)?;
-        return im.reshape(n, y, &to);
-    }
-    if range.is_all(&dims) {
-        return im.reshape(n, x, &to);
-    }
-    let (op, part) = range_op(im, x, range)?;
-    if part == to {
-        return im.result_to(n, 0, op, &[x], Some(&to));
-    }
-    let y = im.step_to(n, op, &[x], Some(&part))?;
-    im.reshape(n, y, &to)
 }
