@@ -98,12 +98,13 @@ impl Model {
         })
     }
 
-    /// A network of the zoo if there is one of this name, else an ONNX file.
+    /// A network of the zoo if there is one of this name, else an ONNX file, to which
+    /// `options` give what it leaves open.
     ///
     /// # Errors
     /// As [`Model::open`]; a name without an ending that is nothing of both is
     /// [`Error::UnknownModel`].
-    pub fn load(name: &str, zoo_seed: u64) -> Result<Self, Error> {
+    pub fn load(name: &str, zoo_seed: u64, options: ImportOptions) -> Result<Self, Error> {
         let path = Path::new(name);
         let file = path.extension().and_then(|e| e.to_str());
         let file = file.is_some_and(|e| e.chars().all(|c| c.is_ascii_alphabetic()));
@@ -111,7 +112,13 @@ impl Model {
         if zoo::NAMES.contains(&name) || !(path.exists() || file || in_folder) {
             return Self::zoo(name, zoo_seed);
         }
-        Self::open(path)
+        Self::open_with(path, options)
+    }
+
+    /// Elements of the file's batch. Where it is fixed above 1 a run is of one element:
+    /// the batch takes as many runs, with the weights in DRAM once.
+    pub fn batch(&self) -> usize {
+        self.graph.batch
     }
 
     /// A network that was built in code.

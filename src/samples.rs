@@ -379,12 +379,14 @@ fn npy(path: &Path, input: &InputShape, limit: usize) -> Result<Vec<ArrayD<f32>>
     let array = Npy::read(&bytes).map_err(|e| Error::from(SampleError::Npy(e)).of(path))?;
     let dims = &input.dims;
     let shape = &array.dims[..];
-    let batches =
-        |sample: &[usize]| shape == sample || (shape.len() == dims.len() && &shape[1..] == sample);
-    let fits = match dims.split_first() {
-        Some((1, sample)) => batches(sample),
-        _ => shape == dims.as_slice(),
+    // One sample, several along the first axis, or along the first two (batches).
+    let sample = match dims.split_first() {
+        Some((1, sample)) => sample,
+        _ => dims.as_slice(),
     };
+    let lead = shape.len().checked_sub(sample.len());
+    let most = if sample.len() == dims.len() { 1 } else { 2 };
+    let fits = lead.is_some_and(|n| n <= most && &shape[n..] == sample);
     if !fits {
         let error = SampleError::Shape {
             shape: shape.to_vec(),

@@ -1,7 +1,7 @@
 //! `vta compare`: a network dense and sparse, or two programs.
 
 use super::compare_programs::Two;
-use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::model::{self, CalibArgs, MaskArgs, NetworkArgs};
 use super::outputs::{Outputs, config_file, model_file};
 use super::{CliError, Output, Paint, compare_network, number, shown};
 use clap::Args;
@@ -27,7 +27,7 @@ pub struct Compare {
     #[command(flatten)]
     masks: MaskArgs,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
     #[command(flatten)]
     calib: CalibArgs,
     /// The sample that both compute; the first one of a file [default: a random one]
@@ -92,7 +92,7 @@ impl Compare {
         }
         self.calib.check(!self.input.is_empty())?;
         let config = config.unwrap_or_default();
-        let network = self.masks.read(&self.a, &self.zoo)?;
+        let network = self.masks.read(&self.a, &self.network)?;
         outputs.unread()?;
         let sample = self.sample(&network.model().inputs())?;
         let given = (!self.input.is_empty()).then_some(&sample);

@@ -1,6 +1,6 @@
 //! `vta compile`: a network to a program.
 
-use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::model::{self, CalibArgs, MaskArgs, NetworkArgs};
 use super::outputs::{Outputs, config_file, model_file};
 use super::{CliError, Output, Paint, number};
 use clap::Args;
@@ -30,7 +30,7 @@ pub struct Compile {
     #[arg(long)]
     dense: bool,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
     #[command(flatten)]
     calib: CalibArgs,
     /// Configuration: a built-in name or a vta_config.json file [default: de10]
@@ -53,7 +53,7 @@ impl Compile {
         let read = read.chain(config_file(self.config.as_deref()));
         let outputs = Outputs::new([&self.out].into_iter().chain(&self.save_masks), read)?;
         let config = model::config(self.config.as_deref())?;
-        let network = self.masks.read(&self.model, &self.zoo)?;
+        let network = self.masks.read(&self.model, &self.network)?;
         outputs.unread()?;
         let net = self.calib.quantise(network, None)?;
         let program = match self.dense {

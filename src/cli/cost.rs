@@ -1,6 +1,6 @@
 //! `vta cost`: cycles of each layer at several densities.
 
-use super::model::{self, ZooArgs};
+use super::model::{self, NetworkArgs};
 use super::outputs::{Outputs, config_file, model_file};
 use super::{CliError, Output, number, shown};
 use clap::Args;
@@ -31,7 +31,7 @@ pub struct Cost {
     #[arg(long, value_name = "SEED", value_parser = number::long, default_value = "1")]
     seed: u64,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
     /// Configuration: a built-in name or a vta_config.json file
     #[arg(long, value_name = "NAME|FILE", default_value = "de10")]
     config: String,
@@ -45,7 +45,7 @@ impl Cost {
         super::threads(self.threads)?;
         let read = model_file(&self.model).into_iter();
         let outputs = Outputs::new(&self.out, read.chain(config_file(Some(&self.config))))?;
-        let model = model::load(&self.model, &self.zoo)?;
+        let model = model::load(&self.model, &self.network)?;
         outputs.unread()?;
         let measure = Measure::new(&model, HwConfig::load(&self.config)?);
         let mut densities = self.densities.clone();

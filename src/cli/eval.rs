@@ -1,7 +1,7 @@
 //! `vta eval`: how good a network is on a data set.
 
 use super::data::open_sized;
-use super::model::{self, CALIB_LIMIT, ZooArgs};
+use super::model::{self, CALIB_LIMIT, NetworkArgs};
 use super::{CliError, Output, number};
 use clap::Args;
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ impl Eval {
             self.whole(Path::new(&self.model))?;
             name = path.display().to_string();
         }
-        let model = model::load(&name, &ZooArgs::default())?.named(&self.model);
+        let model = model::load(&name, &NetworkArgs::default())?.named(&self.model);
         let Some(path) = self.given(&self.masks, MASKS) else {
             return Ok(model.zero_blocks());
         };

@@ -1,7 +1,7 @@
 //! `vta infer`: a network on samples.
 
 use super::infer_report::{Prediction, Report};
-use super::model::{self, CalibArgs, MaskArgs, ZooArgs};
+use super::model::{self, CalibArgs, MaskArgs, NetworkArgs};
 use super::outputs::{Outputs, config_file, model_file};
 use super::samples::InputArgs;
 use super::{CliError, Output, Paint, input, number};
@@ -34,7 +34,7 @@ pub struct Infer {
     #[arg(long)]
     dense: bool,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
     #[command(flatten)]
     calib: CalibArgs,
     /// The simulator; fsim counts no cycles
@@ -119,7 +119,8 @@ impl Infer {
         let (timed, done) = run_batch(program, &options, self.time_all, &samples.values, one)?;
         let (predictions, verdicts): (Vec<Prediction>, Vec<Option<Verdict>>) =
             done.into_iter().unzip();
-        write_outputs(&written, program, &predictions)?;
+        let batch = net.map_or(1, |net| net.masked().model().batch());
+        write_outputs(&written, program, &predictions, batch)?;
         let report = Report {
             model: match net {
                 Some(net) => net.describe(),
@@ -160,7 +161,10 @@ impl Infer {
                 (!self.calib.calib.is_empty(), "--calib"),
                 (self.calib.calib_limit.is_some(), "--calib-limit"),
                 (self.calib.quantisation.is_some(), "--quantisation"),
-                (self.zoo.zoo_seed.is_some(), "--zoo-seed"),
+                (
+                    self.network.given().is_some(),
+                    self.network.given().unwrap_or_default(),
+                ),
             ] {
                 if given {
                     let message =
@@ -177,7 +181,7 @@ impl Infer {
             return Ok((Source::Bundle(program), samples));
         }
         let config = model::config(self.config.as_deref())?;
-        let network = self.masks.read(&self.model, &self.zoo)?;
+        let network = self.masks.read(&self.model, &self.network)?;
         let inputs = network.model().inputs();
         let samples = self.input.load(&inputs, &self.calib.scaling)?;
         // Random inputs say no more than noise does.
@@ -191,17 +195,24 @@ impl Infer {
     }
 }
 
-/// Writes an array for each output: samples along its first axis.
+/// Writes an array for each output: samples along its first axis, the elements of a
+/// batch along the second where the network has one.
 fn write_outputs(
     written: &[PathBuf],
     program: &Program,
     predictions: &[Prediction],
+    batch: usize,
 ) -> Result<(), CliError> {
     for (k, (path, region)) in written.iter().zip(&program.outputs).enumerate() {
         let mut dims = region.dims.clone();
         match dims.first_mut() {
-            Some(batch @ 1) => *batch = predictions.len(),
+            Some(n @ 1) => *n = predictions.len(),
             _ => dims.insert(0, predictions.len()),
+        }
+        // Whole batches, as the file has them.
+        if batch > 1 && dims[0].is_multiple_of(batch) {
+            dims[0] /= batch;
+            dims.insert(1, batch);
         }
         let values = predictions
             .iter()

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vta::config::HwConfig;
+use vta::graph::onnx::ImportOptions;
 use vta::program::is_bundle;
 use vta::samples::{self, InputShape, Samples};
 use vta::{Calibration, MaskedModel, Model, QuantisedModel};
@@ -14,19 +15,69 @@ use vta::{Calibration, MaskedModel, Model, QuantisedModel};
 /// Samples that scales are chosen by, where nobody says another number.
 pub const CALIB_LIMIT: u32 = 64;
 
-/// How a network of the zoo is made.
+/// What a network leaves open.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ZooArgs {
+pub struct NetworkArgs {
+    /// The size of an open dimension of an ONNX file, by the name that the file gives it
+    #[arg(long, value_name = "NAME=N", value_parser = dimension)]
+    pub dim: Vec<(String, usize)>,
+    /// The dimensions of an input of an ONNX file, open ones among them: 1,3,224,224; with several inputs NAME=1,3,224,224
+    #[arg(long, value_name = "[NAME=]N,N..", value_parser = input_shape)]
+    pub input_shape: Vec<(Option<String>, Vec<usize>)>,
     /// Seed of the weights of a zoo network [default: 1]
     #[arg(long, value_name = "SEED", value_parser = number::long)]
     pub zoo_seed: Option<u64>,
 }
 
-impl ZooArgs {
+impl NetworkArgs {
     /// The seed, where nobody says another.
     pub fn seed(&self) -> u64 {
         self.zoo_seed.unwrap_or(1)
     }
+
+    /// An option that is given for files.
+    fn of_files(&self) -> Option<&'static str> {
+        if !self.dim.is_empty() {
+            return Some("--dim");
+        }
+        (!self.input_shape.is_empty()).then_some("--input-shape")
+    }
+
+    /// An option that is given.
+    pub fn given(&self) -> Option<&'static str> {
+        let seed = self.zoo_seed.map(|_| "--zoo-seed");
+        seed.or(self.of_files())
+    }
+
+    fn options(&self) -> ImportOptions {
+        ImportOptions {
+            dims: self.dim.iter().cloned().collect(),
+            input_shapes: self.input_shape.iter().map(|(name, dims)| {
+                (name.clone().unwrap_or_default(), dims.clone())
+            }).collect(),
+            ..ImportOptions::default()
+        }
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    number::count(text).map(|n| n as usize)
+}
+
+/// `NAME=N`.
+fn dimension(text: &str) -> Result<(String, usize), String> {
+    let (name, n) = text.rsplit_once('=').ok_or("not NAME=N")?;
+    Ok((name.to_owned(), size(n)?))
+}
+
+/// `[NAME=]N,N..`.
+fn input_shape(text: &str) -> Result<(Option<String>, Vec<usize>), String> {
+    let (name, list) = match text.rsplit_once('=') {
+        Some((name, list)) => (Some(name.to_owned()), list),
+        None => (None, text),
+    };
+    let dims = list.split(',').map(|n| size(n.trim()));
+    Ok((name, dims.collect::<Result<_, _>>()?))
 }
 
 /// Which weight blocks are dropped.
@@ -63,12 +114,16 @@ pub struct CalibArgs {
 ///
 /// # Errors
 /// No such file or network, a file that is no network that can be compiled.
-pub fn load(model: &str, zoo_args: &ZooArgs) -> Result<Model, CliError> {
-    if zoo_args.zoo_seed.is_some() && Path::new(model).exists() && !is_of_zoo(model) {
+pub fn load(model: &str, network: &NetworkArgs) -> Result<Model, CliError> {
+    if let Some(option) = network.of_files().filter(|_| is_of_zoo(model)) {
+        let why = format!("on {model} of the zoo: it is for ONNX files");
+        return Err(CliError::no_effect(option, &why));
+    }
+    if network.zoo_seed.is_some() && Path::new(model).exists() && !is_of_zoo(model) {
         let why = format!("on the file {model}: it is for networks of the zoo");
         return Err(CliError::no_effect("--zoo-seed", &why));
     }
-    let found = Model::load(model, zoo_args.seed()).map_err(|e| {
+    let found = Model::load(model, network.seed(), network.options()).map_err(|e| {
         let missing = matches!(e, vta::Error::File { .. }) && !Path::new(model).exists();
         let error = CliError::from(e);
         match missing {
@@ -94,8 +149,8 @@ impl MaskArgs {
     ///
     /// # Errors
     /// A model or masks that cannot be used.
-    pub fn read(&self, model: &str, zoo: &ZooArgs) -> Result<MaskedModel, CliError> {
-        let model = load(model, zoo)?;
+    pub fn read(&self, model: &str, network: &NetworkArgs) -> Result<MaskedModel, CliError> {
+        let model = load(model, network)?;
         let masks = match (&self.masks, self.density) {
             (Some(path), _) => model.read_masks(path)?,
             (None, Some(density)) => model.random_masks(density, self.seed)?,

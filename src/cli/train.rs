@@ -1,7 +1,7 @@
 //! `vta train`: a network from a data set.
 
 use super::data::open_sized;
-use super::model::{self, ZooArgs};
+use super::model::{self, NetworkArgs};
 use super::outputs::{Outputs, model_file};
 use super::{CliError, EXIT_STOPPED, Output, number, progress};
 use clap::{Args, ValueEnum};
@@ -193,7 +193,7 @@ impl Train {
             return Err(e.help("--size puts them into frames of one size"));
         };
         let Some(sides) = zoo::sides(&self.model) else {
-            let graph = model::load(&self.model, &ZooArgs::default())?.into_graph();
+            let graph = model::load(&self.model, &NetworkArgs::default())?.into_graph();
             let dims = graph.inputs.first().map(|t| &graph.tensor(*t).dims[..]);
             return match dims {
                 Some([_, c, h, w]) if [*c, *h, *w] == image => Ok(graph),

@@ -1,6 +1,6 @@
 //! `vta zoo`: the networks that need no file.
 
-use super::model::{self, ZooArgs};
+use super::model::{self, NetworkArgs};
 use super::{CliError, Output};
 use clap::Args;
 use serde_json::{Value, json};
@@ -18,12 +18,12 @@ pub struct Zoo {
     #[arg(long, short, value_name = "FILE", requires = "name")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
 }
 
 impl Zoo {
     pub(super) fn run(&self) -> Result<Output, CliError> {
-        if self.zoo.zoo_seed.is_some() && self.out.is_none() {
+        if self.network.zoo_seed.is_some() && self.out.is_none() {
             let why = "on the list, which has no weights";
             return Err(CliError::no_effect("--zoo-seed", why)
                 .help("--out FILE writes a network with its weights"));
@@ -38,10 +38,10 @@ impl Zoo {
             None => zoo::NAMES.to_vec(),
         };
         if let (Some(name), Some(out)) = (&self.name, &self.out) {
-            let bytes = model::load(name, &self.zoo)?.to_onnx();
+            let bytes = model::load(name, &self.network)?.to_onnx();
             write_file(out, &bytes).map_err(|e| CliError::file(out, e))?;
             let out = out.display().to_string();
-            let json = json!({ "name": name, "seed": self.zoo.seed(), "out": out });
+            let json = json!({ "name": name, "seed": self.network.seed(), "out": out });
             return Ok(Output::ok(
                 format!("{}\n", vta::printable::printable(&out)),
                 json,
@@ -50,7 +50,7 @@ impl Zoo {
         let mut table = Table::new(&["name", "input", "nodes", "weights", "outputs"]);
         let mut all = Vec::new();
         for name in names {
-            let model = model::load(name, &self.zoo)?;
+            let model = model::load(name, &self.network)?;
             let graph = model.graph();
             let dims = |t: &vta::graph::TensorId| format!("{:?}", graph.tensor(*t).dims);
             let list =

@@ -37,6 +37,11 @@ pub(crate) fn groups(
     let mut there: Vec<QTensorId> = net.inputs.clone();
     there.sort_unstable();
     there.dedup();
+    // Constants of the host wait for nothing.
+    let alone = (0..net.nodes.len()).filter(|n| missing[*n] == 0);
+    for n in alone.collect::<Vec<_>>() {
+        ready[0].push(Reverse(n));
+    }
     let mut spread = |mut there: Vec<QTensorId>, ready: &mut [BinaryHeap<Reverse<usize>>; 2]| {
         let mut enter = |n: usize, there: &mut Vec<QTensorId>| {
             if without_step[n] {

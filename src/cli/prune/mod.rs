@@ -18,7 +18,7 @@ mod train;
 #[cfg(not(feature = "train"))]
 mod untrained;
 
-use super::model::{self, ZooArgs};
+use super::model::{self, NetworkArgs};
 use super::outputs::{Outputs, model_file};
 use super::{CliError, Output, number};
 #[cfg(feature = "train")]
@@ -100,7 +100,7 @@ pub struct Prune {
     #[command(flatten)]
     training: TrainingArgs,
     #[command(flatten)]
-    zoo: ZooArgs,
+    network: NetworkArgs,
     /// Configuration that is simulated: a built-in name or a vta_config.json file [default: the table's, else de10]
     #[arg(long, value_name = "NAME|FILE", requires = "hardware")]
     config: Option<String>,
@@ -147,7 +147,7 @@ impl Prune {
 
     /// The network, and what can be pruned in it.
     fn read(&self) -> Result<(Model, Vec<PruneLayer>), CliError> {
-        let model = model::load(&self.model, &self.zoo)?;
+        let model = model::load(&self.model, &self.network)?;
         let dense = match &self.keep_dense {
             None => Dense::Ends,
             Some(names) => Dense::Named(names.iter().filter(|n| !n.is_empty()).cloned().collect()),

@@ -227,6 +227,7 @@ impl PartialEq for Graph {
         self.name == other.name
             && self.inputs == other.inputs
             && self.outputs == other.outputs
+            && self.batch == other.batch
             && self.tensors == other.tensors
             && self.nodes().eq(other.nodes())
     }
@@ -241,6 +242,8 @@ pub struct Graph {
     pub inputs: Vec<TensorId>,
     /// Outputs of the network.
     pub outputs: Vec<TensorId>,
+    /// Elements of the batch in the file: the network is that of one of them.
+    pub batch: usize,
     tensors: Vec<TensorInfo>,
     dag: DiGraph<Node, TensorId>,
     producer: Vec<Option<NodeIndex>>,
@@ -251,6 +254,7 @@ impl Graph {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            batch: 1,
             ..Self::default()
         }
     }

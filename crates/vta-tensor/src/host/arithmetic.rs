@@ -85,6 +85,7 @@ pub(super) fn run(op: &HostOp, inputs: &[&Tensor], dims: &[usize]) -> Tensor {
             largest,
             indices,
         } => reduce::top_k(x, *axis, *k, *largest, *indices),
+        HostOp::Pairwise { function } => pairs(x, second(), dims, |a, b| function.of(a, b)),
         HostOp::Where => {
             let third = inputs.get(2).and_then(|t| t.as_f32()).unwrap_or(x);
             select(x, second(), third, dims)

@@ -72,6 +72,7 @@ impl HostOp {
             Self::Reduce { reduction, .. } => reduction.name(),
             Self::ArgMax { .. } => "ArgMax",
             Self::TopK { .. } => "TopK",
+            Self::Pairwise { function } => function.name(),
             Self::Where => "Where",
             Self::GatherElements { .. } => "GatherElements",
             Self::GatherNd { .. } => "GatherND",
@@ -137,6 +138,7 @@ impl HostOp {
             Self::Add
             | Self::Mul
             | Self::MatMul
+            | Self::Pairwise { .. }
             | Self::Take { .. }
             | Self::GatherElements { .. }
             | Self::GatherNd { .. } => (found == 2, "2"),
@@ -310,7 +312,7 @@ impl HostOp {
                 }
                 Ok(dims)
             }
-            Self::Add | Self::Mul => self.stretched(x, inputs[1]),
+            Self::Add | Self::Mul | Self::Pairwise { .. } => self.stretched(x, inputs[1]),
             Self::AddConst { dims, values } | Self::MulConst { dims, values } => {
                 if dims.contains(&0) || elements(dims) != Some(values.len()) {
                     return Err(

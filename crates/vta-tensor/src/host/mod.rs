@@ -11,6 +11,7 @@ mod error;
 mod function;
 mod gathering;
 mod moving;
+mod pairwise;
 mod recurrent;
 mod reduce;
 mod text;
@@ -19,6 +20,7 @@ mod window;
 pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, broadcast, elements};
 pub use error::HostError;
 pub use function::{Function, MAX_FUNCTIONS};
+pub use pairwise::Pairwise;
 pub use recurrent::{Cell, Recurrent};
 pub use reduce::Reduction;
 
@@ -255,6 +257,11 @@ pub enum HostOp {
         /// Whether the result is their indices, not the values.
         indices: bool,
     },
+    /// A function of two tensors, element by element, broadcast.
+    Pairwise {
+        /// The function.
+        function: Pairwise,
+    },
     /// Elements of the second operand where the first is not 0, else of the third; all broadcast.
     Where,
     /// Elements of the first operand along an axis, by the indices in the second
@@ -289,7 +296,7 @@ pub enum HostOp {
         #[serde(with = "text::number")]
         bias: f32,
     },
-    /// A recurrent layer over `[steps, input]`; more operands are the state at the start.
+    /// A recurrent layer over `[steps, batch, input]`; more operands are the state at the start.
     Recurrent(Box<Recurrent>),
 }
 

@@ -20,7 +20,7 @@ pub enum Cell {
     },
     /// Gates i, o, f, c.
     Lstm {
-        /// Whether the result is the cells' state behind the last step, `[1, hidden]`,
+        /// Whether the result is the cells' state behind the last step, `[1, batch, hidden]`,
         /// not what the layer gives out.
         state: bool,
     },
@@ -54,8 +54,8 @@ impl Cell {
     }
 }
 
-/// A recurrent layer in one direction, from `[steps, input]` to `[steps, hidden]`
-/// (a cell state alone is `[1, hidden]`).
+/// A recurrent layer in one direction, from `[steps, batch, input]` to
+/// `[steps, batch, hidden]` (a cell state alone is `[1, batch, hidden]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recurrent {
@@ -84,8 +84,8 @@ pub struct Recurrent {
 impl Recurrent {
     pub(super) fn dims(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
         let Self { hidden, input, .. } = *self;
-        let [steps, width] = *inputs[0] else {
-            return Err(format!("{:?} is not [steps, input]", inputs[0]));
+        let [steps, batch, width] = *inputs[0] else {
+            return Err(format!("{:?} is not [steps, batch, input]", inputs[0]));
         };
         let rows = self.cell.gates().checked_mul(hidden);
         let sized = |len: usize, each: usize| rows.and_then(|r| r.checked_mul(each)) == Some(len);
@@ -101,36 +101,40 @@ impl Recurrent {
                 inputs[0]
             ));
         }
-        if let Some(state) = inputs[1..].iter().find(|d| d.iter().product::<usize>() != hidden) {
+        let mut states = inputs[1..].iter();
+        if let Some(state) = states.find(|d| d.iter().product::<usize>() != batch * hidden) {
             return Err(format!("a state of {state:?} for {hidden} elements"));
         }
         Ok(match self.cell {
-            Cell::Lstm { state: true } => vec![1, hidden],
-            _ => vec![steps, hidden],
+            Cell::Lstm { state: true } => vec![1, batch, hidden],
+            _ => vec![steps, batch, hidden],
         })
     }
 
     pub(super) fn run(&self, x: &ArrayD<f32>, state: &[&ArrayD<f32>]) -> ArrayD<f32> {
         let Self { hidden, input, .. } = *self;
-        let steps = x.shape()[0];
+        let (steps, batch) = (x.shape()[0], x.shape()[1]);
         let x: Vec<f32> = x.iter().copied().collect();
         let given = |i: usize| match state.get(i) {
             Some(s) => s.iter().copied().collect(),
-            None => vec![0.0; hidden],
+            None => vec![0.0; batch * hidden],
         };
-        let (mut h, mut c): (Vec<f32>, Vec<f32>) = (given(0), given(1));
-        let mut out = vec![0.0; steps * hidden];
-        for step in 0..steps {
-            let at = if self.reverse { steps - 1 - step } else { step };
-            let x = &x[at * input..][..input];
-            let from_input = product(&self.weight, x, &self.bias);
-            let next = self.step(&from_input, &h, &mut c);
-            h = next;
-            out[at * hidden..][..hidden].copy_from_slice(&h);
+        let (starts, mut cells): (Vec<f32>, Vec<f32>) = (given(0), given(1));
+        let mut out = vec![0.0; steps * batch * hidden];
+        let each = starts.chunks_exact(hidden).zip(cells.chunks_exact_mut(hidden));
+        for (b, (h, c)) in each.enumerate() {
+            let mut h = h.to_vec();
+            for step in 0..steps {
+                let at = if self.reverse { steps - 1 - step } else { step };
+                let at = at * batch + b;
+                let from_input = product(&self.weight, &x[at * input..][..input], &self.bias);
+                h = self.step(&from_input, &h, c);
+                out[at * hidden..][..hidden].copy_from_slice(&h);
+            }
         }
         match self.cell {
-            Cell::Lstm { state: true } => from_vec(&[1, hidden], c),
-            _ => from_vec(&[steps, hidden], out),
+            Cell::Lstm { state: true } => from_vec(&[1, batch, hidden], cells),
+            _ => from_vec(&[steps, batch, hidden], out),
         }
     }
 

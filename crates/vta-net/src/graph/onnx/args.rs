@@ -6,8 +6,12 @@ use crate::graph::shape::elements;
 
 /// Dimensions that a `Reshape` asks for.
 pub(super) fn reshape(n: &OnnxNode<'_>, from: &[usize]) -> Res<Vec<usize>> {
-    let spec = n.constant(1)?.to_ints()?;
+    let mut spec = n.constant(1)?.to_ints()?;
     let allow_zero = n.int("allowzero", 0)? != 0;
+    if n.batch > 1 && spec.first() == Some(&(n.batch as i64)) {
+        // The batch as it is written in the file.
+        spec[0] = 1;
+    }
     let wrong = || Fault::value(format!("the shape to which {from:?} is reshaped"), &spec);
     let mut open = None;
     let mut to = Vec::with_capacity(spec.len());

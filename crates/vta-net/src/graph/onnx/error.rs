@@ -36,7 +36,7 @@ pub enum Problem {
     #[error("no ONNX model, or a truncated one ({0})")]
     Decode(String),
     /// A version of the operators that is not read.
-    #[error("opset {0} is not among 7 to 24")]
+    #[error("opset {0} is not among 7 to 28")]
     Opset(i64),
     /// The model has no version of the operators.
     #[error("no opset is declared: no ONNX model")]

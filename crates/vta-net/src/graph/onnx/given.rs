@@ -3,7 +3,7 @@
 use super::error::{Problem, Res};
 use super::import::ImportOptions;
 use super::proto::tensor_shape_proto::dimension::Value as Dim;
-use super::proto::{TensorShapeProto, ValueInfoProto};
+use super::proto::{GraphProto, TensorShapeProto, ValueInfoProto};
 
 fn shape(input: &ValueInfoProto) -> Option<&TensorShapeProto> {
     let tensor = input.r#type.as_ref()?.tensor_type.as_ref()?;
@@ -33,7 +33,8 @@ pub(super) fn check(inputs: &[&ValueInfoProto], options: &ImportOptions) -> Res<
     }
     let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
     let mut given = options.input_shapes.keys();
-    if let Some(name) = given.find(|n| !names.contains(&n.as_str())) {
+    let unnamed = |n: &str| n.is_empty() && names.len() == 1;
+    if let Some(name) = given.find(|n| !names.contains(&n.as_str()) && !unnamed(n)) {
         return Err(Problem::Given {
             what: format!("a shape for input {name}"),
             there: format!("the inputs {}", list(names)),
@@ -43,13 +44,26 @@ pub(super) fn check(inputs: &[&ValueInfoProto], options: &ImportOptions) -> Res<
     Ok(())
 }
 
+/// The batch, where all inputs have the same size above 1 in front.
+pub(super) fn batch(graph: &GraphProto, options: &ImportOptions) -> Option<usize> {
+    let stored = |name: &str| graph.initializer.iter().any(|t| t.name == name);
+    let inputs = graph.input.iter().filter(|i| !stored(&i.name));
+    let mut sizes = inputs.map(|i| {
+        let dims = dims(&i.name, shape(i)?, options).ok()?;
+        dims.first().copied().filter(|_| dims.len() > 1)
+    });
+    let first = sizes.next().flatten().filter(|n| *n > 1)?;
+    sizes.all(|s| s == Some(first)).then_some(first)
+}
+
 /// Dimensions of an input; an open batch is 1.
 pub(super) fn dims(
     name: &str,
     shape: &TensorShapeProto,
     options: &ImportOptions,
 ) -> Result<Vec<usize>, Problem> {
-    let given = options.input_shapes.get(name);
+    let shapes = &options.input_shapes;
+    let given = shapes.get(name).or_else(|| shapes.get(""));
     if let Some(given) = given.filter(|g| g.len() != shape.dim.len()) {
         return Err(Problem::Given {
             what: format!("the shape {given:?} for input {name}"),

@@ -3,7 +3,7 @@
 use super::error::{Fault, Problem, Res};
 use super::grid::Grid;
 use crate::graph::{Node, Op, TensorId, TensorInfo, shape};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Names that are taken, and the next suffix of each.
 #[derive(Debug, Default)]
@@ -48,6 +48,8 @@ pub(super) struct GraphBuilder {
     pub inputs: Vec<TensorId>,
     /// Tensors that are quantised in the file, and some that are known not to be.
     pub grids: HashMap<TensorId, Option<Grid>>,
+    /// Tensors whose elements are integers in the file, not quantised ones.
+    pub integers: HashSet<TensorId>,
     pub outputs: Vec<TensorId>,
     pub node_names: Names,
     pub tensor_names: Names,

@@ -78,6 +78,24 @@ pub(super) fn moves_integers(op: &str) -> bool {
 }
 
 impl GraphBuilder {
+    /// Whether the elements of a tensor are integers in the file, also where they were
+    /// only moved, added or multiplied since.
+    pub fn is_integer(&self, t: TensorId) -> bool {
+        let mut open = vec![t];
+        while let Some(t) = open.pop() {
+            if self.integers.contains(&t) {
+                continue;
+            }
+            match self.made_by(t) {
+                Some(n) if moves(&n.op) || matches!(n.op, Op::Add | Op::Mul) => {
+                    open.extend(&n.inputs);
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
     /// The grid of a quantised tensor, also where its elements were only moved since.
     pub fn grid(&self, t: TensorId) -> Option<Grid> {
         let mut t = t;

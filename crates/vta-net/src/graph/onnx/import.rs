@@ -7,7 +7,7 @@ use super::graph_builder::GraphBuilder;
 use super::node::{OnnxNode, Value};
 use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::scope::Functions;
-use super::{control, fold, given, grid, ops, order, simplify};
+use super::{batch, control, fold, given, grid, ops, order, simplify};
 use crate::graph::shape::{MAX_ELEMENTS, ShapeError, elements};
 use crate::graph::{Constant, Graph, HostOp, Op, TensorId};
 use ndarray::{Array, ArrayD, Dimension};
@@ -21,7 +21,8 @@ use std::rc::Rc;
 pub struct ImportOptions {
     /// Sizes of dimensions by the name that the model gives them (`dim_param`).
     pub dims: BTreeMap<String, usize>,
-    /// Dimensions of inputs, by name; where the model has a size it must be that.
+    /// Dimensions of inputs, by name (a model's only input may be without); where the
+    /// model has a size it must be that.
     pub input_shapes: BTreeMap<String, Vec<usize>>,
     /// The folder of the model, for values that lie in files beside it; without
     /// one they are refused.
@@ -60,28 +61,50 @@ pub fn import_with(
         .find(|o| ours(&o.domain))
         .ok_or_else(|| whole(Problem::NoOpset))?
         .version;
-    if !(7..=24).contains(&opset) {
+    if !(7..=28).contains(&opset) {
         return Err(whole(Problem::Opset(opset)));
     }
     let graph = model.graph.ok_or_else(|| whole(Problem::Empty("graph")))?;
-    let mut importer = Importer {
-        opset,
-        builder: GraphBuilder::default(),
-        values: HashMap::new(),
-        stored: HashMap::new(),
-        budget: SizeBudget::for_file(bytes.len()),
-        external: External::in_folder(options.folder.as_deref()),
-        place: None,
-        level: 0,
+    let batch = given::batch(&graph, options);
+    let attempt = |graph, batch| {
+        let limit = SizeBudget::for_file(bytes.len());
+        read(graph, &model.functions, (opset, batch), limit, options)
     };
-    let done = importer.run(graph, &model.functions, options);
-    let place = importer.place;
-    done.map_err(|fault| OnnxError {
+    let done = match batch {
+        None => attempt(graph, 1),
+        // As it stands, else as the network of one element of the batch.
+        Some(batch) => attempt(graph.clone(), 1)
+            .or_else(|first| attempt(graph, batch).map_err(|_| first)),
+    };
+    done.map_err(|(place, fault)| OnnxError {
         file: file_name.to_owned(),
         node: place,
         tensor: fault.tensor,
         problem: Box::new(fault.problem),
     })
+}
+
+/// Reads a graph whose inputs have a batch of this size.
+fn read(
+    graph: GraphProto,
+    functions: &[FunctionProto],
+    (opset, batch): (i64, usize),
+    budget: SizeBudget,
+    options: &ImportOptions,
+) -> Result<Graph, (Place, Fault)> {
+    let mut importer = Importer {
+        opset,
+        batch,
+        builder: GraphBuilder::default(),
+        values: HashMap::new(),
+        stored: HashMap::new(),
+        budget,
+        external: External::in_folder(options.folder.as_deref()),
+        place: None,
+        level: 0,
+    };
+    let done = importer.run(graph, functions, options);
+    done.map_err(|fault| (importer.place, fault))
 }
 
 /// How many values constants may unfold to: a bound on memory by the size of the file.
@@ -115,6 +138,8 @@ type Place = Option<(String, String)>;
 /// State of an import.
 pub(super) struct Importer {
     pub opset: i64,
+    /// Elements of the file's batch, where the network of one of them is read.
+    batch: usize,
     pub builder: GraphBuilder,
     pub budget: SizeBudget,
     values: HashMap<String, Value>,
@@ -159,7 +184,12 @@ impl Importer {
             self.output(output)?;
         }
         let builder = std::mem::take(&mut self.builder);
-        simplify::finish(builder, &graph.name, &mut self.place)
+        let mut out = simplify::finish(builder, &graph.name, &mut self.place)?;
+        if self.batch > 1 {
+            out.batch = self.batch;
+            batch::check(&out)?;
+        }
+        Ok(out)
     }
 
     /// Keeps initializers until they are read.
@@ -223,7 +253,10 @@ impl Importer {
         }
         let shape = tensor.shape.as_ref();
         let shape = shape.ok_or_else(|| fault(Problem::Empty("dimensions")))?;
-        let dims = given::dims(name, shape, options).map_err(fault)?;
+        let mut dims = given::dims(name, shape, options).map_err(fault)?;
+        if self.batch > 1 {
+            dims[0] = 1;
+        }
         match elements(&dims) {
             Some(1..=MAX_ELEMENTS) => {}
             _ => {
@@ -233,6 +266,9 @@ impl Importer {
         self.builder.count(&dims)?;
         let t = self.builder.add_tensor(name.clone(), dims);
         self.builder.inputs.push(t);
+        if ty::is_int(tensor.elem_type) {
+            self.builder.integers.insert(t);
+        }
         self.values.insert(name.clone(), Value::Tensor(t));
         Ok(())
     }
@@ -325,6 +361,7 @@ impl Importer {
             proto,
             inputs,
             opset: self.opset,
+            batch: self.batch,
         };
         if !proto.domain.is_empty() && proto.domain != "ai.onnx" {
             let operator = format!("{}.{}", proto.domain, proto.op_type);
@@ -357,6 +394,11 @@ impl Importer {
         if !name.is_empty() {
             self.values.insert(name.to_owned(), value);
         }
+    }
+
+    /// What a node's result stands for.
+    pub fn bound(&self, node: &OnnxNode<'_>, output: usize) -> Option<Value> {
+        self.values.get(node.output(output)).cloned()
     }
 
     /// Says what a node's result stands for.

@@ -25,6 +25,7 @@
 //! and number); a second node with the same name gets `:1` behind it.
 
 mod args;
+mod batch;
 mod constant;
 mod control;
 mod error;

@@ -22,6 +22,8 @@ pub(super) struct OnnxNode<'a> {
     pub proto: &'a NodeProto,
     pub inputs: Vec<Option<Value>>,
     pub opset: i64,
+    /// Elements of the file's batch, where the network of one of them is read.
+    pub batch: usize,
 }
 
 /// ONNX's numbers of attribute types.

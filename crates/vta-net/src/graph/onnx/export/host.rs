@@ -4,7 +4,7 @@
 use super::super::constant::ty;
 use super::{Writer, float, int, ints};
 use crate::graph::TensorId;
-use vta_tensor::host::{Cell, HostOp, Recurrent, Reduction};
+use vta_tensor::host::{Cell, HostOp, Pairwise, Recurrent, Reduction};
 
 /// Writes an operator as nodes, the last of which makes `output`.
 pub(super) fn push(
@@ -157,6 +157,21 @@ impl Nodes<'_, '_> {
                 let attributes = vec![int("batch_dims", *batch_dims)];
                 self.node("GatherND", x, Some(output), attributes);
             }
+            HostOp::Pairwise {
+                function: Pairwise::DivInteger,
+            } => {
+                let whole = x.into_iter().map(|x| self.cast(x, ty::INT32, None));
+                let whole: Vec<String> = whole.collect();
+                let y = self.node("Div", whole, None, vec![]);
+                self.cast(y, ty::FLOAT, Some(output));
+            }
+            HostOp::Pairwise { function } => {
+                let attributes = match function {
+                    Pairwise::Mod { fmod } => vec![int("fmod", (*fmod).into())],
+                    _ => vec![],
+                };
+                self.node(function.name(), x, Some(output), attributes);
+            }
             HostOp::Lrn {
                 size,
                 alpha,
@@ -174,7 +189,7 @@ impl Nodes<'_, '_> {
             HostOp::LogSoftmax { axis } => {
                 self.node("LogSoftmax", x, Some(output), axis_of(*axis));
             }
-            HostOp::Recurrent(r) => self.recurrent(r, x, dims[0][0], output),
+            HostOp::Recurrent(r) => self.recurrent(r, x, [dims[0][0], dims[0][1]], output),
             // Operators that the graph has by other names.
             other => {
                 self.node(other.name(), x, Some(output), vec![]);
@@ -204,16 +219,19 @@ impl Nodes<'_, '_> {
         }
     }
 
-    /// A direction of its own, with a batch of one.
-    fn recurrent(&mut self, r: &Recurrent, x: Vec<String>, steps: usize, output: String) {
+    /// A direction of its own.
+    fn recurrent(
+        &mut self,
+        r: &Recurrent,
+        x: Vec<String>,
+        [steps, batch]: [usize; 2],
+        output: String,
+    ) {
         let rows = r.cell.gates() * r.hidden;
         let mut operands = x.into_iter();
-        let to = self.ints("batched", &[steps, 1, r.input]);
-        let first = operands.next().unwrap_or_default();
-        let batched = self.node("Reshape", vec![first, to], None, vec![]);
         let both = [r.bias.as_slice(), &r.recurrence_bias].concat();
         let mut input = vec![
-            batched,
+            operands.next().unwrap_or_default(),
             self.floats("weight", &[1, rows, r.input], &r.weight),
             self.floats("recurrence", &[1, rows, r.hidden], &r.recurrence),
             self.floats("bias", &[1, 2 * rows], &both),
@@ -221,7 +239,7 @@ impl Nodes<'_, '_> {
         ];
         let state: Vec<String> = operands.collect();
         for s in state {
-            let to = self.ints("state", &[1, 1, r.hidden]);
+            let to = self.ints("state", &[1, batch, r.hidden]);
             input.push(self.node("Reshape", vec![s, to], None, vec![]));
         }
         if input.len() == 5 {
@@ -246,7 +264,7 @@ impl Nodes<'_, '_> {
         };
         self.w
             .push_all(&name, r.cell.name(), input, outputs, attributes);
-        let to = self.ints("rows", &[rows, r.hidden]);
+        let to = self.ints("rows", &[rows, batch, r.hidden]);
         self.node("Reshape", vec![y, to], Some(output), vec![]);
     }
 }

@@ -1,6 +1,7 @@
 //! Matrix products.
 
-use super::super::error::{Fault, Problem, Res};
+use super::super::constant::Const;
+use super::super::error::{Problem, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value};
 use crate::graph::shape::ShapeError;
@@ -51,12 +52,17 @@ fn weight(
 }
 
 pub(super) fn matmul(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let matrix = |c: &Const| {
+        let dims = c.dims();
+        let lead = dims.len().saturating_sub(2);
+        (dims.len() >= 2 && dims[..lead].iter().all(|d| *d == 1)).then_some(dims.len())
+    };
     match (n.value(0)?, n.value(1)?) {
-        (Value::Tensor(x), Value::Tensor(y)) => im.result(n, Op::MatMul, &[*x, *y]),
-        (Value::Tensor(x), Value::Const(_)) => {
-            let (dense, rank) = weight(im, n, 1, true)?;
-            same_rank(im, n, *x, rank)?;
-            if n.constant(1)?.dims().len() == 1 {
+        (Value::Tensor(x), Value::Const(c))
+            if c.dims().len() == 1 || matrix(c).is_some_and(|r| r <= im.dims(*x).len().max(2)) =>
+        {
+            let (dense, _) = weight(im, n, 1, true)?;
+            if c.dims().len() == 1 {
                 let y = im.step(n, Op::Dense(dense), &[*x])?;
                 let mut to = im.dims(y).to_vec();
                 to.pop();
@@ -64,32 +70,43 @@ pub(super) fn matmul(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             }
             im.result(n, Op::Dense(dense), &[*x])
         }
-        (_, Value::Tensor(y)) => {
+        (Value::Const(c), Value::Tensor(y))
+            if im.dims(*y).len() >= 2 && matrix(c).is_some_and(|r| r <= im.dims(*y).len()) =>
+        {
             // (A B)^T = B^T A^T.
-            let (dense, rank) = weight(im, n, 0, false)?;
-            same_rank(im, n, *y, rank)?;
+            let (dense, _) = weight(im, n, 0, false)?;
             let dims = im.dims(*y).len();
-            if dims < 2 {
-                return Err(n.fault(1, Problem::Form("must be a matrix".to_owned())));
-            }
             let mut perm: Vec<usize> = (0..dims).collect();
             perm.swap(dims - 2, dims - 1);
             let y = im.step(n, Op::Transpose { perm: perm.clone() }, &[*y])?;
             let y = im.step(n, Op::Dense(dense), &[y])?;
             im.result(n, Op::Transpose { perm }, &[y])
         }
-        _ => Err(n.fault(0, Problem::Constant)),
+        _ => product(im, n),
     }
 }
 
-/// A constant with more dimensions than the computed operand would add some to the result.
-fn same_rank(im: &Importer, n: &OnnxNode<'_>, x: TensorId, rank: usize) -> Res<()> {
-    let dims = im.dims(x).len();
-    if rank > dims.max(2) {
-        let text = format!("a constant of {rank} dimensions with an operand of {dims}");
-        return Err(Fault::form(format!("{text} is not supported ({})", n.op())));
+/// A product of two tensors, or of constants in batches; vectors are rows and columns.
+fn product(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let (mut x, mut y) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
+    let (row, column) = (im.dims(x).len() == 1, im.dims(y).len() == 1);
+    if row {
+        let dims = [1, im.dims(x)[0]];
+        x = im.step_to(n, Op::Reshape, &[x], Some(&dims))?;
     }
-    Ok(())
+    if column {
+        let dims = [im.dims(y)[0], 1];
+        y = im.step_to(n, Op::Reshape, &[y], Some(&dims))?;
+    }
+    let z = im.step(n, Op::MatMul, &[x, y])?;
+    let mut to = im.dims(z).to_vec();
+    if column {
+        to.pop();
+    }
+    if row {
+        to.remove(to.len() - 1 - usize::from(!column));
+    }
+    im.reshape(n, z, &to)
 }
 
 pub(super) fn gemm(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {

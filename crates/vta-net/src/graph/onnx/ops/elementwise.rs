@@ -7,8 +7,36 @@ use super::super::node::{OnnxNode, Value, axis};
 use super::alias;
 use super::comparing::negation;
 use crate::graph::{Constant, Function, HostOp, Op, TensorId};
+use vta_tensor::host::Pairwise;
 
 pub(super) fn arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let integer = |i: usize| match n.value(i) {
+        Ok(Value::Tensor(t)) => im.builder.is_integer(*t),
+        Ok(Value::Const(c)) => ty::is_int(c.ty),
+        Err(_) => false,
+    };
+    let integers = integer(0) && integer(1);
+    if integers && n.op() == "Div" {
+        return divided_integers(im, n);
+    }
+    real_arithmetic(im, n)?;
+    if let (true, Some(Value::Tensor(t))) = (integers, im.bound(n, 0)) {
+        im.builder.integers.insert(t);
+    }
+    Ok(())
+}
+
+/// Integers are divided towards zero.
+fn divided_integers(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let (x, y) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
+    let function = Pairwise::DivInteger;
+    let z = im.step(n, Op::Host(HostOp::Pairwise { function }), &[x, y])?;
+    im.builder.integers.insert(z);
+    im.bind(n, 0, Value::Tensor(z));
+    Ok(())
+}
+
+fn real_arithmetic(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let op = n.op();
     match (n.value(0)?.clone(), n.value(1)?.clone()) {
         (Value::Tensor(x), Value::Tensor(y)) => match op {

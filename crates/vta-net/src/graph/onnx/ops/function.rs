@@ -4,7 +4,8 @@ use super::super::error::{Fault, Problem, Res};
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value};
 use super::elementwise::limited;
-use crate::graph::{Constant, Function, Op};
+use crate::graph::{Constant, Function, HostOp, Op};
+use vta_tensor::host::Pairwise;
 
 /// The function of an operator with one operand, if it is one.
 fn named(n: &OnnxNode<'_>) -> Res<Option<Function>> {
@@ -86,11 +87,14 @@ pub(super) fn function(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     im.result(n, Op::Elementwise(vec![function]), &[n.tensor(0)?])
 }
 
-/// A power with a constant exponent; 1 and 2 need no function.
+/// A power; one constant exponent is a function of single elements.
 pub(super) fn pow(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let x = n.tensor(0)?;
-    let exponent = n.optional_scalar(1)?;
-    let exponent = exponent.ok_or_else(|| Fault::form("the exponent is missing"))?;
+    let one = n.constant(1).is_ok_and(|c| c.len() == 1);
+    let (Value::Tensor(x), true) = (n.value(0)?.clone(), one) else {
+        let (x, y) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
+        return im.result(n, pairwise(Pairwise::Pow), &[x, y]);
+    };
+    let exponent = n.optional_scalar(1)?.unwrap_or(1.0);
     if !exponent.is_finite() {
         return Err(Fault::value("the exponent", exponent));
     }
@@ -122,7 +126,11 @@ pub(super) fn prelu(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     im.result(n, Op::Add, &[all, above])
 }
 
-/// `Max` and `Min`, with constants as limits, of tensors as `y + max(x - y, 0)`.
+fn pairwise(function: Pairwise) -> Op {
+    Op::Host(HostOp::Pairwise { function })
+}
+
+/// `Max` and `Min`; one value as a constant is a limit.
 pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let is_max = n.op() == "Max";
     let computed = (0..n.inputs.len()).find(|i| n.tensor(*i).is_ok());
@@ -131,7 +139,6 @@ pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let rest: Vec<usize> = (0..n.inputs.len()).filter(|i| *i != first).collect();
     for (k, i) in rest.iter().enumerate() {
         let last = k + 1 == rest.len();
-        let minus = |suffix: &str| Op::MulConst(Importer::scalar(n, suffix, -1.0));
         let limit = match n.value(*i)? {
             Value::Const(c) if c.len() == 1 => im.finite(&c.clone())?.iter().next().copied(),
             _ => None,
@@ -149,21 +156,21 @@ pub(super) fn extreme(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             }
             None => {
                 let y = im.tensor_of(n, *i)?;
-                // The larger is y + max(x - y, 0), the smaller x - max(x - y, 0).
-                let less = im.step(n, minus("minus"), &[y])?;
-                let more = im.step(n, Op::Add, &[x, less])?;
-                let more = im.step(n, Op::Relu, &[more])?;
-                let (from, more) = match is_max {
-                    true => (y, more),
-                    false => (x, im.step(n, minus("less"), &[more])?),
-                };
+                let op = pairwise(if is_max { Pairwise::Max } else { Pairwise::Min });
                 if last {
-                    return im.result(n, Op::Add, &[from, more]);
+                    return im.result(n, op, &[x, y]);
                 }
-                x = im.step(n, Op::Add, &[from, more])?;
+                x = im.step(n, op, &[x, y])?;
             }
         }
     }
     im.bind(n, 0, Value::Tensor(x));
     Ok(())
+}
+
+/// The remainder of a division.
+pub(super) fn modulo(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
+    let fmod = n.int("fmod", 0)? != 0;
+    let (x, y) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
+    im.result(n, pairwise(Pairwise::Mod { fmod }), &[x, y])
 }

@@ -196,9 +196,14 @@ pub(super) fn space_to_depth(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     if h % s != 0 || w % s != 0 {
         return Err(Fault::value(format!("the size for blocks of {s}"), (h, w)));
     }
+    let perm = match n.string("mode", "DCR")?.as_str() {
+        "DCR" => vec![0, 3, 5, 1, 2, 4],
+        "CRD" => vec![0, 1, 3, 5, 2, 4],
+        other => return Err(unsupported("mode", other)),
+    };
     let op = HostOp::Rearrange {
         split: vec![b, c, h / s, s, w / s, s],
-        perm: vec![0, 3, 5, 1, 2, 4],
+        perm,
         dims: vec![b, s * s * c, h / s, w / s],
     };
     im.result(n, Op::Host(op), &[n.tensor(0)?])

@@ -43,13 +43,40 @@ pub(super) fn layer(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let rank = im.dims(x).len();
     let first = axis(n.int("axis", -1)?, rank)?;
+    let axes: Vec<usize> = (first..rank).collect();
+    let epsilon = n.float("epsilon", 1e-5)?;
     if !n.output(1).is_empty() || !n.output(2).is_empty() {
-        return Err(Fault::form("its mean and deviation as results are not supported"));
+        moments(im, n, x, &axes, epsilon)?;
     }
-    let op = normalize((first..rank).collect(), n.float("epsilon", 1e-5)?);
+    let op = normalize(axes, epsilon);
     let y = im.step(n, op, &[x])?;
     let (scale, bias) = (optional(im, n, 1)?, optional(im, n, 2)?);
     affine(im, n, y, scale, bias)
+}
+
+/// The mean, and the inverse of the deviation, as results of their own.
+fn moments(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, axes: &[usize], epsilon: f32) -> Res<()> {
+    let mut to = im.dims(x).to_vec();
+    axes.iter().for_each(|a| to[*a] = 1);
+    let mean = || Op::ReduceMean {
+        axes: axes.to_vec(),
+    };
+    let m = im.step_to(n, mean(), &[x], Some(&to))?;
+    im.bind(n, 1, super::Value::Tensor(m));
+    let minus = Op::MulConst(Importer::scalar(n, "minus", -1.0));
+    let less = im.step(n, minus, &[m])?;
+    let d = im.step(n, Op::Add, &[x, less])?;
+    let square = Op::Elementwise(vec![Function::Pow { exponent: 2.0 }]);
+    let d = im.step(n, square, &[d])?;
+    let variance = im.step_to(n, mean(), &[d], Some(&to))?;
+    let inverse = vec![
+        Function::Add { value: epsilon },
+        Function::Sqrt,
+        Function::Reciprocal,
+    ];
+    let inverse = im.step(n, Op::Elementwise(inverse), &[variance])?;
+    im.bind(n, 2, super::Value::Tensor(inverse));
+    Ok(())
 }
 
 /// A constant for each channel, as one that is broadcast over `rank` dimensions.
@@ -148,7 +175,12 @@ pub(super) fn lp(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         axes: over,
     };
     let y = im.step(n, Op::Host(sum), &[y])?;
-    let inverse = [all, vec![Function::Reciprocal]].concat();
+    // What has no length stays as it is.
+    let guard = Function::Sum {
+        left: Vec::new(),
+        right: vec![Function::Equal { value: 0.0 }],
+    };
+    let inverse = [all, vec![guard, Function::Reciprocal]].concat();
     let y = im.step(n, Op::Elementwise(inverse), &[y])?;
     im.result(n, Op::Mul, &[x, y])
 }

@@ -27,9 +27,6 @@ fn check(n: &OnnxNode<'_>) -> Res<()> {
     if n.int("input_forget", 0)? != 0 {
         return other("input_forget");
     }
-    if n.int("layout", 0)? != 0 {
-        return other("layout");
-    }
     if n.optional(7).is_some() {
         return Err(n.fault(7, super::super::error::Problem::Form("peepholes are not supported".into())));
     }
@@ -44,10 +41,13 @@ fn direction(values: &ArrayD<f32>, at: usize, directions: usize) -> Vec<f32> {
 
 pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     check(n)?;
-    let x = n.tensor(0)?;
-    let [steps, 1, input] = *im.dims(x) else {
-        let dims = im.dims(x);
-        return Err(Fault::form(format!("{dims:?} is not [steps, 1, input]: a batch of 1 is needed")));
+    let mut x = n.tensor(0)?;
+    let batched = n.int("layout", 0)? != 0;
+    if batched {
+        x = im.step(n, Op::Transpose { perm: vec![1, 0, 2] }, &[x])?;
+    }
+    let [steps, batch, input] = *im.dims(x) else {
+        return Err(Fault::value("the operand's dimensions", im.dims(x)));
     };
     if let Some(lengths) = n.optional_ints(4)?
         && lengths.iter().any(|l| *l != steps as i64)
@@ -86,7 +86,6 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     if let Some((c, _)) = sizes.iter().find(|(c, each)| c.len() != count * each) {
         return Err(Fault::value("the dimensions of its weights", c.shape()));
     }
-    let flat = im.step_to(n, Op::Reshape, &[x], Some(&[steps, input]))?;
     let mut all: [Vec<TensorId>; 3] = Default::default();
     for (at, &reverse) in reversed.iter().enumerate() {
         let biases = direction(&bias, at, count);
@@ -102,9 +101,9 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                 recurrence_bias: biases[rows..].to_vec(),
             })))
         };
-        let operands = operands(im, n, flat, (at, count, hidden))?;
+        let operands = operands(im, n, x, (at, count), [batch, hidden])?;
         let y = im.step(n, layer(cell), &operands)?;
-        all[0].push(im.step_to(n, Op::Reshape, &[y], Some(&[steps, 1, 1, hidden]))?);
+        all[0].push(im.step_to(n, Op::Reshape, &[y], Some(&[steps, 1, batch, hidden]))?);
         if !n.output(1).is_empty() {
             let start = if reverse { 0 } else { steps - 1 };
             let last = Op::Slice {
@@ -112,12 +111,10 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                 start,
                 step: 1,
             };
-            let h = im.step_to(n, last, &[y], Some(&[1, hidden]))?;
-            all[1].push(im.step_to(n, Op::Reshape, &[h], Some(&[1, 1, hidden]))?);
+            all[1].push(im.step_to(n, last, &[y], Some(&[1, batch, hidden]))?);
         }
         if !n.output(2).is_empty() {
-            let c = im.step(n, layer(Cell::Lstm { state: true }), &operands)?;
-            all[2].push(im.step_to(n, Op::Reshape, &[c], Some(&[1, 1, hidden]))?);
+            all[2].push(im.step(n, layer(Cell::Lstm { state: true }), &operands)?);
         }
     }
     for (i, parts) in all.into_iter().enumerate() {
@@ -125,11 +122,16 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             continue;
         }
         let axis = usize::from(i == 0);
-        match parts[..] {
-            [] => {}
-            [one] => im.bind(n, i, Value::Tensor(one)),
-            _ => im.result_to(n, i, Op::Concat { axis }, &parts, None)?,
+        let mut y = match parts[..] {
+            [] => continue,
+            [one] => one,
+            _ => im.step(n, Op::Concat { axis }, &parts)?,
+        };
+        if batched {
+            let perm = if i == 0 { vec![2, 0, 1, 3] } else { vec![1, 0, 2] };
+            y = im.step(n, Op::Transpose { perm }, &[y])?;
         }
+        im.bind(n, i, Value::Tensor(y));
     }
     Ok(())
 }
@@ -139,8 +141,10 @@ fn operands(
     im: &mut Importer,
     n: &OnnxNode<'_>,
     x: TensorId,
-    (at, count, hidden): (usize, usize, usize),
+    (at, count): (usize, usize),
+    [batch, hidden]: [usize; 2],
 ) -> Res<Vec<TensorId>> {
+    let batched = n.int("layout", 0)? != 0;
     let mut out = vec![x];
     let states: &[usize] = if n.op() == "LSTM" { &[5, 6] } else { &[5] };
     if states.iter().all(|i| n.optional(*i).is_none()) {
@@ -148,16 +152,20 @@ fn operands(
     }
     for &i in states {
         let all = match n.optional(i) {
+            Some(_) if batched => {
+                let state = im.tensor_of(n, i)?;
+                im.step(n, Op::Transpose { perm: vec![1, 0, 2] }, &[state])?
+            }
             Some(_) => im.tensor_of(n, i)?,
             None => {
                 let zeros = HostOp::Constant {
-                    dims: vec![count, 1, hidden],
-                    values: vec![0.0; count * hidden],
+                    dims: vec![count, batch, hidden],
+                    values: vec![0.0; count * batch * hidden],
                 };
                 im.step(n, Op::Host(zeros), &[])?
             }
         };
-        if im.dims(all) != [count, 1, hidden] {
+        if im.dims(all) != [count, batch, hidden] {
             return Err(Fault::value("the dimensions of a state", im.dims(all)));
         }
         let part = Op::Slice {
@@ -167,7 +175,7 @@ fn operands(
         };
         let one = match count {
             1 => all,
-            _ => im.step_to(n, part, &[all], Some(&[1, 1, hidden]))?,
+            _ => im.step_to(n, part, &[all], Some(&[1, batch, hidden]))?,
         };
         out.push(one);
     }

@@ -133,8 +133,12 @@ impl Modes {
                 center * (1.0 - adjust) + half
             }
             "pytorch_half_pixel" if line.to > 1 => half,
-            "align_corners" if line.to > 1 => x * last / (line.to - 1) as f64,
-            "pytorch_half_pixel" | "align_corners" => 0.0,
+            // The length is not rounded, as ONNX's reference has it.
+            "align_corners" => match line.scale * line.from as f64 - 1.0 {
+                0.0 => 0.0,
+                length => x * last / length,
+            },
+            "pytorch_half_pixel" => 0.0,
             "tf_half_pixel_for_nn" => (x + 0.5) / line.scale,
             "tf_crop_and_resize" => {
                 let (start, end) = line.roi;
@@ -184,7 +188,7 @@ impl Modes {
         let mut sum: Vec<(usize, f64)> = Vec::new();
         for i in first..=last.max(first) {
             let inside = (0..=top).contains(&i);
-            if !inside && (self.exclude_outside || self.antialias) {
+            if !inside && self.exclude_outside {
                 continue;
             }
             sum.push((i.clamp(0, top) as usize, weight(at - i as f64)));

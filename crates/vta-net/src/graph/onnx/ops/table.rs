@@ -87,7 +87,7 @@ pub static OPERATORS: &[Operator] = operators! {
     "Expand" Moves layout::expand, "Constant dimensions.";
     "Flatten" Moves layout::flatten, "";
     "Floor" Table function::function, "";
-    "GRU" Host recurrent::recurrent, "Batch 1, the functions that it has by default, no clip.";
+    "GRU" Host recurrent::recurrent, "The functions that it has by default, all steps, no clip.";
     "Gather" Moves gathering::gather, "Computed indices: the host.";
     "GatherElements" Host gathering::gather_elements, "";
     "GatherND" Host gathering::gather_nd, "";
@@ -106,7 +106,7 @@ pub static OPERATORS: &[Operator] = operators! {
     "IsInf" Host function::function, "";
     "IsNaN" Host function::function, "";
     "LRN" Host norm::lrn, "";
-    "LSTM" Host recurrent::recurrent, "Batch 1, the functions that it has by default, no clip, no peepholes.";
+    "LSTM" Host recurrent::recurrent, "The functions that it has by default, all steps, no clip, no peepholes.";
     "LayerNormalization" Host norm::layer, "The first result.";
     "LeakyRelu" Device elementwise::leaky_relu, "Slopes between 0 and 1, as a sum of at most three powers of two; else a table.";
     "Less" Host comparing::compare, "Truth values are 1 and 0.";
@@ -123,17 +123,18 @@ pub static OPERATORS: &[Operator] = operators! {
     "MeanVarianceNormalization" Host norm::mean_variance, "";
     "Min" Host function::extreme, "With a constant a limit, as `Clip`.";
     "Mish" Table function::function, "";
+    "Mod" Host function::modulo, "";
     "Mul" Device elementwise::arithmetic, "A constant for each channel; of two computed tensors the host.";
     "Neg" Device elementwise::neg, "";
     "Not" Host comparing::not, "Truth values are 1 and 0.";
     "Or" Host comparing::logic, "Truth values are 1 and 0.";
     "PRelu" Device function::prelu, "One slope as `LeakyRelu`; a slope for each channel is a sum of two maps.";
     "Pad" Moves layout::pad, "Constant, reflect, edge, wrap. Zeros before a convolution are its padding.";
-    "Pow" Table function::pow, "Constant exponents.";
+    "Pow" Table function::pow, "With one constant exponent; else the host.";
     "QLinearConv" Device quantized::qlinear_conv, "Constant weights, scales and zero points.";
     "QLinearMatMul" Device quantized::qlinear_matmul, "Constant scales and zero points.";
     "QuantizeLinear" Import quantized::quantize, "The limits of the integers stay, as `Clip`; steps are the quantiser's own.";
-    "RNN" Host recurrent::recurrent, "Batch 1, tanh, no clip.";
+    "RNN" Host recurrent::recurrent, "tanh, all steps, no clip.";
     "Range" Import elementwise::folded, "Constant operands.";
     "Reciprocal" Table function::function, "";
     "ReduceL1" Host reduce::reduce, "";
