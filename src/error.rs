@@ -294,6 +294,7 @@ impl Error {
                     None => format!("the zoo has {names}"),
                 });
             }
+            Self::Onnx(e) => return e.help(),
             Self::Config(e) => return e.help(),
             Self::Mask(e) => return e.help(),
             Self::Bundle(e) => return e.help(),

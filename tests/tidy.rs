@@ -49,6 +49,19 @@ mod fresh {
         );
     }
 
+    /// The table of operators in a document that says more.
+    #[test]
+    fn operators_document() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operators.md");
+        let text = fs::read_to_string(path).expect("the document can be read");
+        let (start, end) = ("<!-- operators -->\n", "<!-- end of operators -->\n");
+        let (head, rest) = text.split_once(start).expect("the table has a start");
+        let (_, tail) = rest.split_once(end).expect("the table has an end");
+        let table = vta::graph::onnx::markdown();
+        let fresh = format!("{head}{start}\n{table}\n{end}{tail}");
+        check("docs/operators.md", &fresh);
+    }
+
     #[test]
     fn instruction_set_document() {
         check("docs/isa.md", &emit::markdown(&specs()));

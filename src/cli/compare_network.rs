@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vta::layers::LayerUse;
 use vta::printable::printable;
 use vta::program::{Layer, On, Program};
-use vta::report::{Cell, Table};
+use vta::report::{Cell, Table, thousands};
 use vta::{ComparedLayer as Row, Comparison, Side};
 
 /// What the command says; a difference of outputs is said, and is the exit code.
@@ -74,10 +74,16 @@ fn json(c: &Comparison<'_>, rows: &[Row<'_>], equal: bool) -> Value {
 fn text(c: &Comparison<'_>, rows: &[Row<'_>], equal: bool, paint: Paint) -> String {
     let mut text = format!("{}\n\n", printable(&c.net().describe()));
     text += &format!("{}\n{}", speed_table(c, rows), floor_table(c, rows));
-    // Their wall time is in the JSON object only: this text is the same on every machine.
-    let host = c.sparse().run.execution().host.len();
-    if host > 0 {
-        text += &format!("\n{host} steps of the host, not in the cycles\n");
+    let host = &c.sparse().run.execution().host;
+    if !host.is_empty() {
+        // Behind the tables, which are the same on every machine.
+        let wall: f64 = host.iter().map(|h| h.time.as_secs_f64()).sum();
+        text += &format!(
+            "\ndevice  {} cycles sparse\nhost    {} steps, {:.2} ms of this machine, beside them\n",
+            thousands(c.sparse().run.cycles()),
+            host.len(),
+            1000.0 * wall
+        );
     }
     if let Some(speedup) = c.speedup() {
         text += &format!("\nspeed-up of sparse over dense: {speedup:.2}\n");

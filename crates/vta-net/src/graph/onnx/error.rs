@@ -1,7 +1,9 @@
 //! What can be wrong with a model.
 
 use super::super::shape::ShapeError;
+use super::ops::OPERATORS;
 use std::fmt;
+use vta_tensor::spelling::nearest;
 
 /// Why a model cannot be imported, and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,6 +28,52 @@ impl fmt::Display for OnnxError {
             write!(f, "tensor {tensor}: ")?;
         }
         write!(f, "{}", self.problem)
+    }
+}
+
+/// Operators whose results have a size that depends on values.
+const DEPEND_ON_VALUES: &[&str] = &[
+    "Compress",
+    "NonMaxSuppression",
+    "NonZero",
+    "StringSplit",
+    "Unique",
+];
+
+impl OnnxError {
+    /// What to do next, where that is known.
+    pub fn help(&self) -> Option<String> {
+        Some(match &*self.problem {
+            Problem::Operator(name) if DEPEND_ON_VALUES.contains(&name.as_str()) => format!(
+                "the size of what {name} gives depends on values, and programs have fixed sizes: cut the network before it"
+            ),
+            Problem::Operator(name) => {
+                let names = OPERATORS.iter().map(|o| o.name);
+                let meant = nearest(name, names.clone());
+                let meant = meant.map_or_else(String::new, |m| format!("did you mean {m}? "));
+                let all: Vec<&str> = names.collect();
+                format!(
+                    "{meant}write it with others, or cut the network before it; these are read: {}",
+                    all.join(", ")
+                )
+            }
+            Problem::Dimension { axis, dim } => {
+                let input = self.tensor.as_deref().unwrap_or("INPUT");
+                match dim.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && dim != "0" {
+                    true => format!("--dim {dim}=N gives it, or --input-shape {input}=N,N.. all of the input"),
+                    false => format!("--input-shape {input}=N,N.. gives dimension {axis} and all others"),
+                }
+            }
+            Problem::Opset(_) => {
+                "onnx.version_converter converts models to other opsets, or export it with one of these"
+                    .to_owned()
+            }
+            Problem::Computed => {
+                "what is constant after all can be folded first: onnxsim, or constant folding of the exporter"
+                    .to_owned()
+            }
+            _ => return None,
+        })
     }
 }
 

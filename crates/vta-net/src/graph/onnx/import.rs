@@ -61,7 +61,7 @@ pub fn import_with(
         .find(|o| ours(&o.domain))
         .ok_or_else(|| whole(Problem::NoOpset))?
         .version;
-    if !(7..=28).contains(&opset) {
+    if !usize::try_from(opset).is_ok_and(|o| ops::OPSETS.contains(&o)) {
         return Err(whole(Problem::Opset(opset)));
     }
     let graph = model.graph.ok_or_else(|| whole(Problem::Empty("graph")))?;
@@ -453,6 +453,12 @@ impl Importer {
     /// A reshape, or nothing where dimensions stay.
     pub fn reshape(&mut self, node: &OnnxNode<'_>, x: TensorId, dims: &[usize]) -> Res<()> {
         if self.dims(x) == dims {
+            // A step of this node has its name behind; as the result it is the name.
+            let name = node.output(0);
+            let own = self.builder.tensors[x.0].name.strip_prefix(name);
+            if own.is_some_and(|rest| rest.starts_with(':')) {
+                name.clone_into(&mut self.builder.tensors[x.0].name);
+            }
             self.bind(node, 0, Value::Tensor(x));
             return Ok(());
         }

@@ -48,4 +48,4 @@ mod simplify;
 pub use error::{OnnxError, Problem};
 pub use export::export;
 pub use import::{ImportOptions, import, import_with};
-pub use ops::{OPERATORS, Operator, Place};
+pub use ops::{OPERATORS, OPSETS, Operator, Place, markdown};

@@ -261,6 +261,9 @@ pub(super) fn pad(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let sizes = im.dims(x).iter().zip(&pads).map(|(d, p)| d + p.0 + p.1);
     let to: Vec<usize> = sizes.collect();
     sized(&to)?;
+    if !["constant", "reflect", "edge", "wrap"].contains(&mode.as_str()) {
+        return Err(unsupported("mode", &mode));
+    }
     if mode == "constant" {
         return match pads.iter().all(|p| *p == (0, 0)) {
             true => im.reshape(n, x, &to),

@@ -19,7 +19,7 @@ mod select;
 mod table;
 mod transposed;
 
-pub use table::{OPERATORS, Operator, Place};
+pub use table::{OPERATORS, OPSETS, Operator, Place, markdown};
 
 use super::error::{Fault, Problem, Res};
 use super::import::Importer;

@@ -109,11 +109,7 @@ fn gather_of_constant_indices() {
         ]
     );
     let g = of(13, "Gather", &["x", "i"], &axis, ints("i", &[2, 1, 0]));
-    assert_eq!(g.len(), 4);
-    assert_eq!(
-        g[3],
-        "Concat [1, 1, 9, 11] [1, 1, 9, 11] [1, 1, 9, 11] -> [1, 3, 9, 11]"
-    );
+    assert_eq!(g, ["Gather [1, 4, 9, 11] -> [1, 3, 9, 11]"]);
 }
 
 #[test]
@@ -142,7 +138,8 @@ fn transposes_that_cancel_go() {
         .node("Sigmoid", &["d"], &["y"], &[])
         .output("y");
     let names: Vec<&str> = m.graph().nodes().map(|n| n.op.name()).collect();
-    assert_eq!(names, ["Transpose", "Relu", "Sigmoid"]);
+    // What works on single elements comes first.
+    assert_eq!(names, ["Relu", "Sigmoid", "Transpose"]);
     let m = Model::new(13)
         .input("x", &[1, 9, 11, 1])
         .node(

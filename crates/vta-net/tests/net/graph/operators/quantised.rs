@@ -18,7 +18,9 @@ fn pair(zero: i8) -> Vec<String> {
 
 #[test]
 fn pairs_are_dropped_but_not_the_clip_in_them() {
-    assert_eq!(pair(3).len(), 2);
+    let symmetric = pair(3);
+    assert_eq!(symmetric.len(), 3);
+    assert_eq!(symmetric[1], "Clip { min: -32.75, max: 31.0 }");
     let with = pair(-128);
     assert_eq!(with.len(), 3);
     // The range of int8 from its lowest value on: 255 steps of 0.25.
