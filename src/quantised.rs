@@ -15,14 +15,19 @@ use vta_verify::Report;
 pub struct QuantisedModel {
     masked: MaskedModel,
     calibration_is: String,
+    /// Of the network with all its tensors, before host steps became one.
+    exponents: Exponents,
     net: QNet,
 }
 
 impl QuantisedModel {
-    pub(crate) const fn new(masked: MaskedModel, calibration_is: String, net: QNet) -> Self {
+    pub(crate) fn new(masked: MaskedModel, calibration_is: String, mut net: QNet) -> Self {
+        let exponents = Exponents::of(&net);
+        quant::fuse_host(&mut net);
         Self {
             masked,
             calibration_is,
+            exponents,
             net,
         }
     }
@@ -101,7 +106,7 @@ impl QuantisedModel {
 
     /// Its exponents, to quantise the same way again.
     pub fn exponents(&self) -> Exponents {
-        Exponents::of(&self.net)
+        self.exponents.clone()
     }
 
     /// In words, what scales were chosen by.

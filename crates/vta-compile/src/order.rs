@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use vta_net::Names;
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
-use vta_tensor::host::HostOp;
+use vta_tensor::host::{FusedOp, HostOp};
 
 /// Nodes that run together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,14 +128,16 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
         let input = &net.tensor(node.inputs[0]).clone();
         let name = tensor_names.unique(format!("{}.packed", node.name));
         let t = out.add_tensor(name, &dims, input.ty);
-        nodes.push(QNode {
+        let pack = QNode {
             name: names.unique(format!("{}.pack", node.name)),
             source: "Im2col".into(),
             op: QOp::Host(im2col),
             inputs: vec![node.inputs[0]],
             output: t,
             why: "a first layer with few channels is packed by the host".into(),
-        });
+        };
+        let pack = quantised_and_packed(&mut nodes, &links, pack);
+        nodes.push(pack);
         let mut inputs = node.inputs.clone();
         inputs[0] = t;
         nodes.push(QNode {
@@ -146,6 +148,33 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
     }
     out.nodes = nodes;
     out
+}
+
+/// A packing with the quantisation before it as one step, where nobody else reads that.
+fn quantised_and_packed(nodes: &mut Vec<QNode>, links: &Links, pack: QNode) -> QNode {
+    let input = pack.inputs[0];
+    let quantises = |n: &QNode| {
+        n.output == input && matches!(n.op, QOp::Host(HostOp::Quantize { .. }))
+    };
+    let at = nodes.iter().position(quantises);
+    let (Some(at), Some(_), QOp::Host(im2col)) = (at, links.only_reader(input), &pack.op) else {
+        return pack;
+    };
+    let quantise = nodes.remove(at);
+    let QOp::Host(first) = quantise.op else {
+        return pack;
+    };
+    let step = |op: HostOp, from| FusedOp {
+        op,
+        inputs: vec![from],
+    };
+    let ops = vec![step(first, 0), step(im2col.clone(), 1)];
+    QNode {
+        source: format!("{}+{}", quantise.source, pack.source),
+        op: QOp::Host(HostOp::Fused { ops }),
+        inputs: quantise.inputs,
+        ..pack
+    }
 }
 
 /// The packed form of a convolution whose input comes from the host.

@@ -52,8 +52,13 @@ fn resize_fits(net: &QNet, node: &QNode, factor: [usize; 2], c: &HwConfig) -> bo
 /// Where each node runs.
 pub(crate) fn placements(net: &QNet, links: &Links, c: &HwConfig) -> Vec<Placement> {
     let int8 = |t: QTensorId| matches!(net.tensor(t).ty, QType::Int8 { .. });
-    let computed =
-        |t: QTensorId| links.made_by(net, t, |n| matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_)));
+    // Tables stand between layers: the device loads what they give anyway.
+    let computed = |t: QTensorId| {
+        links.made_by(net, t, |n| {
+            let table = matches!(n.op, QOp::Host(HostOp::Table { .. }));
+            table || matches!(n.op, QOp::Conv(_) | QOp::MaxPool(_))
+        })
+    };
     let placement = |node: &QNode| match &node.op {
         QOp::Conv(_) => Placement::Conv,
         QOp::MaxPool(w) => Placement::Pool(*w),

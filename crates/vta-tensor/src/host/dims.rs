@@ -1,6 +1,6 @@
 //! Dimensions and types of results: what an operator accepts.
 
-use super::{DType, HostError, HostOp, MAX_FUNCTIONS};
+use super::{DType, HostError, HostOp, MAX_FUNCTIONS, fused};
 use crate::window::Window;
 
 /// Most elements of a tensor.
@@ -77,6 +77,7 @@ impl HostOp {
             Self::GatherElements { .. } => "GatherElements",
             Self::GatherNd { .. } => "GatherND",
             Self::Lrn { .. } => "LRN",
+            Self::Fused { .. } => "Fused",
             Self::Recurrent(r) => r.cell.name(),
         }
     }
@@ -95,6 +96,9 @@ impl HostOp {
     pub fn dtype(&self, inputs: &[DType]) -> Result<DType, HostError> {
         let op = self.name();
         self.check_count(inputs.len())?;
+        if let Self::Fused { ops } = self {
+            return fused::dtype(self, ops, inputs);
+        }
         let only = |expected: DType, result: DType| match inputs.iter().position(|&t| t != expected)
         {
             None => Ok(result),
@@ -144,6 +148,7 @@ impl HostOp {
             | Self::GatherNd { .. } => (found == 2, "2"),
             Self::Where => (found == 3, "3"),
             Self::Constant { .. } => (found == 0, "no"),
+            Self::Fused { .. } => (true, "any"),
             Self::Recurrent(r) => r.cell.operands(found),
             _ => (found == 1, "1"),
         };
@@ -165,6 +170,9 @@ impl HostOp {
     pub fn dims(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, HostError> {
         self.check_count(inputs.len())?;
         inputs.iter().try_for_each(|d| self.check_size(d))?;
+        if let Self::Fused { ops } = self {
+            return fused::dims(self, ops, inputs);
+        }
         let dims = self.infer(inputs)?;
         self.check_size(&dims)?;
         Ok(dims)
@@ -438,6 +446,8 @@ impl HostOp {
             Self::Recurrent(r) => r.dims(inputs).map_err(|what| self.wrong(what)),
             // It has no operand, and was answered.
             Self::Constant { dims, .. } => Ok(dims.clone()),
+            // They were walked through.
+            Self::Fused { .. } => Ok(x.to_vec()),
         }
     }
 

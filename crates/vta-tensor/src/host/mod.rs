@@ -9,6 +9,7 @@ mod arithmetic;
 mod dims;
 mod error;
 mod function;
+mod fused;
 mod gathering;
 mod moving;
 mod pairwise;
@@ -20,6 +21,7 @@ mod window;
 pub use dims::{MAX_ELEMENTS, MAX_EXPONENT, broadcast, elements};
 pub use error::HostError;
 pub use function::{Function, MAX_FUNCTIONS};
+pub use fused::{FusedOp, MAX_FUSED};
 pub use pairwise::Pairwise;
 pub use recurrent::{Cell, Recurrent};
 pub use reduce::Reduction;
@@ -296,6 +298,11 @@ pub enum HostOp {
         #[serde(with = "text::number")]
         bias: f32,
     },
+    /// Several operators as one step, the last of which makes its result.
+    Fused {
+        /// They, operands first.
+        ops: Vec<FusedOp>,
+    },
     /// A recurrent layer over `[steps, batch, input]`; more operands are the state at the start.
     Recurrent(Box<Recurrent>),
 }
@@ -403,6 +410,9 @@ impl HostOp {
         self.dtype(&types)?;
         let dims: Vec<&[usize]> = inputs.iter().map(|t| t.dims()).collect();
         let dims = self.dims(&dims)?;
+        if let Self::Fused { ops } = self {
+            return fused::run(self, ops, inputs);
+        }
         if let Self::Constant { values, .. } = self {
             return Ok(Tensor::F32(moving::from_vec(&dims, values.clone())));
         }

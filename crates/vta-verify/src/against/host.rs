@@ -2,7 +2,7 @@
 
 use super::tensors::{MadeUp, TensorIndex};
 use super::walk::World;
-use vta_net::quant::{QNet, QOp};
+use vta_net::quant::{QNet, QOp, QTensorId};
 use vta_program::program::HostStep;
 use vta_tensor::host::HostOp;
 
@@ -87,6 +87,26 @@ impl World<'_> {
                 from
             }
             HostOp::Im2col(w) => self.tensors.add(out, MadeUp::Im2col(from, *w)),
+            // What a node makes of the tensor, laid out.
+            HostOp::Fused { ops } => {
+                let [first, second] = ops.as_slice() else {
+                    return self.foreign(of, "no node of the network makes its result");
+                };
+                let mut nodes = net.nodes.iter();
+                let node = nodes.find(|n| {
+                    let reads = n.inputs.as_slice() == [QTensorId(from.0)];
+                    reads && same_operator(&first.op, &n.op)
+                });
+                match (node, &second.op) {
+                    (Some(n), HostOp::Im2col(w))
+                        if first.inputs == [0] && second.inputs == [1] =>
+                    {
+                        let of = TensorIndex(n.output.0);
+                        self.tensors.add(out, MadeUp::Im2col(of, *w))
+                    }
+                    _ => return self.foreign(of, "no node of the network makes its result"),
+                }
+            }
             // A pool whose result the network has as a vector.
             HostOp::MaxPool(_) => {
                 let size = |dims: &[usize]| dims.iter().product::<usize>();

@@ -5,6 +5,7 @@ mod functions;
 mod normalise;
 mod ranges;
 mod sink;
+mod slices;
 
 use super::error::{Fault, Problem, Res};
 use super::graph_builder::GraphBuilder;
@@ -44,6 +45,7 @@ pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Re
     pass.merge_normalisations();
     pass.drop_neutral();
     pass.sink();
+    pass.join_slices();
     // Movers that met go, and limits that met are one.
     pass.layouts();
     pass.drop_unread();

@@ -190,7 +190,7 @@ impl Nodes<'_, '_> {
                 self.node("LogSoftmax", x, Some(output), axis_of(*axis));
             }
             HostOp::Recurrent(r) => self.recurrent(r, x, [dims[0][0], dims[0][1]], output),
-            // Operators that the graph has by other names.
+            // Operators that the graph has by other names, or has not at all.
             other => {
                 self.node(other.name(), x, Some(output), vec![]);
             }
