@@ -82,7 +82,7 @@ mod layers {
             &[
                 ("window", &[]),
                 ("host", &["window"]),
-                ("npy", &[]),
+                ("npy", &["numbers"]),
                 ("numbers", &[]),
                 ("printable", &[]),
                 ("spelling", &[]),

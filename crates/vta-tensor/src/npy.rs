@@ -3,6 +3,7 @@
 //! Format: `numpy.lib.format` of NumPy's documentation, versions 1.0 to 3.0.
 //! Arrays of records, complex numbers, strings and objects are refused.
 
+use crate::numbers::half;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag};
 use nom::character::complete::{char, multispace0, u64 as whole};
@@ -33,7 +34,7 @@ pub enum Element {
     Int(usize),
     /// Without a sign, of so many bytes.
     Uint(usize),
-    /// IEEE 754 of so many bytes, 4 or 8.
+    /// IEEE 754 of so many bytes, 2, 4 or 8.
     Float(usize),
 }
 
@@ -150,6 +151,7 @@ impl Npy {
             all
         };
         let one = |b: &[u8]| match self.element {
+            Element::Float(2) => half(u16::from_le_bytes([b[0], b[1]])),
             Element::Float(4) => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
             Element::Float(_) => f64::from_le_bytes(wide(b, 0)) as f32,
             Element::Uint(_) => u64::from_le_bytes(wide(b, 0)) as f32,
@@ -218,7 +220,7 @@ fn element(text: &str) -> Result<(Element, bool), NpyError> {
     let element = match (kind, size) {
         (Some('i'), 1 | 2 | 4 | 8) => Element::Int(size),
         (Some('u'), 1 | 2 | 4 | 8) => Element::Uint(size),
-        (Some('f'), 4 | 8) => Element::Float(size),
+        (Some('f'), 2 | 4 | 8) => Element::Float(size),
         _ => return Err(unknown()),
     };
     match order {

@@ -24,13 +24,17 @@ pub enum QuantError {
         /// What stands in the way.
         what: String,
     },
-    /// A weight or bias that is no number.
-    #[error("node `{node}`: weight or bias of output channel {channel} is not finite")]
+    /// A weight or bias for which there is no step in single precision.
+    #[error(
+        "node `{node}`: a weight or bias of output channel {channel} is {value:e}: only magnitudes below 2^100 (1.27e30) can be quantised"
+    )]
     Weight {
         /// Name of the node.
         node: String,
         /// The output channel.
         channel: usize,
+        /// The value.
+        value: f32,
     },
     /// A value of a sample that is no number.
     #[error("tensor `{tensor}` (of node `{node}`) is not finite on sample {sample}")]

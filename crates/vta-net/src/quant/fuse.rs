@@ -85,6 +85,21 @@ fn operators(node: &QNode, operands: &mut Vec<QTensorId>, made: usize) -> Vec<(H
     }
 }
 
+/// Names of operators, each once; conversions go without saying where there are others.
+fn together(first: &str, second: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in first.split('+').chain(second.split('+')) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let converts = |n: &str| matches!(n, "QuantizeLinear" | "DequantizeLinear");
+    if names.iter().any(|n| !converts(n)) {
+        names.retain(|n| !converts(n));
+    }
+    names.join("+")
+}
+
 /// An operand of an operator in a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
@@ -116,7 +131,7 @@ fn fused(source: QNode, node: QNode) -> QNode {
     });
     QNode {
         op: QOp::Host(HostOp::Fused { ops: ops.collect() }),
-        source: format!("{}+{}", source.source, node.source),
+        source: together(&source.source, &node.source),
         inputs: operands,
         why: if node.op == QOp::Host(HostOp::Copy) {
             source.why

@@ -96,10 +96,12 @@ pub(super) fn float_weights(plan: &Plan<'_>) -> Result<FloatWeights, QuantError>
         for (channel, (weight, bias)) in channels.enumerate() {
             // Beyond 2^100 steps leave single precision.
             let tame = |x: &f32| x.abs() < 2_f32.powi(100);
-            if !weight.iter().all(tame) || !tame(bias) {
+            let mut all = weight.iter().chain([bias]);
+            if let Some(value) = all.find(|x| !tame(x)) {
                 return Err(QuantError::Weight {
                     node: step.name.clone(),
                     channel,
+                    value: *value,
                 });
             }
         }

@@ -3,6 +3,7 @@
 use super::{BlockMask, MaskError, Masks, layers};
 use crate::graph::{Graph, Op};
 use crate::weight::{MaskDims, Weight, WeightDim};
+use std::collections::BTreeMap;
 
 /// Applies masks to a network's weights: what they drop is zero from here on,
 /// and they go with the weights through quantiser and compiler. A mask that
@@ -35,26 +36,47 @@ use crate::weight::{MaskDims, Weight, WeightDim};
 /// A mask that no layer has, or of other dimensions; then nothing is applied.
 pub fn apply(graph: &mut Graph, masks: &Masks) -> Result<(), MaskError> {
     super::check(masks, &layers(graph))?;
+    let ways = ways(graph);
     for node in graph.nodes_mut() {
         match &mut node.op {
-            Op::Conv(c) => one(&c.weight_name, &mut c.weight, masks)?,
-            Op::Dense(d) => one(&d.weight_name, &mut d.weight, masks)?,
+            Op::Conv(c) => one(&c.weight_name, &mut c.weight, masks, false)?,
+            Op::Dense(d) => {
+                let turned = ways.get(&d.weight_name) != Some(&d.transposed);
+                one(&d.weight_name, &mut d.weight, masks, turned)?;
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
+/// Whether the first dense layer that has a weight has it transposed. A mask is that
+/// of the first layer; one that has the same weight the other way round has the mask
+/// the other way round.
+fn ways(graph: &Graph) -> BTreeMap<String, bool> {
+    let mut ways = BTreeMap::new();
+    for node in graph.nodes() {
+        if let Op::Dense(d) = &node.op {
+            ways.entry(d.weight_name.clone()).or_insert(d.transposed);
+        }
+    }
+    ways
+}
+
 fn one<D: WeightDim>(
     name: &str,
     weight: &mut Weight<f32, D>,
     masks: &Masks,
+    turned: bool,
 ) -> Result<(), MaskError> {
     let drops = |m: &&BlockMask| m.count_kept() < m.blocks();
     let Some(mask) = masks.get(name).filter(drops) else {
         return Ok(());
     };
-    let applied = weight.apply(mask.clone());
+    let applied = weight.apply(match turned {
+        true => mask.transposed(),
+        false => mask.clone(),
+    });
     // Layers of one name can still differ in dimensions.
     applied.map_err(|MaskDims { found, expected }| MaskError::Shape {
         key: name.into(),
@@ -74,5 +96,10 @@ pub fn masks(graph: &Graph) -> Masks {
         };
         Some((name.clone(), mask?.clone()))
     });
-    applied.collect()
+    let mut all = Masks::new();
+    for (name, mask) in applied {
+        // The first layer's, as in a file.
+        all.entry(name).or_insert(mask);
+    }
+    all
 }

@@ -46,6 +46,16 @@ impl BlockMask {
         self.kept.set(at, kept);
     }
 
+    /// The mask of the transposed weight.
+    pub fn transposed(&self) -> Self {
+        let [n_co, n_ci, kh, kw] = self.dims;
+        let mut out = Self::full([n_ci, n_co, kh, kw]);
+        for [co, ci, ky, kx] in self.dropped() {
+            out.set([ci, co, ky, kx], false);
+        }
+        out
+    }
+
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
         self.kept.len()

@@ -460,3 +460,39 @@ proptest! {
         }
     }
 }
+
+/// An autoencoder whose decoder has the encoder's weight, transposed.
+#[test]
+fn a_tied_weight_has_one_mask_for_both_uses() {
+    use vta_net::graph::{Dense, Graph, Node, Op};
+    let weight = Array2::from_shape_fn((40, 70), |(o, i)| (o * 70 + i) as f32 / 2800.0 + 0.1);
+    let mut graph = Graph::new("tied");
+    let dims = [70usize, 40, 70];
+    let tensors: Vec<_> = (0..3).map(|i| graph.add_tensor(format!("t{i}"), &[1, dims[i]])).collect();
+    for (k, transposed) in [(0, true), (1, false)] {
+        let w = if k == 0 { weight.clone() } else { weight.t().as_standard_layout().into_owned() };
+        let bias = ndarray::Array1::zeros(w.nrows());
+        graph.add_node(Node {
+            name: format!("d{k}"),
+            op: Op::Dense(Dense { weight_name: "w".into(), weight: w.into(), transposed, bias }),
+            inputs: vec![tensors[k]],
+            output: tensors[k + 1],
+        });
+    }
+    graph.inputs.push(tensors[0]);
+    graph.outputs.push(tensors[2]);
+    let mut mask = BlockMask::full([2, 3, 1, 1]);
+    mask.set([1, 2, 0, 0], false);
+    let masks = Masks::from([("w".to_owned(), mask)]);
+    sparse::apply(&mut graph, &masks).expect("it fits both");
+    let dense: Vec<&Dense> = graph
+        .nodes()
+        .filter_map(|n| match &n.op {
+            Op::Dense(d) => Some(d),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((dense[0].weight[[39, 69]], dense[1].weight[[69, 39]]), (0.0, 0.0));
+    assert_eq!(*dense[0].weight, dense[1].weight.t());
+    assert_eq!(sparse::masks(&graph), masks);
+}

@@ -4,6 +4,7 @@ use super::error::{Fault, Problem, Res};
 use super::proto::TensorProto;
 use crate::graph::shape::{MAX_ELEMENTS, elements};
 use ndarray::{ArrayD, IxDyn};
+use vta_tensor::numbers::half;
 
 /// ONNX's numbers of element types.
 pub(super) mod ty {
@@ -152,17 +153,6 @@ impl Const {
     }
 }
 
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, (bits >> 10) & 31, f32::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        e => (1024.0 + fraction) * 2f32.powi(i32::from(e) - 25),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
-}
-
 /// The elements of `raw`, little-endian.
 fn raw<const N: usize, T>(bytes: &[u8], f: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (elements, _) = bytes.as_chunks::<N>();
@@ -284,19 +274,4 @@ fn read(proto: TensorProto, name: &str) -> Res<Const> {
         flipped: false,
         values,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::half;
-
-    #[test]
-    fn half_precision() {
-        assert_eq!(half(0x3c00), 1.0);
-        assert_eq!(half(0xc000), -2.0);
-        assert_eq!(half(0x7bff), 65504.0);
-        assert_eq!(half(0x0001), 2f32.powi(-24));
-        assert_eq!(half(0x7c00), f32::INFINITY);
-        assert!(half(0x7e00).is_nan());
-    }
 }

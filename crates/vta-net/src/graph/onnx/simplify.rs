@@ -16,6 +16,9 @@ use crate::graph::{Conv, Dense, Graph, Node, Op, TensorId, Window};
 /// Name and operator of a node, for messages.
 type Place = Option<(String, String)>;
 
+/// How often movers may meet: a residual needs two rounds.
+const ROUNDS: usize = 3;
+
 /// Nodes while they are merged.
 struct Pass {
     builder: GraphBuilder,
@@ -44,12 +47,14 @@ pub(super) fn finish(builder: GraphBuilder, name: &str, place: &mut Place) -> Re
     pass.drop_unread();
     pass.merge_normalisations();
     pass.drop_neutral();
-    pass.sink();
+    // Movers that met go, and limits that met are one; then others can meet.
+    for _ in 0..ROUNDS {
+        pass.sink();
+        pass.layouts();
+        pass.drop_unread();
+        pass.drop_neutral();
+    }
     pass.join_slices();
-    // Movers that met go, and limits that met are one.
-    pass.layouts();
-    pass.drop_unread();
-    pass.drop_neutral();
     pass.fold_affine();
     // Each round takes the last of paddings in a row.
     while pass.fold_pads() {

@@ -123,9 +123,9 @@ pub(super) fn reduce_mean(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     im.reshape(n, y, &to)
 }
 
-/// Whether axes are the positions of `[1, c, h, w]` or `[1, c, w]`.
+/// Whether axes are the positions of `[1, c, h, w]`.
 fn is_map(dims: &[usize], axes: &[usize]) -> bool {
-    matches!((dims, axes), ([1, _, _, _], [2, 3]) | ([1, _, _], [2]))
+    matches!((dims, axes), ([1, _, _, _], [2, 3]))
 }
 
 /// A mean over axes, which stay as 1; over the positions of a map it is a global pool.
@@ -146,14 +146,9 @@ pub(super) fn means(
         };
         return im.step_to(n, op, &[x], Some(&to));
     }
-    let image = Image::around(im, n, x)?;
     let op = Op::AveragePool {
-        window: Window::whole(image.size),
+        window: Window::whole([dims[2], dims[3]]),
         count_include_pad: false,
     };
-    let y = im.step(n, op, &[image.x])?;
-    match image.line {
-        true => im.step_to(n, Op::Reshape, &[y], Some(&to)),
-        false => Ok(y),
-    }
+    im.step(n, op, &[x])
 }

@@ -32,12 +32,20 @@ impl Pass {
         let Op::Elementwise(functions) = &inverse.op else {
             return None;
         };
-        let epsilon = match functions.as_slice() {
-            [Function::Add { value }, Function::Sqrt, Function::Reciprocal] => *value,
-            [Function::Add { value }, Function::Pow { exponent: -0.5 }] => *value,
-            _ => return None,
+        let (own, root) = match functions.as_slice() {
+            [Function::Add { value }, root @ ..] => (Some(*value), root),
+            root => (None, root),
         };
-        let variance = self.made_by(inverse.inputs[0])?;
+        if !matches!(
+            root,
+            [Function::Sqrt, Function::Reciprocal] | [Function::Pow { exponent: -0.5 }]
+        ) {
+            return None;
+        }
+        let (epsilon, variance) = match own {
+            Some(epsilon) => (epsilon, self.made_by(inverse.inputs[0])?),
+            None => self.plus_scalar(inverse.inputs[0])?,
+        };
         let (Op::ReduceMean { axes }, &[square]) = (&variance.op, &variance.inputs[..]) else {
             return None;
         };
@@ -50,6 +58,17 @@ impl Pass {
             let axes = axes.clone();
             (x, HostOp::Normalize { axes, epsilon })
         })
+    }
+
+    /// A number that is added to a node's result.
+    fn plus_scalar(&self, t: TensorId) -> Option<(f32, &Node)> {
+        let node = self.made_by(t)?;
+        match &node.op {
+            Op::AddConst(c) if c.values.len() == 1 => {
+                Some((*c.values.iter().next()?, self.made_by(node.inputs[0])?))
+            }
+            _ => None,
+        }
     }
 
     /// The tensor of which another is the square.

@@ -3,7 +3,7 @@
 //! ones that undo them.
 
 use super::Pass;
-use crate::graph::{Constant, HostOp, Node, Op, TensorId};
+use crate::graph::{Constant, HostOp, Node, Op, TensorId, Window};
 
 /// A function of single elements, whatever their place.
 const fn single(op: &Op) -> bool {
@@ -36,6 +36,7 @@ impl Pass {
         let mut i = 0;
         while i < self.builder.nodes.len() {
             if !self.gone[i] {
+                self.pool(i);
                 self.sink_below(i);
                 i += self.spread(i);
             }
@@ -75,6 +76,36 @@ impl Pass {
         let mover = std::mem::replace(&mut self.builder.nodes[p].op, op);
         self.builder.nodes[i].op = mover;
         Some(p)
+    }
+
+    /// A mean over a line that is a map of one row is a pool of the map.
+    fn pool(&mut self, i: usize) {
+        let node = &self.builder.nodes[i];
+        let (Op::ReduceMean { axes }, [t]) = (&node.op, &node.inputs[..]) else {
+            return;
+        };
+        let (t, lines) = (*t, axes[..] == [2]);
+        let Some(p) = self.mover(t, i).filter(|_| lines) else {
+            return;
+        };
+        let reshape = &self.builder.nodes[p];
+        let u = reshape.inputs[0];
+        let ([1, c, 1, w], [1, channels, width]) = (self.dims(u), self.dims(t)) else {
+            return;
+        };
+        let (c, w) = (*c, *w);
+        if reshape.op != Op::Reshape || (c, w) != (*channels, *width) {
+            return;
+        }
+        self.builder.tensors[t.0].dims = vec![1, c, 1, 1];
+        let name = std::mem::take(&mut self.builder.nodes[p].name);
+        let name = std::mem::replace(&mut self.builder.nodes[i].name, name);
+        self.builder.nodes[p].name = name;
+        self.builder.nodes[p].op = Op::AveragePool {
+            window: Window::whole([1, w]),
+            count_include_pad: false,
+        };
+        self.builder.nodes[i].op = Op::Reshape;
     }
 
     /// A node's operator in front of a mover from `u` to `t`; none where that is another thing.

@@ -5,6 +5,7 @@ mod elementwise;
 mod file;
 mod folding;
 mod functions;
+mod host;
 mod layout;
 mod matrices;
 mod pooling;
