@@ -31,9 +31,15 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-30)
 }
 
+/// How near float values are to onnxruntime's, as a fraction of the largest.
+const FLOAT: f32 = 1e-4;
+
+/// The same where the file rounds to steps of its own, which the float network does not.
+const STEPS: f32 = 0.05;
+
 /// Float values are onnxruntime's; int8 follows them; the program is proven, and
 /// gives what the integer network gives.
-fn right(name: &str, options: &ImportOptions, least: f64) {
+fn right(name: &str, options: &ImportOptions, least: f64, off: f32) {
     let Some(cases) = vta_test_support::shared("cases/networks") else {
         return;
     };
@@ -55,7 +61,7 @@ fn right(name: &str, options: &ImportOptions, least: f64) {
             let size = expected.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
             for (a, b) in out.iter().zip(&expected) {
                 assert!(
-                    (a - b).abs() <= 1e-4 * size,
+                    (a - b).abs() <= off * size,
                     "{name}, sample {n}: {a}, not {b}"
                 );
             }
@@ -96,13 +102,21 @@ fn right(name: &str, options: &ImportOptions, least: f64) {
 #[test]
 fn forms_of_files() {
     let plain = ImportOptions::default();
-    for name in ["opset22", "external_data", "dead_branch", "if_const"] {
-        right(name, &plain, 0.99);
+    for name in [
+        "opset22",
+        "external_data",
+        "dead_branch",
+        "if_const",
+        "out_const",
+        "no_batch_axis",
+        "batch4",
+    ] {
+        right(name, &plain, 0.99, FLOAT);
     }
     let mut open = ImportOptions::default();
     open.dims.insert("h".into(), 12);
     open.dims.insert("w".into(), 12);
-    right("dyn_hw", &open, 0.99);
+    right("dyn_hw", &open, 0.99, FLOAT);
 }
 
 #[test]
@@ -115,6 +129,69 @@ fn functions_of_single_elements() {
         "c_prelu1.ts",
         "Div_tensor",
     ] {
-        right(name, &plain, 0.99);
+        right(name, &plain, 0.99, FLOAT);
     }
+}
+
+#[test]
+fn quantised_files() {
+    let plain = ImportOptions::default();
+    for name in [
+        "ort9425_maxpool",
+        "ort9425_concat",
+        "ortq_avgpool_u8",
+        "qdq_sat_symmetric",
+        "q_rescale",
+        "i8_output",
+    ] {
+        right(name, &plain, 0.999, STEPS);
+    }
+}
+
+#[test]
+fn operators() {
+    let plain = ImportOptions::default();
+    for name in [
+        "attn",
+        "avgpool_dil",
+        "c_espcn.ts",
+        "c_groupnorm.ts",
+        "c_kws1d.ts",
+        "c_layernorm.ts",
+        "pad_reflect",
+        "tied_ae",
+    ] {
+        right(name, &plain, 0.999, FLOAT);
+    }
+}
+
+/// A mask of a weight that encoder and decoder share, and what it computes.
+#[test]
+fn a_tied_weight_can_be_masked() {
+    let Some(cases) = vta_test_support::shared("cases/networks") else {
+        return;
+    };
+    let model = Model::open(cases.join("tied_ae.onnx")).expect("it opens");
+    let masks = model.mask_layers();
+    assert_eq!(masks[0].weight_name, masks[1].weight_name);
+    let mut mask = vta::sparse::BlockMask::full(masks[0].mask_dims());
+    mask.set([0, 0, 0, 0], false);
+    let name = masks[0].weight_name.clone();
+    let masked = model.mask([(name, mask)].into()).expect("it is one mask");
+    let net = masked.quantise(&Calibration::default()).expect("int8");
+    let program = net.compile(&vta::config::HwConfig::default()).expect("a program");
+    net.verify(&program).expect("proven");
+    let kept: Vec<u32> = program.layers.iter().map(|l| l.blocks as u32 - l.kept as u32).collect();
+    assert_eq!(kept.iter().sum::<u32>(), 2, "a block of each use is dropped");
+}
+
+#[test]
+fn what_is_too_large_is_said() {
+    let Some(cases) = vta_test_support::shared("cases/networks") else {
+        return;
+    };
+    let model = Model::open(cases.join("w_1e+30.onnx")).expect("it opens");
+    let error = model.zero_blocks().quantise(&Calibration::default());
+    let text = error.map(drop).expect_err("it is too large").to_string();
+    assert!(text.contains("2^100"), "{text}");
 }
