@@ -37,9 +37,14 @@ const FLOAT: f32 = 1e-4;
 /// The same where the file rounds to steps of its own, which the float network does not.
 const STEPS: f32 = 0.05;
 
-/// Float values are onnxruntime's; int8 follows them; the program is proven, and
-/// gives what the integer network gives.
+/// As [`right_on`], on the default configuration.
 fn right(name: &str, options: &ImportOptions, least: f64, off: f32) {
+    right_on(&["de10"], name, options, (least, off));
+}
+
+/// Float values are onnxruntime's; int8 follows them; on each configuration the program
+/// is proven, and gives what the integer network gives.
+fn right_on(configs: &[&str], name: &str, options: &ImportOptions, (least, off): (f64, f32)) {
     let Some(cases) = vta_test_support::shared("cases/networks") else {
         return;
     };
@@ -78,18 +83,25 @@ fn right(name: &str, options: &ImportOptions, least: f64, off: f32) {
     };
     let net = model.zero_blocks().quantise(&calibration);
     let net = net.unwrap_or_else(|e| panic!("{name}: {e}"));
-    let program = net.compile(&vta::config::HwConfig::default());
-    let program = program.unwrap_or_else(|e| panic!("{name}: {e}"));
-    net.verify(&program)
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    let programs = configs.iter().map(|config| {
+        let config = vta::config::HwConfig::built_in(config).expect("built in");
+        let program = net.compile(&config);
+        let program = program.unwrap_or_else(|e| panic!("{name}: {e}"));
+        net.verify(&program)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        program
+    });
+    let programs: Vec<_> = programs.collect();
     let mut all = (Vec::new(), Vec::new());
     for (input, float) in inputs.iter().zip(&got) {
-        let run = program.run(std::slice::from_ref(input));
-        let run = run.unwrap_or_else(|e| panic!("{name}: {e}"));
-        let out = run.outputs();
         let reference = vta::quant::reference::run(net.net(), std::slice::from_ref(input));
-        assert_eq!(out, reference.expect("the reference runs"), "{name}");
-        all.0.extend(values(&out[0]));
+        let reference = reference.expect("the reference runs");
+        for program in &programs {
+            let run = program.run(std::slice::from_ref(input));
+            let run = run.unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(run.outputs(), reference, "{name}");
+        }
+        all.0.extend(values(&reference[0]));
         all.1.extend(float);
     }
     if inputs.is_empty() {
@@ -194,4 +206,13 @@ fn what_is_too_large_is_said() {
     let error = model.zero_blocks().quantise(&Calibration::default());
     let text = error.map(drop).expect_err("it is too large").to_string();
     assert!(text.contains("2^100"), "{text}");
+}
+
+/// Kernels, and means over maps, that are larger than the scratchpads.
+#[test]
+fn kernels_that_are_cut() {
+    let (plain, configs) = (ImportOptions::default(), ["small", "b32", "de10"]);
+    for name in ["conv_k31_dw", "gap_56", "edgetpu_gap256"] {
+        right_on(&configs, name, &plain, (0.99, FLOAT));
+    }
 }

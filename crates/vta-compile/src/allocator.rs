@@ -107,6 +107,11 @@ impl Allocator {
         Ok(BufferId(id))
     }
 
+    /// Takes the first elements next.
+    pub(crate) fn rewind(&mut self) {
+        self.head = self.lo;
+    }
+
     fn find(&self, id: BufferId) -> Option<&Buffer> {
         self.buffers.iter().find(|s| s.id == id.0)
     }

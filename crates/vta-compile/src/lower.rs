@@ -6,6 +6,7 @@ use crate::lowered::{LoweredConv, Tile};
 use crate::map::{FMap, KernelWindow};
 use crate::options::Sparsity;
 use ndarray::{Array4, Ix4};
+use std::collections::HashMap;
 use vta_net::quant::{QConv, Shift};
 use vta_net::sparse::{BLOCK, BlockMask, Weight};
 use vta_program::isa::FieldRange;
@@ -116,7 +117,8 @@ fn tiles(
     let mut tiles = Vec::new();
     let mut contents: Vec<i8> = Vec::new();
     let flat: Vec<i8> = conv.weight.iter().copied().collect();
-    let mut last: Option<u32> = None;
+    // Elements of a constant kernel, by what they hold: it repeats a few.
+    let mut known: HashMap<Vec<i8>, u32> = HashMap::new();
     // Positions and blocks, as numbers of the hardware and as indices.
     for (tile_ky, ky) in (0u32..).zip(0..kh) {
         for (tile_kx, kx) in (0u32..).zip(0..kw) {
@@ -149,20 +151,18 @@ fn tiles(
                         }
                     }
                     let Some(mask_block) = kept else { continue };
-                    // Constant kernels repeat one element.
-                    let same = last.filter(|&n| {
-                        let at = n as usize * block * block;
-                        conv.weight_name.is_empty() && contents[at..at + block * block] == bytes
-                    });
-                    let content = match same {
-                        Some(content) => content,
+                    let content = match known.get(&bytes) {
+                        Some(&content) => content,
                         None => {
                             let n = contents.len() / (block * block);
                             contents.extend_from_slice(&bytes);
-                            fit::count("weight elements of a layer", n)?
+                            let content = fit::count("weight elements of a layer", n)?;
+                            if conv.weight_name.is_empty() {
+                                known.insert(bytes, content);
+                            }
+                            content
                         }
                     };
-                    last = Some(content);
                     tiles.push(Tile {
                         co: tile_co,
                         ci: tile_ci,

@@ -4,7 +4,7 @@
 //! the schedule one after the other, and the one after which compute is free
 //! earliest stays.
 
-use crate::conv::{self, Tiling};
+use crate::conv::{self, Part, Tiling};
 use crate::cost::Cost;
 use crate::device::{Device, Scratchpads};
 use crate::fit::DoesNotFit;
@@ -16,6 +16,9 @@ use vta_program::timing::PIPELINE;
 
 /// Tilings that are tried in the schedule.
 const TRIED: usize = 48;
+
+/// Widths of a tile that are looked at, from the widest; narrower ones where none fits.
+const WIDTHS: usize = 8;
 
 /// Operations above which fewer are tried.
 const MANY: f64 = 1500.0;
@@ -39,8 +42,8 @@ struct Formula<'a> {
     lowered: &'a LoweredConv,
     c: &'a HwConfig,
     acc: u64,
-    /// Kernel rows and columns from the first element to the last.
-    reach: [u32; 2],
+    /// Kernel rows and columns up to the last that is kept.
+    kernel: [u32; 2],
     steps: f64,
     alu: f64,
     store: f64,
@@ -61,10 +64,7 @@ impl<'a> Formula<'a> {
             lowered,
             c,
             acc: acc.into(),
-            reach: [
-                max_k(|t| t.ky) * lowered.window.dilation[0],
-                max_k(|t| t.kx) * lowered.window.dilation[1],
-            ],
+            kernel: [max_k(|t| t.ky) + 1, max_k(|t| t.kx) + 1],
             steps: lowered.gemm_steps() as f64,
             alu: alu as f64,
             store: store as f64,
@@ -89,14 +89,16 @@ impl<'a> Formula<'a> {
         }
     }
 
-    /// Vectors of one input block that a tile needs.
-    fn area(&self, h: u32, w: u32) -> u64 {
+    /// Vectors of one input block that a tile needs for a part of the kernel.
+    fn area(&self, h: u32, w: u32, tk: Part) -> u64 {
         let (lowered, i) = (self.lowered, &self.lowered.input);
-        let rows = ((h - 1) * lowered.window.stride[0] + self.reach[0] + 1).min(i.h);
-        let cols = if w >= lowered.output.w {
+        let window = &lowered.window;
+        let reach = |axis: usize| (tk.size[axis] - 1) * window.dilation[axis];
+        let rows = ((h - 1) * window.stride[0] + reach(0) + 1).min(i.h);
+        let cols = if w >= lowered.output.w && tk.whole_rows {
             i.w
         } else {
-            ((w - 1) * lowered.window.stride[1] + self.reach[1] + 1).min(i.w)
+            ((w - 1) * window.stride[1] + reach(1) + 1).min(i.w)
         };
         u64::from(rows) * u64::from(cols)
     }
@@ -113,7 +115,7 @@ impl<'a> Formula<'a> {
 
     /// Whether a tile and a chunk of its inputs fit.
     fn fits(&self, t: &Tiling) -> bool {
-        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1));
+        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1), t.tk);
         let residual = match self.lowered.residual {
             Some(_) => u64::from(t.th) * u64::from(t.tw) * u64::from(t.tco),
             None => 0,
@@ -122,12 +124,21 @@ impl<'a> Formula<'a> {
         self.tile(t) <= self.acc && area * u64::from(t.tci) <= inp && residual <= inp
     }
 
+    /// Whether the inputs of two chunks fit.
+    fn runs_ahead(&self, t: &Tiling) -> bool {
+        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1), t.tk);
+        2 * area * u64::from(t.tci) <= self.c.inp_depth.into()
+    }
+
     /// Estimated cycles, and operations.
     fn rank(&self, t: Tiling) -> Option<Ranked> {
         let (lowered, c) = (self.lowered, self.c);
         let (o, i) = (lowered.stored(), &lowered.input);
         let (h, w) = (self.sums(t.th, 0), self.sums(t.tw, 1));
-        let area = self.area(h, w) as f64;
+        let area = self.area(h, w, t.tk) as f64;
+        let n_parts = f64::from(
+            self.kernel[0].div_ceil(t.tk.size[0]) * self.kernel[1].div_ceil(t.tk.size[1]),
+        );
         let n_spatial_tiles = f64::from(o.h.div_ceil(t.th) * o.w.div_ceil(t.tw));
         let n_co_tiles = f64::from(o.blocks.div_ceil(t.tco));
         let n_ci_tiles = f64::from(i.blocks.div_ceil(t.tci));
@@ -136,7 +147,7 @@ impl<'a> Formula<'a> {
         }
         let depth = f64::from(c.wgt_depth);
         let weights = lowered.tiles.len() as f64;
-        let per_chunk = weights / (n_co_tiles * n_ci_tiles);
+        let per_chunk = weights / (n_co_tiles * n_ci_tiles * n_parts);
         let groups = (per_chunk / f64::from(t.cap)).ceil().max(1.0);
         if groups > 1.5 && t.cap < c.wgt_depth / 2 && per_chunk < depth / 2.0 {
             // One load of all is as good.
@@ -144,7 +155,7 @@ impl<'a> Formula<'a> {
         }
         let stays = weights <= depth || (t.co_outer && weights / n_co_tiles <= depth * 0.75);
         let weight_reads = if stays { 1.0 } else { n_spatial_tiles };
-        let all_in = area * f64::from(i.blocks) <= f64::from(c.inp_depth);
+        let all_in = area * n_parts * f64::from(i.blocks) <= f64::from(c.inp_depth);
         let input_stays = all_in && (!t.co_outer || n_spatial_tiles < 1.5);
         let input_reads = if input_stays { 1.0 } else { n_co_tiles };
         // Rows that pools of two tiles need are summed twice.
@@ -160,12 +171,12 @@ impl<'a> Formula<'a> {
             None => 0.0,
         };
         let read = weights * self.wgt_beats * weight_reads
-            + n_spatial_tiles * area * f64::from(i.blocks) * self.vec_beats * input_reads
+            + n_spatial_tiles * n_parts * area * f64::from(i.blocks) * self.vec_beats * input_reads
             + residual;
         let n_tiles = n_spatial_tiles * n_co_tiles;
-        let chunks = n_tiles * n_ci_tiles * groups;
+        let chunks = n_tiles * n_ci_tiles * n_parts * groups;
         let loads = chunks * 2.0;
-        let gemms = chunks * (self.positions / groups).max(1.0);
+        let gemms = chunks * (self.positions / (n_parts * groups)).max(1.0);
         let compute = self.steps * again + self.alu + PIPELINE as f64 * (gemms + 5.0 * n_tiles);
         let load = read + 24.0 * loads;
         let ops = gemms + 6.0 * n_tiles + loads;
@@ -192,30 +203,54 @@ impl<'a> Formula<'a> {
     }
 }
 
+/// Parts that a kernel can be cut into: rows of it, and columns where one row is too much.
+fn kernel_parts(kernel: [u32; 2]) -> Vec<Part> {
+    let part = |size, whole_rows| Part { size, whole_rows };
+    let by_rows = sizes(kernel[0]).into_iter().skip(1);
+    let by_rows = by_rows.map(|n| part([n, kernel[1]], true));
+    let by_cols = sizes(kernel[1]).into_iter();
+    by_rows
+        .chain(by_cols.map(|n| part([1, n], false)))
+        .collect()
+}
+
+/// Ways to cut that are looked at together.
+struct Cuts<'a> {
+    /// Widths of a tile.
+    widths: &'a [u32],
+    /// Parts of the kernel.
+    parts: &'a [Part],
+    tight: bool,
+}
+
 /// Tilings that fit, best first.
-fn candidates(lowered: &LoweredConv, c: &HwConfig, scratchpads: &Scratchpads) -> Vec<Ranked> {
-    let f = Formula::new(lowered, c, scratchpads.acc.size());
+fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Ranked> {
+    let (lowered, c) = (f.lowered, f.c);
     let o = lowered.stored();
     let caps: Vec<u32> = [2, 4, 8].iter().map(|d| (c.wgt_depth / d).max(1)).collect();
     let mut found = Vec::new();
-    for tw in sizes(o.w).into_iter().take(8) {
+    for &tw in cuts.widths {
         for th in sizes(o.h) {
             for tco in sizes(o.blocks) {
                 for tci in sizes(lowered.input.blocks) {
-                    let t = Tiling {
-                        th,
-                        tw,
-                        tco,
-                        tci,
-                        cap: 1,
-                        co_outer: false,
-                    };
-                    if !f.fits(&t) {
-                        continue;
-                    }
-                    for &cap in &caps {
-                        for co_outer in [false, true] {
-                            found.extend(f.rank(Tiling { cap, co_outer, ..t }));
+                    for &tk in cuts.parts {
+                        let t = Tiling {
+                            th,
+                            tw,
+                            tco,
+                            tci,
+                            tk,
+                            cap: 1,
+                            co_outer: false,
+                            tight: cuts.tight,
+                        };
+                        if !f.fits(&t) {
+                            continue;
+                        }
+                        for &cap in &caps {
+                            for co_outer in [false, true] {
+                                found.extend(f.rank(Tiling { cap, co_outer, ..t }));
+                            }
                         }
                     }
                 }
@@ -269,13 +304,60 @@ pub(crate) fn choose(
     schedule: &mut Schedule,
     at: SegmentStarts,
 ) -> Result<Tiling, DoesNotFit> {
-    let ranked = candidates(lowered, c, scratchpads);
+    let f = Formula::new(lowered, c, scratchpads.acc.size());
+    let widths = sizes(lowered.stored().w);
+    let (wide, kernel) = (
+        &widths[..widths.len().min(WIDTHS)],
+        Part {
+            size: f.kernel,
+            whole_rows: true,
+        },
+    );
+    let mut best = |widths: &[u32], parts: &[Part], tight: bool| {
+        let cuts = Cuts {
+            widths,
+            parts,
+            tight,
+        };
+        let ranked = candidates(&f, &cuts);
+        best_of(&ranked, &f, scratchpads, schedule, at)
+    };
+    let whole = best(wide, &[kernel], false);
+    // A kernel is cut where inputs of all of it leave no room for loads to run ahead.
+    if let Ok((_, tiling)) = whole
+        && f.runs_ahead(&tiling)
+    {
+        return Ok(tiling);
+    }
+    let parts = kernel_parts(f.kernel);
+    match (whole, best(wide, &parts, false)) {
+        (Ok(whole), Ok(cut)) if cut.0 < whole.0 => Ok(cut.1),
+        (Ok(found), _) | (Err(_), Ok(found)) => Ok(found.1),
+        (Err(whole), Err(cut)) => {
+            let parts: Vec<_> = [kernel].into_iter().chain(parts).collect();
+            let found = best(&widths, &parts, true).map(|found| found.1);
+            // A field that is too narrow says more than that there is no room.
+            let says_more = |why: &DoesNotFit| *why != DoesNotFit::NoRoom;
+            found.map_err(|why| [whole, cut].into_iter().find(says_more).unwrap_or(why))
+        }
+    }
+}
+
+/// The best of some ways to cut a layer, and when it ends; the schedule stays as it is.
+fn best_of(
+    ranked: &[Ranked],
+    f: &Formula<'_>,
+    scratchpads: &Scratchpads,
+    schedule: &mut Schedule,
+    at: SegmentStarts,
+) -> Result<(u64, Tiling), DoesNotFit> {
+    let (lowered, c) = (f.lowered, f.c);
     let mark = schedule.mark();
     let mut best: Option<(u64, Tiling)> = None;
     let mut ops = 0.0;
     let mut tried = 0;
     let mut why = DoesNotFit::NoRoom;
-    for r in &ranked {
+    for r in ranked {
         if tried >= TRIED || (tried >= 3 && ops > MANY * TRIED as f64) {
             break;
         }
@@ -295,7 +377,7 @@ pub(crate) fn choose(
         }
         schedule.rollback(&mark);
     }
-    best.map(|b| b.1).ok_or(why)
+    best.ok_or(why)
 }
 
 /// Whether a layer fits a configuration that does nothing else.

@@ -1,7 +1,8 @@
 //! The arithmetic of a convolution's tile: start of the sum, GEMM for each
 //! chunk, what follows the sum, and the store.
 
-use super::{Loaded, Scheduler, SpatialTile};
+use super::cut::SpatialTile;
+use super::{Loaded, Scheduler};
 use crate::allocator::BufferId;
 use crate::cost::Rows;
 use crate::deps::{Deps, OpId, join};
@@ -57,7 +58,7 @@ impl Scheduler<'_, '_> {
 
     /// Puts the arithmetic of a step, and its store, into the schedule.
     pub(crate) fn compute(&mut self, l: Loaded) -> Result<(), DoesNotFit> {
-        let spatial = self.spatial_tiles[l.step.spatial].clone();
+        let spatial = self.cut.spatial_tiles[l.step.spatial].clone();
         let blocks = self.blocks(l.step.co_tile);
         let n = len(&blocks);
         if l.step.first {
@@ -142,10 +143,12 @@ impl Scheduler<'_, '_> {
     ) -> Result<(), DoesNotFit> {
         let lowered = self.lowered;
         let wgt = self.d.scratchpads.wgt.start(weights)?;
-        let (w, in_w) = (len(&spatial.cols), len(&spatial.in_cols));
+        let part = self.cut.part_of(bucket);
+        let [in_rows, in_cols] = self.cut.met(lowered, l.step.spatial, part);
+        let (w, in_w) = (len(&spatial.cols), len(&in_cols));
         // Kernel positions with the same rows and columns go together.
         let mut parts: Vec<(Range<u32>, Range<u32>, Vec<Uop>)> = Vec::new();
-        let g = &self.groups[bucket][group];
+        let g = &self.cut.groups[bucket][group];
         let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
         for (&t, &element) in g.tiles.iter().zip(&g.element) {
             let tile = &lowered.tiles[t];
@@ -158,8 +161,8 @@ impl Scheduler<'_, '_> {
                 continue;
             };
             let window = &lowered.window;
-            let iy = window.met(0, ys.start, tile.ky) - spatial.in_rows.start;
-            let ix = window.met(1, xs.start, tile.kx) - spatial.in_cols.start;
+            let iy = window.met(0, ys.start, tile.ky) - in_rows.start;
+            let ix = window.met(1, xs.start, tile.kx) - in_cols.start;
             let at = (tile.co - first) * spatial.sums()
                 + (ys.start - spatial.rows.start) * w
                 + (xs.start - spatial.cols.start);

@@ -2,70 +2,17 @@
 //! loads that they need, in an order in which loads run ahead.
 
 mod compute;
+mod cut;
 
 use crate::allocator::BufferId;
 use crate::device::Device;
 use crate::fit::{self, DoesNotFit};
-use crate::lowered::{LoweredConv, Tile};
-use crate::map::{FMap, len, meet};
+use crate::lowered::LoweredConv;
+use crate::map::{len, meet};
+use cut::Cut;
+pub(crate) use cut::{Part, Tiling};
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// How a layer is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tiling {
-    /// Rows of a tile that are stored.
-    pub th: u32,
-    /// Columns of a tile that are stored.
-    pub tw: u32,
-    /// Output blocks of a tile.
-    pub tco: u32,
-    /// Input blocks of a chunk.
-    pub tci: u32,
-    /// Weight elements of a load.
-    pub cap: u32,
-    /// Output blocks in the outer loop, tiles of the map in the inner one.
-    pub co_outer: bool,
-}
-
-/// Weight elements that are loaded together.
-#[derive(Debug, Clone)]
-struct Group {
-    /// Indices of tiles.
-    tiles: Vec<usize>,
-    /// For each of them, its index among the elements that are loaded.
-    element: Vec<u32>,
-    /// Elements that are loaded.
-    count: u32,
-    /// First element in the segment.
-    dram: u32,
-}
-
-/// A part of the output map.
-#[derive(Debug, Clone)]
-struct SpatialTile {
-    /// Rows and columns of sums.
-    rows: Range<u32>,
-    cols: Range<u32>,
-    /// Rows and columns that are stored: the same, or those of the pool.
-    out_rows: Range<u32>,
-    out_cols: Range<u32>,
-    /// Input rows and columns that it needs.
-    in_rows: Range<u32>,
-    in_cols: Range<u32>,
-}
-
-impl SpatialTile {
-    /// Sums of one block.
-    fn sums(&self) -> u32 {
-        len(&self.rows) * len(&self.cols)
-    }
-
-    /// Vectors of one block that are stored.
-    fn stored(&self) -> u32 {
-        len(&self.out_rows) * len(&self.out_cols)
-    }
-}
 
 /// Arithmetic between two loads.
 #[derive(Debug, Clone, Copy)]
@@ -97,17 +44,14 @@ struct Scheduler<'a, 'd> {
     lowered: &'a LoweredConv,
     t: Tiling,
     d: &'a mut Device<'d>,
-    spatial_tiles: Vec<SpatialTile>,
-    groups: Vec<Vec<Group>>,
-    n_ci_tiles: u32,
-    in_buffers: HashMap<(usize, u32), (BufferId, u32)>,
+    cut: Cut,
+    /// By tile of the map, part of the kernel and input block: buffer and first element.
+    in_buffers: HashMap<(usize, usize, u32), (BufferId, u32)>,
     wgt_buffers: HashMap<(usize, usize), BufferId>,
     identity: Option<BufferId>,
     identity_dram: u32,
     bias_buffers: HashMap<u32, BufferId>,
     acc_buffer: Option<BufferId>,
-    /// Tiles whose bytes follow each other in DRAM; none is the identity.
-    order: Vec<Option<usize>>,
 }
 
 /// Schedules a convolution, and gives the order of its weights in DRAM: tiles
@@ -120,7 +64,18 @@ pub(crate) fn schedule(
     t: Tiling,
     d: &mut Device<'_>,
 ) -> Result<Vec<Option<usize>>, DoesNotFit> {
-    let mut s = Scheduler::new(lowered, t, d)?;
+    let mut s = Scheduler {
+        lowered,
+        t,
+        cut: Cut::new(lowered, &t, d.weights_at)?,
+        identity_dram: d.weights_at,
+        d,
+        in_buffers: HashMap::new(),
+        wgt_buffers: HashMap::new(),
+        identity: None,
+        bias_buffers: HashMap::new(),
+        acc_buffer: None,
+    };
     let mut pending: Option<Loaded> = None;
     for step in s.steps() {
         let loaded = match s.load(step, pending.as_ref()) {
@@ -130,7 +85,10 @@ pub(crate) fn schedule(
                 if let Some(p) = pending.take() {
                     s.compute(p)?;
                 }
-                s.load(step, None)?
+                match s.load(step, None) {
+                    Err(DoesNotFit::Pinned) if t.tight => s.load_anew(step)?,
+                    loaded => loaded?,
+                }
             }
             Err(e) => return Err(e),
         };
@@ -141,176 +99,43 @@ pub(crate) fn schedule(
     if let Some(p) = pending {
         s.compute(p)?;
     }
-    Ok(s.order)
+    Ok(s.cut.order)
 }
 
-/// The parts of an axis of `n` in pieces of `by`.
-fn pieces(n: u32, by: u32) -> impl Iterator<Item = Range<u32>> {
-    (0..n.div_ceil(by)).map(move |i| i * by..(i * by + by).min(n))
-}
-
-/// Most chunks of a layer: a schedule of more would fill gigabytes.
-const MOST_CHUNKS: u64 = 1 << 22;
-
-/// Counts what a layer is cut into: tiles of the map, times tiles of output blocks,
-/// times chunks of input blocks.
-///
-/// # Errors
-/// More than a schedule can hold.
-fn chunks(out: &FMap, t: &Tiling, blocks: u64, n_ci_tiles: u32) -> Result<(), DoesNotFit> {
-    let tiles = u64::from(out.h.div_ceil(t.th)) * u64::from(out.w.div_ceil(t.tw));
-    let n_co_tiles = blocks.div_ceil(t.tco.into());
-    let all = tiles.saturating_mul(n_co_tiles);
-    match all.saturating_mul(n_ci_tiles.into()) {
-        0..=MOST_CHUNKS => Ok(()),
-        _ => Err(DoesNotFit::TooLarge("chunks of a layer")),
-    }
-}
-
-impl<'a, 'd> Scheduler<'a, 'd> {
-    fn new(lowered: &'a LoweredConv, t: Tiling, d: &'a mut Device<'d>) -> Result<Self, DoesNotFit> {
-        let (o, i) = (&lowered.output, &lowered.input);
-        // The kernel rows and columns that are kept; where nothing is, any.
-        let kept = |f: fn(&Tile) -> u32| {
-            let positions = || lowered.tiles.iter().map(f);
-            positions().min().unwrap_or(0)..=positions().max().unwrap_or(0)
-        };
-        let (kept_ky, kept_kx) = (kept(|t| t.ky), kept(|t| t.kx));
-        let w = &lowered.window;
-        let mut spatial_tiles = Vec::new();
-        let out = lowered.stored();
-        chunks(out, &t, o.blocks.into(), i.blocks.div_ceil(t.tci))?;
-        for out_rows in pieces(out.h, t.th) {
-            for out_cols in pieces(out.w, t.tw) {
-                let (rows, mut cols) = match &lowered.pool {
-                    None => (out_rows.clone(), out_cols.clone()),
-                    Some(p) => {
-                        let [last_y, last_x] = p.window.kernel.map(|k| k - 1);
-                        (
-                            p.window.needed(0, &out_rows, 0..=last_y, o.h),
-                            p.window.needed(1, &out_cols, 0..=last_x, o.w),
-                        )
-                    }
-                };
-                // Whole rows follow each other in DRAM.
-                let whole = t.tw >= out.w;
-                if whole {
-                    cols = 0..o.w;
-                }
-                if rows.is_empty() || cols.is_empty() {
-                    return Err(DoesNotFit::NoRoom);
-                }
-                let in_cols = if whole {
-                    0..i.w
-                } else {
-                    w.needed(1, &cols, kept_kx.clone(), i.w)
-                };
-                spatial_tiles.push(SpatialTile {
-                    in_rows: w.needed(0, &rows, kept_ky.clone(), i.h),
-                    in_cols,
-                    rows,
-                    cols,
-                    out_rows: out_rows.clone(),
-                    out_cols,
-                });
-            }
-        }
-        let n_ci_tiles = i.blocks.div_ceil(t.tci);
-        let n = o.blocks.div_ceil(t.tco) as usize * n_ci_tiles as usize;
-        let mut buckets = vec![Vec::new(); n];
-        for (at, tile) in lowered.tiles.iter().enumerate() {
-            buckets[(tile.co / t.tco * n_ci_tiles + tile.ci / t.tci) as usize].push(at);
-        }
-        let mut order = Vec::new();
-        let identity_dram = d.weights_at;
-        if lowered.residual.is_some() {
-            order.push(None);
-        }
-        let mut groups = Vec::with_capacity(n);
-        for bucket in buckets {
-            let mut of_bucket: Vec<Group> = Vec::new();
-            let mut open: Option<Group> = None;
-            // Elements of the open group, by what they hold.
-            let mut at: HashMap<u32, u32> = HashMap::new();
-            for tile in bucket {
-                let content = lowered.tiles[tile].content;
-                let full = |g: &Group| g.count == t.cap && !at.contains_key(&content);
-                if open.as_ref().is_some_and(full) {
-                    of_bucket.extend(open.take());
-                    at.clear();
-                }
-                let before = fit::count("weight elements of a layer", order.len())?;
-                let group = open.get_or_insert_with(|| Group {
-                    tiles: Vec::new(),
-                    element: Vec::new(),
-                    count: 0,
-                    dram: d.weights_at + before,
-                });
-                let element = *at.entry(content).or_insert_with(|| {
-                    order.push(Some(tile));
-                    group.count += 1;
-                    group.count - 1
-                });
-                group.tiles.push(tile);
-                group.element.push(element);
-            }
-            of_bucket.extend(open);
-            groups.push(of_bucket);
-        }
-        Ok(Self {
-            lowered,
-            t,
-            d,
-            spatial_tiles,
-            groups,
-            n_ci_tiles,
-            in_buffers: HashMap::new(),
-            wgt_buffers: HashMap::new(),
-            identity: None,
-            identity_dram,
-            bias_buffers: HashMap::new(),
-            acc_buffer: None,
-            order,
-        })
-    }
-
+impl Scheduler<'_, '_> {
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let n_co_tiles = self.lowered.output.blocks.div_ceil(self.t.tco);
+        let n_co_tiles = self.cut.n_co_tiles;
         let mut tile = |spatial: usize, co_tile: u32| {
             let from = steps.len();
-            for ci_tile in 0..self.n_ci_tiles {
-                let bucket = (co_tile * self.n_ci_tiles + ci_tile) as usize;
-                for group in 0..self.groups[bucket].len() {
-                    steps.push(Step {
-                        spatial,
-                        co_tile,
-                        group: Some((bucket, group)),
-                        first: false,
-                        last: false,
-                    });
-                }
+            let step = |group| Step {
+                spatial,
+                co_tile,
+                group,
+                first: false,
+                last: false,
+            };
+            for bucket in self.cut.buckets(co_tile) {
+                let groups = (0..self.cut.groups[bucket].len()).map(|g| (bucket, g));
+                // What meets padding alone adds nothing.
+                let met = groups.filter(|&(b, g)| !self.needed_blocks(spatial, b, g).is_empty());
+                steps.extend(met.map(|group| step(Some(group))));
             }
             if steps.len() == from {
-                steps.push(Step {
-                    spatial,
-                    co_tile,
-                    group: None,
-                    first: false,
-                    last: false,
-                });
+                steps.push(step(None));
             }
             steps[from].first = true;
             if let Some(s) = steps.last_mut() {
                 s.last = true;
             }
         };
+        let spatial_tiles = 0..self.cut.spatial_tiles.len();
         if self.t.co_outer {
             for co_tile in 0..n_co_tiles {
-                (0..self.spatial_tiles.len()).for_each(|s| tile(s, co_tile));
+                spatial_tiles.clone().for_each(|s| tile(s, co_tile));
             }
         } else {
-            for s in 0..self.spatial_tiles.len() {
+            for s in spatial_tiles {
                 (0..n_co_tiles).for_each(|co_tile| tile(s, co_tile));
             }
         }
@@ -340,7 +165,8 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let (mut inputs, mut weights) = (Vec::new(), None);
         if let Some((bucket, group)) = step.group {
             let blocks = self.needed_blocks(step.spatial, bucket, group);
-            inputs = self.inputs(step.spatial, &blocks, &mut inp_pins)?;
+            let part = self.cut.part_of(bucket);
+            inputs = self.inputs((step.spatial, part), &blocks, &mut inp_pins)?;
             weights = Some(self.weights(bucket, group, &wgt_pins)?);
         }
         let residual = match identity {
@@ -358,10 +184,21 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         })
     }
 
-    /// Input blocks that a group of weights meets in a spatial, in order.
+    /// Puts the loads of a step into the schedule where what is there is in their
+    /// way: all of them, from the first elements on.
+    fn load_anew(&mut self, step: Step) -> Result<Loaded, DoesNotFit> {
+        self.in_buffers.clear();
+        self.wgt_buffers.clear();
+        self.identity = None;
+        self.d.scratchpads.inp.rewind();
+        self.d.scratchpads.wgt.rewind();
+        self.load(step, None)
+    }
+
+    /// Input blocks that a group of weights meets in a tile of the map, in order.
     fn needed_blocks(&self, spatial: usize, bucket: usize, group: usize) -> Vec<u32> {
-        let g = &self.groups[bucket][group];
-        let s = &self.spatial_tiles[spatial];
+        let g = &self.cut.groups[bucket][group];
+        let s = &self.cut.spatial_tiles[spatial];
         let lowered = self.lowered;
         let tiles = g.tiles.iter().map(|&t| &lowered.tiles[t]);
         let mut blocks: Vec<u32> = tiles
@@ -378,12 +215,12 @@ impl<'a, 'd> Scheduler<'a, 'd> {
     /// Buffers of input blocks, loaded where they are not there.
     fn inputs(
         &mut self,
-        spatial: usize,
+        (spatial, part): (usize, usize),
         blocks: &[u32],
         pins: &mut Vec<BufferId>,
     ) -> Result<Vec<(u32, BufferId, u32)>, DoesNotFit> {
         let there = |s: &Self, b: u32| {
-            let (buffer, at) = s.in_buffers.get(&(spatial, b))?;
+            let (buffer, at) = s.in_buffers.get(&(spatial, part, b))?;
             let held = s.d.scratchpads.inp.holds(*buffer);
             held.then_some((b, *buffer, *at))
         };
@@ -397,8 +234,8 @@ impl<'a, 'd> Scheduler<'a, 'd> {
             pins.extend(hits.iter().map(|h| h.1));
             return Ok(hits);
         }
-        let s = self.spatial_tiles[spatial].clone();
-        let size = len(&s.in_rows) * len(&s.in_cols);
+        let [rows, cols] = self.cut.met(self.lowered, spatial, part);
+        let size = len(&rows) * len(&cols);
         let n_pins = pins.len();
         pins.extend(hits.iter().map(|h| h.1));
         let buffer = match self
@@ -424,11 +261,10 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let start = self.d.scratchpads.inp.start(buffer)?;
         for (n, &b) in (0u32..).zip(&missing) {
             self.in_buffers
-                .insert((spatial, b), (buffer, start + n * size));
+                .insert((spatial, part, b), (buffer, start + n * size));
         }
         let input = self.lowered.input;
-        self.d
-            .load_map(&input, &missing, (&s.in_rows, &s.in_cols), buffer)?;
+        self.d.load_map(&input, &missing, (&rows, &cols), buffer)?;
         pins.push(buffer);
         Ok(blocks.iter().filter_map(|&b| there(self, b)).collect())
     }
@@ -444,7 +280,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         {
             return Ok(buffer);
         }
-        let g = &self.groups[bucket][group];
+        let g = &self.cut.groups[bucket][group];
         let (dram, count) = (g.dram, g.count);
         let buffer = self.d.load_weights(dram, count, pins)?;
         self.wgt_buffers.insert((bucket, group), buffer);
@@ -466,7 +302,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         let range = self.blocks(step.co_tile);
         let n = len(&range);
         let blocks: Vec<u32> = range.collect();
-        let s = self.spatial_tiles[step.spatial].clone();
+        let s = self.cut.spatial_tiles[step.spatial].clone();
         let size = fit::elements(s.sums(), n as usize)?;
         let buffer = self.d.scratchpads.inp.alloc(size, pins)?;
         if let Some((map, _)) = self.lowered.residual {

@@ -127,15 +127,17 @@ fn few_outputs() {
 #[test]
 fn what_would_have_to_be_larger_is_said() {
     let small = HwConfig {
-        inp_depth: 32,
+        acc_depth: 16,
+        out_depth: 2,
         ..HwConfig::built_in("small").expect("built in")
     };
-    let mut wide = plain([12, 12], 1);
-    (wide.window.kernel, wide.window.pads) = ([12, 12], [0; 4]);
-    let (wide, plain) = (wide.net(), plain([4, 4], 1).net());
+    // A value, its slope and a term of it.
+    let mut slope = plain([4, 4], 1);
+    slope.leaky = Some(vec![1, 2]);
+    let (slope, plain) = (slope.net(), plain([4, 4], 1).net());
     assert_eq!(
-        refused(&wide, small.clone()),
-        "n0 does not fit configuration small: no tile of it fits the scratchpads; it would take INP_DEPTH 256, not 32"
+        refused(&slope, small.clone()),
+        "n0 does not fit configuration small: no tile of it fits the scratchpads; it would take OUT_DEPTH 4, not 2"
     );
     let torn = HwConfig {
         block: 64,

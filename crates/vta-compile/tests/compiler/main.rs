@@ -2,6 +2,7 @@
 
 mod cases;
 mod event_driven;
+mod kernels;
 mod layers;
 mod limits;
 mod listings;

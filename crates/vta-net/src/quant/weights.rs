@@ -105,7 +105,13 @@ pub(super) fn place(
     let channels = steps_of.outer_iter_mut().zip(weight.outer_iter());
     for ((mut to, from), e) in channels.zip(exponents) {
         let scale = 2_f64.powi(-e);
-        to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
+        let coarse = exponent(from.iter()).is_some_and(|finest| *e > finest);
+        if conv.weight_name.is_empty() && coarse {
+            let steps = spread(from.iter().map(|w| f64::from(*w) * scale));
+            to.iter_mut().zip(steps).for_each(|(q, w)| *q = w);
+        } else {
+            to.zip_mut_with(&from, |q, w| *q = round(f64::from(*w) * scale));
+        }
     }
     conv.weight = steps_of.into();
     let scaled = bias.iter().zip(exponents);
@@ -119,6 +125,20 @@ pub(super) fn start(bias: f32, exponent: i32) -> i32 {
     (f64::from(bias) / 2_f64.powi(exponent))
         .round()
         .clamp(-most, most) as i32
+}
+
+/// Weights of a mean in steps, so rounded that each sum of them from the first on is
+/// the nearest one: a mean of very many values has weights of few steps, or its sums
+/// would leave int32, and each by itself would be rounded the same way.
+fn spread(weights: impl Iterator<Item = f64>) -> impl Iterator<Item = i8> {
+    let mut exact = 0.;
+    let mut given = 0.;
+    weights.map(move |w| {
+        exact += w;
+        let steps = round(exact - given);
+        given += f64::from(steps);
+        steps
+    })
 }
 
 fn round(steps: f64) -> i8 {
@@ -196,4 +216,25 @@ fn channel_error(weights: ArrayView3<'_, f32>, exponent: i32, squares: Option<&[
         total += f64::from(sum) * squares.map_or(1., |s| s[i]);
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mean of a million values has eight steps a weight, or nine: together as many as they should be.
+    #[test]
+    fn sums_of_spread_weights_are_right() {
+        for n in [3_u32, 49, 65_536, 360_000, 1_000_000, 20_000_000] {
+            let of_one = f64::from(1 << 23) / f64::from(n);
+            let of_one = of_one.min(100.);
+            let steps = spread((0..n).map(|_| of_one));
+            let (mut sum, mut exact) = (0_i64, 0.);
+            for w in steps {
+                sum += i64::from(w);
+                exact += of_one;
+                assert!((sum as f64 - exact).abs() <= 0.5 + 1e-6, "{n}");
+            }
+        }
+    }
 }
