@@ -16,6 +16,7 @@ use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
 use vta_program::program::export::export_images;
 use vta_program::program::{self as raw, MAX_DRAM_BYTES, Step, is_bundle};
+use vta_program::standalone;
 use vta_sim::steps::each_launch;
 use vta_sim::tsim::{self, Outcome, Sink};
 use vta_tensor::host::Tensor;
@@ -41,6 +42,8 @@ const MAX_DATA_BYTES: u64 = 1 << 30;
 pub struct Program {
     raw: raw::Program,
     watch: Watch,
+    /// What its maker expects where its results go.
+    expected: Option<Arc<[u8]>>,
 }
 
 impl Deref for Program {
@@ -59,14 +62,25 @@ impl From<raw::Program> for Program {
 
 impl Program {
     pub(crate) const fn watched(raw: raw::Program, watch: Watch) -> Self {
-        Self { raw, watch }
+        Self {
+            raw,
+            watch,
+            expected: None,
+        }
+    }
+
+    /// What the maker of the program expects where its first result goes, if it
+    /// came with that.
+    pub fn expected(&self) -> Option<&[u8]> {
+        self.expected.as_deref()
     }
 
     pub(crate) const fn watch(&self) -> &Watch {
         &self.watch
     }
 
-    /// Reads a bundle or an assembly text; which of them is seen by the content.
+    /// Reads a bundle, an assembly text, or a folder of another compiler
+    /// ([`vta_program::standalone`]); which of them is seen by the content.
     ///
     /// # Errors
     /// The file and what is wrong in it.
@@ -95,6 +109,13 @@ impl Program {
     }
 
     fn read(path: &Path, config: Option<&HwConfig>) -> Result<Self, Error> {
+        if path.is_dir() {
+            let folder = standalone::read(path, config);
+            let folder = folder.map_err(|e| Error::from(e).of(path))?;
+            let mut program = Self::from(folder.program);
+            program.expected = folder.expected.map(Into::into);
+            return Ok(program);
+        }
         let bytes = files::read(path, u64::from(MAX_DRAM_BYTES) + (256 << 20))?;
         if is_bundle(&bytes) {
             let mut program = Self::from_bundle(&bytes).map_err(|e| e.of(path))?;

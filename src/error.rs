@@ -12,6 +12,7 @@ use vta_program::asm::{AsmErrors, Invalid};
 use vta_program::config::ConfigError;
 use vta_program::program::export::ExportError;
 use vta_program::program::{BundleError, HostStepError, ProgramError, RegionError};
+use vta_program::standalone::StandaloneError;
 use vta_prune::{AllocationError, PruneError};
 use vta_tensor::host::HostError;
 use vta_verify::VerifyError;
@@ -103,6 +104,9 @@ pub enum Error {
     /// A bundle.
     #[error(transparent)]
     Bundle(Box<BundleError>),
+    /// A folder of another compiler.
+    #[error(transparent)]
+    Folder(Box<StandaloneError>),
     /// A program that contradicts itself.
     #[error(transparent)]
     Program(Box<ProgramError>),
@@ -243,6 +247,7 @@ impl Error {
             Self::Quantise(_) | Self::Exponents(_) => "quantise",
             Self::Compile(_) => "compile",
             Self::Bundle(_) => "bundle",
+            Self::Folder(_) => "folder",
             Self::Program(_)
             | Self::Region(_)
             | Self::HostStep(_)
@@ -298,6 +303,7 @@ impl Error {
             Self::Config(e) => return e.help(),
             Self::Mask(e) => return e.help(),
             Self::Bundle(e) => return e.help(),
+            Self::Folder(e) => return e.help(),
             Self::Export(e) => {
                 return match &**e {
                     ExportError::Image { source, .. } => source.help(),
@@ -348,6 +354,12 @@ impl Error {
 impl From<BundleError> for Error {
     fn from(e: BundleError) -> Self {
         Self::Bundle(Box::new(e))
+    }
+}
+
+impl From<StandaloneError> for Error {
+    fn from(e: StandaloneError) -> Self {
+        Self::Folder(Box::new(e))
     }
 }
 

@@ -39,6 +39,7 @@ mod error;
 #[cfg(feature = "data")]
 pub mod evaluate;
 pub mod execution;
+mod expectation;
 pub mod files;
 pub mod layers;
 #[cfg(feature = "data")]
@@ -60,6 +61,7 @@ pub use calibration::Calibration;
 pub use compare::{ComparedLayer, Comparison, Side};
 pub use compiled::Program;
 pub use error::Error;
+pub use expectation::{Apart, Expectation};
 pub use model::{MAX_MODEL_BYTES, MaskedModel, Model};
 pub use monitor::{Monitor, Phase};
 pub use profile::Profile;
@@ -73,7 +75,7 @@ pub use vta_data as data;
 pub use vta_net::{graph, quant, sparse};
 #[cfg(feature = "proptest")]
 pub use vta_program::strategies;
-pub use vta_program::{asm, config, isa, mem, program, timing};
+pub use vta_program::{asm, config, isa, mem, program, standalone, timing};
 pub use vta_prune as prune;
 pub use vta_sim::{fsim, golden, profiling, steps, trace, tsim};
 pub use vta_tensor::{host, npy, printable, spelling};

@@ -98,6 +98,7 @@ mod layers {
                 ("timing", &["config", "isa"]),
                 ("program", &["config", "isa", "mem"]),
                 ("asm", &["config", "isa", "mem", "program"]),
+                ("standalone", &["config", "program"]),
                 ("strategies", &["config", "isa", "mem", "program"]),
             ],
         ),

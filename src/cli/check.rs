@@ -1,9 +1,10 @@
 //! `vta check`: proves that a program is ordered and reads what was written.
 
 use super::input::ProgramArgs;
-use super::{CliError, EXIT_NOT_OK, Output, Paint};
+use super::{CliError, EXIT_DIFFERS, EXIT_NOT_OK, Output, Paint, expectation};
 use clap::Args;
 use serde_json::json;
+use vta::MAX_CYCLES;
 use vta::printable::printable;
 use vta::report::{Table, thousands};
 use vta::verify::{self, Report, VerifyError};
@@ -21,13 +22,21 @@ pub struct Check {
 impl Check {
     pub(super) fn run(&self, paint: Paint) -> Result<Output, CliError> {
         let program = self.program.load()?;
-        Ok(match verify::check(&program) {
+        let mut said = match verify::check(&program) {
             Ok(report) => {
                 let text = format!("{}\n\n{}", paint.good("proven"), table(&report));
                 Output::ok(text, json!({ "ok": true, "proven": report }))
             }
             Err(errors) => findings(&errors, paint),
-        })
+        };
+        if let Some(expected) = expectation::of(&program, MAX_CYCLES, paint)? {
+            said.text += &format!("\n{}", expected.text);
+            said.json["expectation"] = expected.json;
+            if said.exit == 0 && !expected.is_met {
+                said.exit = EXIT_DIFFERS;
+            }
+        }
+        Ok(said)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `vta diff`: the first instruction, then the first byte, that differs.
 
 use super::{CliError, EXIT_DIFFERS, Output, Paint, number, shown};
-use super::{diff_trace, input};
+use super::{diff_trace, expectation, input};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,12 +18,12 @@ use vta::program::{Launch, Program, Step};
     override_usage = "vta diff <A> <B>\n       vta diff <A> --sims\n       vta diff <A> --trace <FILE>"
 )]
 pub struct Diff {
-    /// A program: a bundle or an assembly text
+    /// A program: a bundle, an assembly text, or a folder of another compiler
     a: PathBuf,
     /// Another program
     #[arg(required_unless_present_any = ["sims", "trace"], conflicts_with_all = ["sims", "trace"])]
     b: Option<PathBuf>,
-    /// Compare one program on fsim and on tsim
+    /// Compare one program on fsim and on tsim; a folder's own expectation too
     #[arg(long, conflicts_with = "trace")]
     sims: bool,
     /// Compare with a CSV trace, as `vta run --trace-csv` writes it
@@ -82,7 +82,17 @@ impl Diff {
         let mut a_side = side(name_a, &a, order_a);
         let mut b_side = side(name_b, b.as_ref().unwrap_or(&a), hardware);
         let found = compare(&mut a_side, &mut b_side)?;
-        Ok(said(found, paint))
+        let mut output = said(found, paint);
+        if self.sims
+            && let Some(expected) = expectation::of(&a, self.max_cycles, paint)?
+        {
+            output.text += &expected.text;
+            output.json["expectation"] = expected.json;
+            if !expected.is_met {
+                output.exit = EXIT_DIFFERS;
+            }
+        }
+        Ok(output)
     }
 }
 

@@ -11,7 +11,7 @@ use vta::{Program, files};
 /// A program: a file, or an image and where its instructions are.
 #[derive(Debug, Args)]
 pub struct ProgramArgs {
-    /// A bundle or an assembly text; which of them is seen by the content
+    /// A bundle, an assembly text, or a folder of another compiler; which of them is seen by the content
     #[arg(required_unless_present = "image", conflicts_with = "image")]
     pub file: Option<PathBuf>,
     /// A raw DRAM image, from physical address 0

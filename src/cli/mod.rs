@@ -22,6 +22,7 @@ mod disasm;
 mod error;
 mod eval;
 mod execution;
+mod expectation;
 mod explain;
 mod export_image;
 mod golden;

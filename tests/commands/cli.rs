@@ -154,7 +154,11 @@ fn files_that_are_not_there_or_not_programs_are_refused() {
     fs::write(d.join("flipped.vta"), flipped).unwrap();
     for command in ["run", "info", "disasm"] {
         refused(d, &[command, "nowhere.vta"], "nowhere.vta: No such file");
-        refused(d, &[command, "golden"], "golden: Is a directory");
+        refused(
+            d,
+            &[command, "golden"],
+            "golden: a folder without memory_addresses.csv, so no program",
+        );
         refused(
             d,
             &[command, "noise"],

@@ -7,6 +7,7 @@ pub mod config;
 pub mod isa;
 pub mod mem;
 pub mod program;
+pub mod standalone;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod timing;

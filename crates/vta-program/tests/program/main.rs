@@ -6,3 +6,4 @@ mod config;
 mod export;
 mod network;
 mod properties;
+mod standalone;

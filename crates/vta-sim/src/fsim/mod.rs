@@ -21,6 +21,7 @@ mod run;
 mod simd;
 mod steps;
 mod store;
+pub mod upstream;
 
 pub use hazard::{Hazard, HazardKind};
 pub use leaves_dram::LeavesDram;

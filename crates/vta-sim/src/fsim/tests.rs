@@ -2,7 +2,7 @@
 
 use super::hazard::scan_period;
 use super::steps::Steps;
-use super::{Core, Hazard, HazardKind, Simd};
+use super::{Core, Hazard, HazardKind, Simd, upstream};
 use proptest::prelude::*;
 use proptest::sample::select;
 use vta_program::config::HwConfig;
@@ -143,6 +143,8 @@ proptest! {
                 *x = (k as u32).wrapping_mul(seed | 1).wrapping_add(seed) as i32;
             }
             let mut want = core.pads().clone();
+            let mut without = core.pads().clone();
+            upstream::alu(&c, &mut without, &a, &[]);
             prop_assert_eq!(core.alu_hazard(&a), hazard(&a, &steps));
             core.exec(&Insn::Alu(a), &mut Dram::default()).expect("it touches no DRAM");
             for l in 0..16 {
@@ -157,6 +159,7 @@ proptest! {
                 }
             }
             prop_assert!(*core.pads() == want, "{:?}", simd);
+            prop_assert!(without == want, "without a difference");
         }
     }
 }
