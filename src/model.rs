@@ -98,13 +98,21 @@ impl Model {
         })
     }
 
+    /// A network of the zoo if there is one of this name, else an ONNX file.
+    ///
+    /// # Errors
+    /// As [`Model::load_with`].
+    pub fn load(name: &str, zoo_seed: u64) -> Result<Self, Error> {
+        Self::load_with(name, zoo_seed, ImportOptions::default())
+    }
+
     /// A network of the zoo if there is one of this name, else an ONNX file, to which
     /// `options` give what it leaves open.
     ///
     /// # Errors
     /// As [`Model::open`]; a name without an ending that is nothing of both is
     /// [`Error::UnknownModel`].
-    pub fn load(name: &str, zoo_seed: u64, options: ImportOptions) -> Result<Self, Error> {
+    pub fn load_with(name: &str, zoo_seed: u64, options: ImportOptions) -> Result<Self, Error> {
         let path = Path::new(name);
         let file = path.extension().and_then(|e| e.to_str());
         let file = file.is_some_and(|e| e.chars().all(|c| c.is_ascii_alphabetic()));

@@ -52,9 +52,11 @@ impl NetworkArgs {
     fn options(&self) -> ImportOptions {
         ImportOptions {
             dims: self.dim.iter().cloned().collect(),
-            input_shapes: self.input_shape.iter().map(|(name, dims)| {
-                (name.clone().unwrap_or_default(), dims.clone())
-            }).collect(),
+            input_shapes: self
+                .input_shape
+                .iter()
+                .map(|(name, dims)| (name.clone().unwrap_or_default(), dims.clone()))
+                .collect(),
             ..ImportOptions::default()
         }
     }
@@ -123,7 +125,7 @@ pub fn load(model: &str, network: &NetworkArgs) -> Result<Model, CliError> {
         let why = format!("on the file {model}: it is for networks of the zoo");
         return Err(CliError::no_effect("--zoo-seed", &why));
     }
-    let found = Model::load(model, network.seed(), network.options()).map_err(|e| {
+    let found = Model::load_with(model, network.seed(), network.options()).map_err(|e| {
         let missing = matches!(e, vta::Error::File { .. }) && !Path::new(model).exists();
         let error = CliError::from(e);
         match missing {

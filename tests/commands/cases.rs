@@ -191,10 +191,20 @@ fn a_tied_weight_can_be_masked() {
     let name = masks[0].weight_name.clone();
     let masked = model.mask([(name, mask)].into()).expect("it is one mask");
     let net = masked.quantise(&Calibration::default()).expect("int8");
-    let program = net.compile(&vta::config::HwConfig::default()).expect("a program");
+    let program = net
+        .compile(&vta::config::HwConfig::default())
+        .expect("a program");
     net.verify(&program).expect("proven");
-    let kept: Vec<u32> = program.layers.iter().map(|l| l.blocks as u32 - l.kept as u32).collect();
-    assert_eq!(kept.iter().sum::<u32>(), 2, "a block of each use is dropped");
+    let kept: Vec<u32> = program
+        .layers
+        .iter()
+        .map(|l| l.blocks as u32 - l.kept as u32)
+        .collect();
+    assert_eq!(
+        kept.iter().sum::<u32>(),
+        2,
+        "a block of each use is dropped"
+    );
 }
 
 #[test]

@@ -153,9 +153,8 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
 /// A packing with the quantisation before it as one step, where nobody else reads that.
 fn quantised_and_packed(nodes: &mut Vec<QNode>, links: &Links, pack: QNode) -> QNode {
     let input = pack.inputs[0];
-    let quantises = |n: &QNode| {
-        n.output == input && matches!(n.op, QOp::Host(HostOp::Quantize { .. }))
-    };
+    let quantises =
+        |n: &QNode| n.output == input && matches!(n.op, QOp::Host(HostOp::Quantize { .. }));
     let at = nodes.iter().position(quantises);
     let (Some(at), Some(_), QOp::Host(im2col)) = (at, links.only_reader(input), &pack.op) else {
         return pack;

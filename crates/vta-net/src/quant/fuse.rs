@@ -62,7 +62,11 @@ const fn size(op: &HostOp) -> usize {
 }
 
 /// The operators of a node, as operators of a step with these operands.
-fn operators(node: &QNode, operands: &mut Vec<QTensorId>, made: usize) -> Vec<(HostOp, Vec<Place>)> {
+fn operators(
+    node: &QNode,
+    operands: &mut Vec<QTensorId>,
+    made: usize,
+) -> Vec<(HostOp, Vec<Place>)> {
     let mut place = |t: QTensorId| match operands.iter().position(|o| *o == t) {
         Some(i) => Place::Operand(i),
         None => {

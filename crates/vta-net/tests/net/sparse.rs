@@ -468,13 +468,24 @@ fn a_tied_weight_has_one_mask_for_both_uses() {
     let weight = Array2::from_shape_fn((40, 70), |(o, i)| (o * 70 + i) as f32 / 2800.0 + 0.1);
     let mut graph = Graph::new("tied");
     let dims = [70usize, 40, 70];
-    let tensors: Vec<_> = (0..3).map(|i| graph.add_tensor(format!("t{i}"), &[1, dims[i]])).collect();
+    let tensors: Vec<_> = (0..3)
+        .map(|i| graph.add_tensor(format!("t{i}"), &[1, dims[i]]))
+        .collect();
     for (k, transposed) in [(0, true), (1, false)] {
-        let w = if k == 0 { weight.clone() } else { weight.t().as_standard_layout().into_owned() };
+        let w = if k == 0 {
+            weight.clone()
+        } else {
+            weight.t().as_standard_layout().into_owned()
+        };
         let bias = ndarray::Array1::zeros(w.nrows());
         graph.add_node(Node {
             name: format!("d{k}"),
-            op: Op::Dense(Dense { weight_name: "w".into(), weight: w.into(), transposed, bias }),
+            op: Op::Dense(Dense {
+                weight_name: "w".into(),
+                weight: w.into(),
+                transposed,
+                bias,
+            }),
             inputs: vec![tensors[k]],
             output: tensors[k + 1],
         });
@@ -492,7 +503,10 @@ fn a_tied_weight_has_one_mask_for_both_uses() {
             _ => None,
         })
         .collect();
-    assert_eq!((dense[0].weight[[39, 69]], dense[1].weight[[69, 39]]), (0.0, 0.0));
+    assert_eq!(
+        (dense[0].weight[[39, 69]], dense[1].weight[[69, 39]]),
+        (0.0, 0.0)
+    );
     assert_eq!(*dense[0].weight, dense[1].weight.t());
     assert_eq!(sparse::masks(&graph), masks);
 }

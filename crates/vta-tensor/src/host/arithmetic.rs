@@ -3,8 +3,8 @@
 use super::dims::broadcast;
 use super::function::{chain, sigmoid};
 use super::moving::from_vec;
-use super::{reduce, window};
 use super::{HostOp, Tensor};
+use super::{reduce, window};
 use crate::window::Window;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Zip};
 

@@ -387,7 +387,9 @@ impl HostOp {
                 weights,
             } => {
                 let extent = axis_of(*axis)?;
-                if *taps == 0 || indices.len() != weights.len() || !indices.len().is_multiple_of(*taps)
+                if *taps == 0
+                    || indices.len() != weights.len()
+                    || !indices.len().is_multiple_of(*taps)
                 {
                     return Err(self.wrong(format!(
                         "{} indices and {} weights for sums of {taps}",
@@ -438,7 +440,10 @@ impl HostOp {
                 let wrong = || self.wrong(format!("indices {of:?} for {x:?}"));
                 let (depth, lead) = of.split_last().ok_or_else(wrong)?;
                 let from = batch_dims.checked_add(*depth).ok_or_else(wrong)?;
-                if from > x.len() || *batch_dims > lead.len() || x[..*batch_dims] != lead[..*batch_dims] {
+                if from > x.len()
+                    || *batch_dims > lead.len()
+                    || x[..*batch_dims] != lead[..*batch_dims]
+                {
                     return Err(wrong());
                 }
                 Ok([lead, &x[from..]].concat())

@@ -78,7 +78,10 @@ pub(super) fn nd(
 ) -> Result<Tensor, HostError> {
     let (data, of) = operands(inputs);
     let depth = of.shape()[of.ndim() - 1];
-    let (shape, batches) = (data.shape(), data.shape()[..batch_dims].iter().product::<usize>());
+    let (shape, batches) = (
+        data.shape(),
+        data.shape()[..batch_dims].iter().product::<usize>(),
+    );
     let row: usize = shape[batch_dims + depth..].iter().product();
     let batch: usize = shape[batch_dims..].iter().product();
     let data: Vec<f32> = data.iter().copied().collect();

@@ -311,7 +311,6 @@ const fn no_dilation() -> [usize; 2] {
     [1; 2]
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_dense(dilation: &[usize; 2]) -> bool {
     *dilation == [1; 2]
 }

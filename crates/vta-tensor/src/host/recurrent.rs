@@ -121,7 +121,9 @@ impl Recurrent {
         };
         let (starts, mut cells): (Vec<f32>, Vec<f32>) = (given(0), given(1));
         let mut out = vec![0.0; steps * batch * hidden];
-        let each = starts.chunks_exact(hidden).zip(cells.chunks_exact_mut(hidden));
+        let each = starts
+            .chunks_exact(hidden)
+            .zip(cells.chunks_exact_mut(hidden));
         for (b, (h, c)) in each.enumerate() {
             let mut h = h.to_vec();
             for step in 0..steps {

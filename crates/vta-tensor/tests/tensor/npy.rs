@@ -120,7 +120,10 @@ fn what_is_no_array_is_said() {
 #[test]
 fn half_precision() {
     let mut file = Npy::of_floats(&[2], [0.0f32, 0.0].into_iter()).write();
-    let at = file.windows(4).position(|w| w == b"'<f4").expect("its type");
+    let at = file
+        .windows(4)
+        .position(|w| w == b"'<f4")
+        .expect("its type");
     file[at..at + 4].copy_from_slice(b"'<f2");
     file.truncate(file.len() - 4);
     let n = file.len();

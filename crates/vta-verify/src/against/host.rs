@@ -98,9 +98,7 @@ impl World<'_> {
                     reads && same_operator(&first.op, &n.op)
                 });
                 match (node, &second.op) {
-                    (Some(n), HostOp::Im2col(w))
-                        if first.inputs == [0] && second.inputs == [1] =>
-                    {
+                    (Some(n), HostOp::Im2col(w)) if first.inputs == [0] && second.inputs == [1] => {
                         let of = TensorIndex(n.output.0);
                         self.tensors.add(out, MadeUp::Im2col(of, *w))
                     }

@@ -73,14 +73,18 @@ pub fn import_with(
     let done = match batch {
         None => attempt(graph, 1),
         // As it stands, else as the network of one element of the batch.
-        Some(batch) => attempt(graph.clone(), 1)
-            .or_else(|first| attempt(graph, batch).map_err(|_| first)),
+        Some(batch) => {
+            attempt(graph.clone(), 1).or_else(|first| attempt(graph, batch).map_err(|_| first))
+        }
     };
-    done.map_err(|(place, fault)| OnnxError {
-        file: file_name.to_owned(),
-        node: place,
-        tensor: fault.tensor,
-        problem: Box::new(fault.problem),
+    done.map_err(|wrong| {
+        let (node, fault) = *wrong;
+        OnnxError {
+            file: file_name.to_owned(),
+            node,
+            tensor: fault.tensor,
+            problem: Box::new(fault.problem),
+        }
     })
 }
 
@@ -91,7 +95,7 @@ fn read(
     (opset, batch): (i64, usize),
     budget: SizeBudget,
     options: &ImportOptions,
-) -> Result<Graph, (Place, Fault)> {
+) -> Result<Graph, Box<(Place, Fault)>> {
     let mut importer = Importer {
         opset,
         batch,
@@ -104,7 +108,7 @@ fn read(
         level: 0,
     };
     let done = importer.run(graph, functions, options);
-    done.map_err(|fault| (importer.place, fault))
+    done.map_err(|fault| Box::new((importer.place, fault)))
 }
 
 /// How many values constants may unfold to: a bound on memory by the size of the file.
@@ -323,7 +327,8 @@ impl Importer {
             Value::Const(c) => {
                 let op = self.tensor_constant(&c)?;
                 let name = self.builder.tensor_names.fresh(&c.origin);
-                self.builder.push(&format!("{}.{i}", node.name), name, op, &[], None)
+                self.builder
+                    .push(&format!("{}.{i}", node.name), name, op, &[], None)
             }
         }
     }

@@ -344,13 +344,7 @@ fn attributes() {
 #[test]
 fn other_forms() {
     let m = small()
-        .named(
-            "p",
-            "Pad",
-            &["x", "n"],
-            &["y"],
-            &[("mode", Text("mirror"))],
-        )
+        .named("p", "Pad", &["x", "n"], &["y"], &[("mode", Text("mirror"))])
         .init(ints("n", &[0, 0, 1, 0, 0, 0, 0, 0]));
     assert_eq!(
         m.error(),
@@ -375,8 +369,7 @@ fn other_forms() {
         m.error(),
         "m.onnx: node p (MaxPool): padding [2, 0, 0, 0] is not smaller than the window (MaxPool)"
     );
-    let m = small()
-        .named("r", "Reshape", &["x", "x"], &["y"], &[]);
+    let m = small().named("r", "Reshape", &["x", "x"], &["y"], &[]);
     assert_eq!(
         m.error(),
         "m.onnx: node r (Reshape): tensor x: must be a constant, but is computed"

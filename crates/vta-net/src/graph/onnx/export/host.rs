@@ -54,7 +54,8 @@ impl Nodes<'_, '_> {
     }
 
     fn floats(&mut self, what: &str, dims: &[usize], values: &[f32]) -> String {
-        self.w.floats(&format!("{}.{what}", self.name), dims, values)
+        self.w
+            .floats(&format!("{}.{what}", self.name), dims, values)
     }
 
     fn cast(&mut self, x: String, to: i32, output: Option<String>) -> String {
@@ -62,13 +63,7 @@ impl Nodes<'_, '_> {
         self.node("Cast", vec![x], output, to)
     }
 
-    fn operator(
-        &mut self,
-        op: &HostOp,
-        mut x: Vec<String>,
-        dims: &[Vec<usize>],
-        output: String,
-    ) {
+    fn operator(&mut self, op: &HostOp, mut x: Vec<String>, dims: &[Vec<usize>], output: String) {
         let axis_of = |axis: usize| vec![int("axis", axis)];
         match op {
             HostOp::Constant { dims, values } => {

@@ -152,7 +152,8 @@ pub(super) fn conv_of(
         _ => None,
     };
     let weight = weight.ok_or_else(|| {
-        let form = format!("a weight of {rank:?}: convolutions over one or two dimensions are supported");
+        let form =
+            format!("a weight of {rank:?}: convolutions over one or two dimensions are supported");
         n.fault(operand, Problem::Form(form))
     })?;
     let (_, _, kh, kw) = weight.dim();

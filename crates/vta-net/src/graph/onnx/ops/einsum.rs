@@ -48,7 +48,13 @@ fn parse(n: &OnnxNode<'_>, ranks: &[usize]) -> Res<(Vec<Vec<char>>, Vec<char>)> 
         true => rank.checked_sub(named(t)),
         false => Some(0),
     };
-    let most = terms.iter().zip(ranks).map(dots).max().flatten().unwrap_or(0);
+    let most = terms
+        .iter()
+        .zip(ranks)
+        .map(dots)
+        .max()
+        .flatten()
+        .unwrap_or(0);
     let mut all = Vec::new();
     for (term, rank) in terms.iter().zip(ranks) {
         let letters = spread(term, Some(*rank), most)?;
@@ -66,7 +72,8 @@ fn parse(n: &OnnxNode<'_>, ranks: &[usize]) -> Res<(Vec<Vec<char>>, Vec<char>)> 
             // Letters that are there once, in the order of the alphabet.
             let mut letters: Vec<char> = all.iter().flatten().copied().collect();
             letters.sort_unstable();
-            let once = |c: &char| c.is_ascii_digit() || letters.iter().filter(|l| *l == c).count() == 1;
+            let once =
+                |c: &char| c.is_ascii_digit() || letters.iter().filter(|l| *l == c).count() == 1;
             let mut out: Vec<char> = letters.iter().copied().filter(once).collect();
             out.dedup();
             out
@@ -94,7 +101,12 @@ impl Term {
     }
 
     /// Without the letters that nobody else needs: their dimensions are summed over.
-    fn summed(self, im: &mut Importer, n: &OnnxNode<'_>, keep: impl Fn(&char) -> bool) -> Res<Self> {
+    fn summed(
+        self,
+        im: &mut Importer,
+        n: &OnnxNode<'_>,
+        keep: impl Fn(&char) -> bool,
+    ) -> Res<Self> {
         let axes: Vec<usize> = (0..self.letters.len())
             .filter(|i| !keep(&self.letters[*i]))
             .collect();
@@ -119,14 +131,20 @@ impl Term {
 pub(super) fn einsum(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let count = n.inputs.len();
     if count == 0 || count > 2 {
-        return Err(Fault::form(format!("{count} operands are not supported, one or two are")));
+        return Err(Fault::form(format!(
+            "{count} operands are not supported, one or two are"
+        )));
     }
     let tensors = (0..count).map(|i| im.tensor_of(n, i));
     let tensors = tensors.collect::<Res<Vec<_>>>()?;
     let ranks: Vec<usize> = tensors.iter().map(|t| im.dims(*t).len()).collect();
     let (letters, out) = parse(n, &ranks)?;
     let mut terms = tensors.into_iter().zip(letters);
-    let mut next = || terms.next().map(|(tensor, letters)| Term { tensor, letters });
+    let mut next = || {
+        terms
+            .next()
+            .map(|(tensor, letters)| Term { tensor, letters })
+    };
     let Some(a) = next() else { return Ok(()) };
     let result = match next() {
         None => a.summed(im, n, |c| out.contains(c))?,
@@ -144,8 +162,20 @@ fn product(im: &mut Importer, n: &OnnxNode<'_>, a: Term, b: Term, out: &[char]) 
     let other = a.letters.clone();
     let b = b.summed(im, n, |c| out.contains(c) || other.contains(c))?;
     let both = |c: &&char| a.letters.contains(c) && b.letters.contains(c);
-    let batch: Vec<char> = a.letters.iter().filter(both).filter(|c| out.contains(c)).copied().collect();
-    let inner: Vec<char> = a.letters.iter().filter(both).filter(|c| !out.contains(c)).copied().collect();
+    let batch: Vec<char> = a
+        .letters
+        .iter()
+        .filter(both)
+        .filter(|c| out.contains(c))
+        .copied()
+        .collect();
+    let inner: Vec<char> = a
+        .letters
+        .iter()
+        .filter(both)
+        .filter(|c| !out.contains(c))
+        .copied()
+        .collect();
     let alone = |of: &Term, than: &Term| -> Vec<char> {
         let mine = of.letters.iter().filter(|c| !than.letters.contains(c));
         mine.copied().collect()
@@ -158,7 +188,11 @@ fn product(im: &mut Importer, n: &OnnxNode<'_>, a: Term, b: Term, out: &[char]) 
     let size = |dims: &[usize]| dims.iter().product::<usize>();
     // Ones in an ellipsis stretch: the product's batches are broadcast.
     let lead = |d: &[usize]| d[..nb].to_vec();
-    let to_a = [lead(&da), vec![size(&da[nb..nb + nr]), size(&da[nb + nr..])]].concat();
+    let to_a = [
+        lead(&da),
+        vec![size(&da[nb..nb + nr]), size(&da[nb + nr..])],
+    ]
+    .concat();
     let middle = nb + inner.len();
     let to_b = [lead(&db), vec![size(&db[nb..middle]), size(&db[middle..])]].concat();
     let x = im.step_to(n, Op::Reshape, &[a.tensor], Some(&to_a))?;

@@ -194,7 +194,10 @@ pub(super) fn neg(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 
 /// An operator that is always folded, resolved or expanded before.
 pub(super) fn folded(_: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    Err(Fault::form(format!("{} is supported with constant operands only", n.op())))
+    Err(Fault::form(format!(
+        "{} is supported with constant operands only",
+        n.op()
+    )))
 }
 
 pub(super) fn mean(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {

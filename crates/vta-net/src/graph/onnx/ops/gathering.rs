@@ -27,21 +27,33 @@ pub(super) fn gather(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 pub(super) fn gather_elements(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let (data, indices) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
     let axis = axis(n.int("axis", 0)?, im.dims(data).len())?;
-    im.result(n, Op::Host(HostOp::GatherElements { axis }), &[data, indices])
+    im.result(
+        n,
+        Op::Host(HostOp::GatherElements { axis }),
+        &[data, indices],
+    )
 }
 
 pub(super) fn gather_nd(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let (data, indices) = (im.tensor_of(n, 0)?, im.tensor_of(n, 1)?);
     let batch_dims = n.int("batch_dims", 0)?;
-    let batch_dims = usize::try_from(batch_dims).map_err(|_| Fault::value("batch_dims", batch_dims))?;
-    im.result(n, Op::Host(HostOp::GatherNd { batch_dims }), &[data, indices])
+    let batch_dims =
+        usize::try_from(batch_dims).map_err(|_| Fault::value("batch_dims", batch_dims))?;
+    im.result(
+        n,
+        Op::Host(HostOp::GatherNd { batch_dims }),
+        &[data, indices],
+    )
 }
 
 /// The data with updates in them: elements of both, one behind the other, are
 /// taken where `places` says which element of the data each update replaces.
 fn scatter(im: &mut Importer, n: &OnnxNode<'_>, places: &[usize]) -> Res<()> {
     if n.string("reduction", "none")? != "none" {
-        return Err(super::unsupported("reduction", &n.string("reduction", "none")?));
+        return Err(super::unsupported(
+            "reduction",
+            &n.string("reduction", "none")?,
+        ));
     }
     let (data, updates) = (im.tensor_of(n, 0)?, im.tensor_of(n, 2)?);
     let dims = im.dims(data).to_vec();
@@ -83,12 +95,21 @@ pub(super) fn scatter_elements(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let c = n.constant(1)?.clone();
     im.budget.take(c.dims())?;
     if c.dims().len() != dims.len() {
-        return Err(n.fault(1, Problem::Form(format!("must have {} dimensions", dims.len()))));
+        return Err(n.fault(
+            1,
+            Problem::Form(format!("must have {} dimensions", dims.len())),
+        ));
     }
     let (steps, own) = (steps(&dims), steps(c.dims()));
     let along = constant_indices(&c, dims[axis])?;
     let place = |(k, index): (usize, &usize)| {
-        let at = |i: usize| if i == axis { *index } else { k / own[i] % c.dims()[i] };
+        let at = |i: usize| {
+            if i == axis {
+                *index
+            } else {
+                k / own[i] % c.dims()[i]
+            }
+        };
         (0..dims.len()).map(|i| at(i) * steps[i]).sum()
     };
     let places: Vec<usize> = along.iter().enumerate().map(place).collect();

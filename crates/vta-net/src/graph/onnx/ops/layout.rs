@@ -168,8 +168,11 @@ pub(super) fn tile(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 /// The block size of depth to space, and a map's dimensions.
 fn blocks(im: &Importer, n: &OnnxNode<'_>) -> Res<(usize, [usize; 4])> {
     let size = n.int("blocksize", 0)?;
-    let size = usize::try_from(size).ok().filter(|s| (1..=1 << 12).contains(s));
-    let size = size.ok_or_else(|| Fault::form("attribute blocksize is missing or makes no sense"))?;
+    let size = usize::try_from(size)
+        .ok()
+        .filter(|s| (1..=1 << 12).contains(s));
+    let size =
+        size.ok_or_else(|| Fault::form("attribute blocksize is missing or makes no sense"))?;
     match *im.dims(n.tensor(0)?) {
         [b, c, h, w] => Ok((size, [b, c, h, w])),
         ref dims => Err(Fault::value("the operand's dimensions", dims)),
@@ -179,7 +182,10 @@ fn blocks(im: &Importer, n: &OnnxNode<'_>) -> Res<(usize, [usize; 4])> {
 pub(super) fn depth_to_space(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let (s, [b, c, h, w]) = blocks(im, n)?;
     if c % (s * s) != 0 {
-        return Err(Fault::value(format!("the number of channels for blocks of {s}"), c));
+        return Err(Fault::value(
+            format!("the number of channels for blocks of {s}"),
+            c,
+        ));
     }
     let c = c / (s * s);
     let (split, perm) = match n.string("mode", "DCR")?.as_str() {
@@ -188,7 +194,11 @@ pub(super) fn depth_to_space(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         other => return Err(unsupported("mode", other)),
     };
     let dims = vec![b, c, h * s, w * s];
-    im.result(n, Op::Host(HostOp::Rearrange { split, perm, dims }), &[n.tensor(0)?])
+    im.result(
+        n,
+        Op::Host(HostOp::Rearrange { split, perm, dims }),
+        &[n.tensor(0)?],
+    )
 }
 
 pub(super) fn space_to_depth(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -251,7 +261,9 @@ pub(super) fn pad(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         let end = dims[axis] as i64 - (-*after).max(0);
         let len = end - start as i64;
         if len <= 0 {
-            return Err(Fault::form(format!("nothing is left of axis {axis} of {dims:?}")));
+            return Err(Fault::form(format!(
+                "nothing is left of axis {axis} of {dims:?}"
+            )));
         }
         let kept: Vec<usize> = (start..start + len as usize).collect();
         x = picked(im, n, x, axis, &kept)?;
@@ -273,8 +285,15 @@ pub(super) fn pad(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     for (axis, (before, after)) in pads.iter().enumerate() {
         let len = im.dims(x)[axis];
         let index = |i: i64| outside(i, len as i64, &mode);
-        let indices: Option<Vec<usize>> = (-(*before as i64)..(len + after) as i64).map(index).collect();
-        let wrong = || unsupported("mode", &format!("{mode} with pads {before}, {after} of {len}"));
+        let indices: Option<Vec<usize>> = (-(*before as i64)..(len + after) as i64)
+            .map(index)
+            .collect();
+        let wrong = || {
+            unsupported(
+                "mode",
+                &format!("{mode} with pads {before}, {after} of {len}"),
+            )
+        };
         let indices = indices.ok_or_else(wrong)?;
         x = picked(im, n, x, axis, &indices)?;
     }

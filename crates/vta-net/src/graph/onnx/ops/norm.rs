@@ -55,7 +55,13 @@ pub(super) fn layer(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
 }
 
 /// The mean, and the inverse of the deviation, as results of their own.
-fn moments(im: &mut Importer, n: &OnnxNode<'_>, x: TensorId, axes: &[usize], epsilon: f32) -> Res<()> {
+fn moments(
+    im: &mut Importer,
+    n: &OnnxNode<'_>,
+    x: TensorId,
+    axes: &[usize],
+    epsilon: f32,
+) -> Res<()> {
     let mut to = im.dims(x).to_vec();
     axes.iter().for_each(|a| to[*a] = 1);
     let mean = || Op::ReduceMean {
@@ -89,7 +95,9 @@ fn channels(
     let values = per_channel(im, n, i, count)?;
     let mut dims = vec![1; rank];
     dims[1] = count;
-    let values = values.into_shape_with_order(dims).map_err(|_| Fault::form("its channels"))?;
+    let values = values
+        .into_shape_with_order(dims)
+        .map_err(|_| Fault::form("its channels"))?;
     Ok(Constant {
         name: n.input_name(i).to_owned(),
         values,
@@ -100,7 +108,9 @@ pub(super) fn instance(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let dims = im.dims(x).to_vec();
     if dims.len() < 3 {
-        return Err(Fault::form(format!("{dims:?} has no positions to normalise over")));
+        return Err(Fault::form(format!(
+            "{dims:?} has no positions to normalise over"
+        )));
     }
     let op = normalize((2..dims.len()).collect(), n.float("epsilon", 1e-5)?);
     let y = im.step(n, op, &[x])?;
@@ -117,7 +127,10 @@ pub(super) fn group(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         return Err(Fault::form(format!("{dims:?} has no channels")));
     };
     if groups == 0 || c % groups != 0 {
-        return Err(Fault::value(format!("the number of groups of {c} channels"), groups));
+        return Err(Fault::value(
+            format!("the number of groups of {c} channels"),
+            groups,
+        ));
     }
     let rest = dims[1..].iter().product::<usize>() / groups;
     let y = im.step_to(n, Op::Reshape, &[x], Some(&[batch, groups, rest]))?;
@@ -128,7 +141,9 @@ pub(super) fn group(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let spread = |mut constant: Constant| {
         if each == groups && groups != c {
             let values: Vec<f32> = constant.values.iter().copied().collect();
-            let values = values.iter().flat_map(|v| std::iter::repeat_n(*v, c / groups));
+            let values = values
+                .iter()
+                .flat_map(|v| std::iter::repeat_n(*v, c / groups));
             let mut shape = vec![1; dims.len()];
             shape[1] = c;
             constant.values = ndarray::ArrayD::from_shape_vec(shape, values.collect())

@@ -61,7 +61,9 @@ fn check(n: &OnnxNode<'_>, window: &Window, i: usize, size: usize) -> Res<()> {
 pub(super) fn max_pool(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let pool = pool(im, n)?;
     if !n.output(1).is_empty() {
-        return Err(Fault::form("indices of the largest values as a result are not supported"));
+        return Err(Fault::form(
+            "indices of the largest values as a result are not supported",
+        ));
     }
     pool.image.result(im, n, Op::MaxPool(pool.window))
 }

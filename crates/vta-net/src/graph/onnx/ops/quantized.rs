@@ -62,7 +62,12 @@ fn along(im: &mut Importer, n: &OnnxNode<'_>, i: usize, dims: &[usize]) -> Res<C
     let mut shape = vec![1; dims.len()];
     shape[at] = dims[at];
     let values = constant.values.into_shape_with_order(shape);
-    let wrong = |_| n.fault(i, Problem::Form(format!("one for each of {} is needed", dims[at])));
+    let wrong = |_| {
+        n.fault(
+            i,
+            Problem::Form(format!("one for each of {} is needed", dims[at])),
+        )
+    };
     constant.values = values.map_err(wrong)?;
     Ok(constant)
 }
@@ -95,7 +100,14 @@ pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         let zero = along(im, n, 2, &dims)?;
         y = im.step(n, Op::AddConst(zero), &[y])?;
     }
-    im.result(n, Op::Clip { min: low, max: high }, &[y])
+    im.result(
+        n,
+        Op::Clip {
+            min: low,
+            max: high,
+        },
+        &[y],
+    )
 }
 
 pub(super) fn dequantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
@@ -231,7 +243,10 @@ pub(super) fn qlinear_conv(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
                 return Err(n.fault(8, Problem::Form(format!("{co} values are needed"))));
             }
             let of = |i: usize| scales.get(i).or(scales.first()).copied().unwrap_or(1.0);
-            all.iter().enumerate().map(|(i, b)| b * sx * of(i)).collect()
+            all.iter()
+                .enumerate()
+                .map(|(i, b)| b * sx * of(i))
+                .collect()
         }
     };
     let name = n.constant(3)?.origin.clone();

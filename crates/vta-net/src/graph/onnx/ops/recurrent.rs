@@ -16,7 +16,10 @@ fn check(n: &OnnxNode<'_>) -> Res<()> {
         _ => &["Sigmoid", "Tanh", "Tanh"],
     };
     if let Some(functions) = n.strings("activations")? {
-        let mut all = functions.iter().map(String::as_str).zip(default.iter().cycle());
+        let mut all = functions
+            .iter()
+            .map(String::as_str)
+            .zip(default.iter().cycle());
         if all.any(|(f, d)| f != *d) {
             return other("activations");
         }
@@ -28,7 +31,10 @@ fn check(n: &OnnxNode<'_>) -> Res<()> {
         return other("input_forget");
     }
     if n.optional(7).is_some() {
-        return Err(n.fault(7, super::super::error::Problem::Form("peepholes are not supported".into())));
+        return Err(n.fault(
+            7,
+            super::super::error::Problem::Form("peepholes are not supported".into()),
+        ));
     }
     Ok(())
 }
@@ -44,7 +50,13 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let mut x = n.tensor(0)?;
     let batched = n.int("layout", 0)? != 0;
     if batched {
-        x = im.step(n, Op::Transpose { perm: vec![1, 0, 2] }, &[x])?;
+        x = im.step(
+            n,
+            Op::Transpose {
+                perm: vec![1, 0, 2],
+            },
+            &[x],
+        )?;
     }
     let [steps, batch, input] = *im.dims(x) else {
         return Err(Fault::value("the operand's dimensions", im.dims(x)));
@@ -52,7 +64,9 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     if let Some(lengths) = n.optional_ints(4)?
         && lengths.iter().any(|l| *l != steps as i64)
     {
-        return Err(Fault::form("sequence_lens below the number of steps is not supported"));
+        return Err(Fault::form(
+            "sequence_lens below the number of steps is not supported",
+        ));
     }
     let reversed: &[bool] = match n.string("direction", "forward")?.as_str() {
         "forward" => &[false],
@@ -128,7 +142,11 @@ pub(super) fn recurrent(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             _ => im.step(n, Op::Concat { axis }, &parts)?,
         };
         if batched {
-            let perm = if i == 0 { vec![2, 0, 1, 3] } else { vec![1, 0, 2] };
+            let perm = if i == 0 {
+                vec![2, 0, 1, 3]
+            } else {
+                vec![1, 0, 2]
+            };
             y = im.step(n, Op::Transpose { perm }, &[y])?;
         }
         im.bind(n, i, Value::Tensor(y));
@@ -154,7 +172,13 @@ fn operands(
         let all = match n.optional(i) {
             Some(_) if batched => {
                 let state = im.tensor_of(n, i)?;
-                im.step(n, Op::Transpose { perm: vec![1, 0, 2] }, &[state])?
+                im.step(
+                    n,
+                    Op::Transpose {
+                        perm: vec![1, 0, 2],
+                    },
+                    &[state],
+                )?
             }
             Some(_) => im.tensor_of(n, i)?,
             None => {

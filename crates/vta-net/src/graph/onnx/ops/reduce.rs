@@ -124,7 +124,9 @@ pub(super) fn cum_sum(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let dims = im.dims(x).to_vec();
     let at = n.constant(1)?.to_ints()?;
-    let at = at.first().ok_or_else(|| Fault::form("the axis is missing"))?;
+    let at = at
+        .first()
+        .ok_or_else(|| Fault::form("the axis is missing"))?;
     let axis = axis(*at, dims.len())?;
     let extent = dims[axis];
     let exclusive = n.int("exclusive", 0)? != 0;

@@ -49,7 +49,10 @@ fn lines(n: &OnnxNode<'_>, dims: &[usize]) -> Res<Vec<Line>> {
     match (scales, target) {
         (_, Some(target)) if target.len() == at.len() => {
             let policy = n.string("keep_aspect_ratio_policy", "stretch")?;
-            let ratios = at.iter().zip(&target).map(|(a, t)| *t as f64 / dims[*a] as f64);
+            let ratios = at
+                .iter()
+                .zip(&target)
+                .map(|(a, t)| *t as f64 / dims[*a] as f64);
             let common = match policy.as_str() {
                 "stretch" => None,
                 "not_larger" => Some(ratios.fold(f64::INFINITY, f64::min)),
@@ -183,7 +186,10 @@ impl Modes {
                 _ => (1.0 - d).max(0.0),
             }
         };
-        let (first, last) = ((at - reach).floor() as i64 + 1, (at + reach).ceil() as i64 - 1);
+        let (first, last) = (
+            (at - reach).floor() as i64 + 1,
+            (at + reach).ceil() as i64 - 1,
+        );
         let top = line.from as i64 - 1;
         let mut sum: Vec<(usize, f64)> = Vec::new();
         for i in first..=last.max(first) {
@@ -246,7 +252,10 @@ fn nearest(im: &mut Importer, n: &OnnxNode<'_>, lines: &[Line], modes: &Modes) -
     let plain = lines.len() == 4
         && lines.iter().zip(&sources).enumerate().all(|(i, (l, s))| {
             let t = times(l);
-            t > 0 && l.to % l.from == 0 && (i >= 2 || t == 1) && s.iter().enumerate().all(|(o, s)| *s == o / t)
+            t > 0
+                && l.to % l.from == 0
+                && (i >= 2 || t == 1)
+                && s.iter().enumerate().all(|(o, s)| *s == o / t)
         });
     if plain && modes.coordinate != "tf_crop_and_resize" {
         let factor = [times(&lines[2]), times(&lines[3])];

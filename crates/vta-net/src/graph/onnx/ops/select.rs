@@ -7,7 +7,11 @@ use crate::graph::{Constant, HostOp, Op};
 use ndarray::{ArrayD, IxDyn};
 
 pub(super) fn choose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
-    let operands = [im.tensor_of(n, 0)?, im.tensor_of(n, 1)?, im.tensor_of(n, 2)?];
+    let operands = [
+        im.tensor_of(n, 0)?,
+        im.tensor_of(n, 1)?,
+        im.tensor_of(n, 2)?,
+    ];
     im.result(n, Op::Host(HostOp::Where), &operands)
 }
 
@@ -43,7 +47,9 @@ pub(super) fn top_k(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             ref other => return Err(Fault::value("k", other)),
         },
     };
-    let k = usize::try_from(k).ok().filter(|k| (1..=dims[axis]).contains(k));
+    let k = usize::try_from(k)
+        .ok()
+        .filter(|k| (1..=dims[axis]).contains(k));
     let k = k.ok_or_else(|| Fault::form(format!("k is not among 1 to {}", dims[axis])))?;
     let largest = n.int("largest", 1)? != 0;
     for (i, indices) in [false, true].into_iter().enumerate() {

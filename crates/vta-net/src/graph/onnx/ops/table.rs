@@ -5,8 +5,8 @@ use super::super::error::Res;
 use super::super::import::Importer;
 use super::super::node::OnnxNode;
 use super::{
-    comparing, conv, dense, einsum, elementwise, function, gathering, layout, norm, pool, quantized,
-    range, recurrent, reduce, resize, select, transposed,
+    comparing, conv, dense, einsum, elementwise, function, gathering, layout, norm, pool,
+    quantized, range, recurrent, reduce, resize, select, transposed,
 };
 
 /// Who does an operator where its operands allow.
@@ -208,11 +208,17 @@ impl Place {
 
 /// All operators as a table in Markdown: operator, first opset, who does it, limits.
 pub fn markdown() -> String {
-    let mut out = "| operator | opsets | where | how, and limits |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut out =
+        "| operator | opsets | where | how, and limits |\n| --- | --- | --- | --- |\n".to_owned();
     for o in OPERATORS {
         let first = usize::from(o.since).max(*OPSETS.start());
         let place = o.place.name();
-        out += &format!("| {} | {first} to {} | {place} | {} |\n", o.name, OPSETS.end(), o.note);
+        out += &format!(
+            "| {} | {first} to {} | {place} | {} |\n",
+            o.name,
+            OPSETS.end(),
+            o.note
+        );
     }
     out
 }

@@ -38,7 +38,7 @@ impl Axis {
             taps: 1,
             lead: 0,
         };
-        let distances = (0..stride).flat_map(|p| (0..kernel).filter_map(move |k| Some((p, k))));
+        let distances = (0..stride).flat_map(|p| (0..kernel).map(move |k| (p, k)));
         let distances: Vec<i64> = distances.filter_map(|(p, k)| axis.distance(p, k)).collect();
         let low = distances.iter().copied().min().unwrap_or(0).min(0);
         let high = distances.iter().copied().max().unwrap_or(0).max(0);
@@ -87,7 +87,8 @@ fn sizes(
     let added = line(n.ints("output_padding")?, 0)?.unwrap_or([0; 2]);
     let shape = n.ints("output_shape")?;
     // Some write batch and channels, too.
-    let spatial = shape.map(|s| s[s.len().saturating_sub(if image.line { 1 } else { 2 })..].to_vec());
+    let spatial =
+        shape.map(|s| s[s.len().saturating_sub(if image.line { 1 } else { 2 })..].to_vec());
     let wanted = line(spatial, 1)?;
     let (mut before, mut output) = ([0; 2], [0; 2]);
     for i in 0..2 {
@@ -128,18 +129,23 @@ pub(super) fn conv_transpose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         (false, _) => weight.into_dimensionality::<Ix4>().ok(),
         _ => None,
     };
-    let weight = weight.ok_or_else(|| n.fault(1, Problem::Form(format!("{dims:?} is no weight of it"))))?;
+    let weight =
+        weight.ok_or_else(|| n.fault(1, Problem::Form(format!("{dims:?} is no weight of it"))))?;
     let (ci, co, kh, kw) = weight.dim();
     let groups = groups(n)?;
     if ci % groups != 0 || image.channels != ci {
-        return Err(n.fault(1, Problem::Form(format!("{ci} input channels in {groups} groups"))));
+        return Err(n.fault(
+            1,
+            Problem::Form(format!("{ci} input channels in {groups} groups")),
+        ));
     }
     let (open, padding) = window(n, Some([kh, kw]), image.line)?;
     let (before, output) = sizes(n, &open, &padding, &image)?;
     let axes = [0, 1].map(|i| Axis::new(&open, i, before[i], output[i]));
     let [rows, columns] = &axes;
     let (inner, phases) = (ci / groups, rows.stride * columns.stride);
-    im.budget.take(&[phases * co * groups, inner, rows.taps, columns.taps])?;
+    im.budget
+        .take(&[phases * co * groups, inner, rows.taps, columns.taps])?;
     let mut kernel = Array4::zeros((phases * co * groups, inner, rows.taps, columns.taps));
     for ((i, o, ky, kx), &w) in weight.indexed_iter() {
         let (group, i) = (i / inner, i % inner);
@@ -176,7 +182,12 @@ pub(super) fn conv_transpose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             kernel: [rows.taps, columns.taps],
             stride: [1; 2],
             dilation: [1; 2],
-            pads: [rows.lead, columns.lead, trail[0].unwrap_or(0), trail[1].unwrap_or(0)],
+            pads: [
+                rows.lead,
+                columns.lead,
+                trail[0].unwrap_or(0),
+                trail[1].unwrap_or(0),
+            ],
         },
         groups,
     };

@@ -87,7 +87,9 @@ impl Pass {
 
     /// Whether the elements of a tensor are moved only by this node.
     pub(super) fn alone(&self, t: TensorId, reader: usize) -> bool {
-        self.readers.all(t).is_some_and(|r| r.iter().all(|n| *n == reader))
+        self.readers
+            .all(t)
+            .is_some_and(|r| r.iter().all(|n| *n == reader))
     }
 }
 

@@ -67,7 +67,13 @@ impl Pass {
         let [u] = self.builder.nodes[p].inputs[..] else {
             return None;
         };
-        let op = self.before(&self.builder.nodes[i].op, &self.builder.nodes[p].op, u, t, p)?;
+        let op = self.before(
+            &self.builder.nodes[i].op,
+            &self.builder.nodes[p].op,
+            u,
+            t,
+            p,
+        )?;
         let dims = self.dims(u).to_vec();
         self.builder.tensors[t.0].dims = dims;
         let name = std::mem::take(&mut self.builder.nodes[p].name);
@@ -216,7 +222,10 @@ impl Pass {
     /// takes them in; how many nodes came before this one.
     fn spread(&mut self, i: usize) -> usize {
         let node = &self.builder.nodes[i];
-        let ([t], true) = (&node.inputs[..], matches!(node.op, Op::Relu | Op::Clip { .. })) else {
+        let ([t], true) = (
+            &node.inputs[..],
+            matches!(node.op, Op::Relu | Op::Clip { .. }),
+        ) else {
             return 0;
         };
         let t = *t;
@@ -236,7 +245,10 @@ impl Pass {
                 continue;
             }
             let dims = self.dims(u).to_vec();
-            let fresh = self.builder.tensor_names.fresh(&self.builder.tensors[u.0].name.clone());
+            let fresh = self
+                .builder
+                .tensor_names
+                .fresh(&self.builder.tensors[u.0].name.clone());
             let limited = self.builder.add_tensor(fresh, dims);
             self.stands_for.push(limited);
             self.producer.push(None);

@@ -55,10 +55,20 @@ impl Transposed {
         let size = full - self.pads[0] - self.pads[1];
         let mut y = ArrayD::zeros(vec![1, co * self.groups, size, size]);
         let each = ci / self.groups;
-        for ((i, iy), ix) in (0..ci).flat_map(|i| (0..h).map(move |y| (i, y))).flat_map(|p| (0..h).map(move |x| (p, x))) {
-            for ((o, ky), kx) in (0..co).flat_map(|o| (0..k).map(move |y| (o, y))).flat_map(|p| (0..k).map(move |x| (p, x))) {
-                let at = |i: usize, k: usize| (i * self.stride + k * self.dilation).checked_sub(self.pads[0]);
-                let (Some(oy), Some(ox)) = (at(iy, ky), at(ix, kx)) else { continue };
+        for ((i, iy), ix) in (0..ci)
+            .flat_map(|i| (0..h).map(move |y| (i, y)))
+            .flat_map(|p| (0..h).map(move |x| (p, x)))
+        {
+            for ((o, ky), kx) in (0..co)
+                .flat_map(|o| (0..k).map(move |y| (o, y)))
+                .flat_map(|p| (0..k).map(move |x| (p, x)))
+            {
+                let at = |i: usize, k: usize| {
+                    (i * self.stride + k * self.dilation).checked_sub(self.pads[0])
+                };
+                let (Some(oy), Some(ox)) = (at(iy, ky), at(ix, kx)) else {
+                    continue;
+                };
                 if oy < size && ox < size {
                     let c = i / each * co + o;
                     y[[0, c, oy, ox]] += x[[0, i, iy, ix]] * w[[i, o, ky, kx]];
@@ -82,7 +92,13 @@ fn transposed_convolutions() {
         (2, 3, 3, [6, 5], 0, 1),
         (1, 1, 2, [1, 0], 0, 1),
     ] {
-        let t = Transposed { stride, dilation, pads, added, groups };
+        let t = Transposed {
+            stride,
+            dilation,
+            pads,
+            added,
+            groups,
+        };
         let (ci, co) = (4, 3);
         let k = kernel as i64;
         let pads = pads.map(|p| p as i64);
@@ -102,7 +118,10 @@ fn transposed_convolutions() {
         assert_eq!(got.shape(), want.shape(), "stride {stride}");
         let size = want.iter().fold(1f32, |m, v| m.max(v.abs()));
         for (a, b) in got.iter().zip(&want) {
-            assert!((a - b).abs() <= 1e-5 * size, "stride {stride}: {a}, not {b}");
+            assert!(
+                (a - b).abs() <= 1e-5 * size,
+                "stride {stride}: {a}, not {b}"
+            );
         }
         let layers = names(&g).iter().filter(|n| **n == "Conv").count();
         assert_eq!(layers, 1, "one convolution does all phases");
@@ -132,7 +151,11 @@ fn depth_to_space_and_back() {
         for (at, v) in y.indexed_iter() {
             let (c, y, x_) = (at[1], at[2], at[3]);
             let phase = (y % 2) * 2 + x_ % 2;
-            let from = if mode == "DCR" { phase * 3 + c } else { c * 4 + phase };
+            let from = if mode == "DCR" {
+                phase * 3 + c
+            } else {
+                c * 4 + phase
+            };
             assert_eq!(*v, x[[0, from, y / 2, x_ / 2]]);
         }
     }
@@ -153,7 +176,13 @@ fn paddings_that_repeat() {
         ("edge", row([0, 0, 0, 1, 2, 3, 3, 3])),
         ("wrap", row([2, 3, 0, 1, 2, 3, 0, 1])),
     ] {
-        let m = one(19, &[1, 1, 1, 4], "Pad", &["x", "p"], &[("mode", Text(mode))]);
+        let m = one(
+            19,
+            &[1, 1, 1, 4],
+            "Pad",
+            &["x", "p"],
+            &[("mode", Text(mode))],
+        );
         let g = m.init(ints("p", &[0, 0, 0, 2, 0, 0, 0, 2])).graph();
         near(&run(&g, &x), &want);
     }
@@ -167,7 +196,13 @@ fn paddings_that_repeat() {
 fn einsum() {
     let x = counting(&[2, 3, 4]);
     let of = |equation: &'static str| {
-        let m = one(13, &[2, 3, 4], "Einsum", &["x", "w"], &[("equation", Text(equation))]);
+        let m = one(
+            13,
+            &[2, 3, 4],
+            "Einsum",
+            &["x", "w"],
+            &[("equation", Text(equation))],
+        );
         run(&m.init(ramp("w", &[2, 4, 5])).graph(), &x)
     };
     let w = ramp_values(&[2, 4, 5]);
@@ -182,10 +217,18 @@ fn einsum() {
     for (at, v) in y.indexed_iter() {
         let pairs = (0..2).flat_map(|b| (0..2).map(move |a| (b, a)));
         let terms = pairs.flat_map(|(b, a)| (0..4).map(move |j| (b, a, j)));
-        let want: f32 = terms.map(|(b, a, j)| x[[b, at[0], j]] * w[[a, j, at[1]]]).sum();
+        let want: f32 = terms
+            .map(|(b, a, j)| x[[b, at[0], j]] * w[[a, j, at[1]]])
+            .sum();
         assert!((v - want).abs() < 1e-2);
     }
-    let m = one(13, &[2, 3, 4], "Einsum", &["x"], &[("equation", Text("abc->cb"))]);
+    let m = one(
+        13,
+        &[2, 3, 4],
+        "Einsum",
+        &["x"],
+        &[("equation", Text("abc->cb"))],
+    );
     let y = run(&m.graph(), &x);
     for (at, v) in y.indexed_iter() {
         let want: f32 = (0..2).map(|a| x[[a, at[1], at[0]]]).sum();
@@ -197,7 +240,13 @@ fn einsum() {
 #[test]
 fn normalisations() {
     let x = counting(&[1, 3, 4]);
-    let named = one(17, &[1, 3, 4], "LayerNormalization", &["x", "g"], &[("epsilon", Float(0.01))]);
+    let named = one(
+        17,
+        &[1, 3, 4],
+        "LayerNormalization",
+        &["x", "g"],
+        &[("epsilon", Float(0.01))],
+    );
     let named = named.init(floats("g", &[4], &[1.0, 2.0, 3.0, 4.0])).graph();
     assert_eq!(names(&named), ["Normalize", "Mul"]);
     let axes = || [("axes", Ints(vec![-1]))];
@@ -230,9 +279,18 @@ fn normalisations() {
 #[test]
 fn recurrent_layers() {
     let of = |op: &str, gates: i64, attrs: &[(&str, Attr)]| {
-        let values = |n: i64| (0..n).map(|i| ((i % 7) - 3) as f32 / 4.0).collect::<Vec<_>>();
+        let values = |n: i64| {
+            (0..n)
+                .map(|i| ((i % 7) - 3) as f32 / 4.0)
+                .collect::<Vec<_>>()
+        };
         let rows = gates * 2;
-        let swapped: Vec<f32> = values(rows * 2).chunks(2).rev().flatten().copied().collect();
+        let swapped: Vec<f32> = values(rows * 2)
+            .chunks(2)
+            .rev()
+            .flatten()
+            .copied()
+            .collect();
         let mut all = vec![("hidden_size", Int(2))];
         all.extend(attrs.iter().map(|(n, a)| {
             let a = match a {
@@ -254,23 +312,33 @@ fn recurrent_layers() {
     };
     near(
         &of("LSTM", 4, &[]),
-        &[-0.081_693, -0.076_459, -0.084_262, -0.177_543, -0.023_098, -0.256_086],
+        &[
+            -0.081_693, -0.076_459, -0.084_262, -0.177_543, -0.023_098, -0.256_086,
+        ],
     );
     near(
         &of("LSTM", 4, &[("direction", Text("reverse"))]),
-        &[-0.079_495, -0.220_090, 0.007_228, -0.224_565, 0.037_132, -0.144_059],
+        &[
+            -0.079_495, -0.220_090, 0.007_228, -0.224_565, 0.037_132, -0.144_059,
+        ],
     );
     near(
         &of("GRU", 3, &[]),
-        &[0.195_218, 0.412_161, 0.260_013, 0.521_281, 0.097_210, 0.581_785],
+        &[
+            0.195_218, 0.412_161, 0.260_013, 0.521_281, 0.097_210, 0.581_785,
+        ],
     );
     near(
         &of("GRU", 3, &[("linear_before_reset", Int(1))]),
-        &[0.195_218, 0.327_505, 0.260_561, 0.417_829, 0.094_952, 0.488_553],
+        &[
+            0.195_218, 0.327_505, 0.260_561, 0.417_829, 0.094_952, 0.488_553,
+        ],
     );
     near(
         &of("RNN", 1, &[]),
-        &[-0.185_333, -0.302_710, -0.644_695, -0.146_092, -0.855_503, -0.005_933],
+        &[
+            -0.185_333, -0.302_710, -0.644_695, -0.146_092, -0.855_503, -0.005_933,
+        ],
     );
 }
 
@@ -283,14 +351,21 @@ fn one_dimension_is_a_map_of_one_row() {
         .node("Relu", &["a"], &["b"], &[])
         .node("Conv", &["b", "v"], &["c"], &[pads()])
         .node("Add", &["b", "c"], &["d"], &[])
-        .node("MaxPool", &["d"], &["y"], &[("kernel_shape", Ints(vec![2]))])
+        .node(
+            "MaxPool",
+            &["d"],
+            &["y"],
+            &[("kernel_shape", Ints(vec![2]))],
+        )
         .output("y")
         .init(ramp("w", &[4, 4, 3]))
         .init(ramp("v", &[4, 4, 3]));
     let g = m.graph();
     assert_eq!(
         names(&g),
-        ["Reshape", "Conv", "Relu", "Conv", "Add", "MaxPool", "Reshape"]
+        [
+            "Reshape", "Conv", "Relu", "Conv", "Add", "MaxPool", "Reshape"
+        ]
     );
     assert_eq!(g.tensor(g.outputs[0]).dims, [1, 4, 8]);
 }
@@ -305,7 +380,10 @@ fn a_fixed_batch_is_the_network_of_one_element() {
         .init(ramp("w", &[2, 4, 3, 3]))
         .init(ints("s", &[4, -1]));
     let g = m.graph();
-    assert_eq!((g.batch, &g.tensor(g.outputs[0]).dims[..]), (4, &[1, 126][..]));
+    assert_eq!(
+        (g.batch, &g.tensor(g.outputs[0]).dims[..]),
+        (4, &[1, 126][..])
+    );
     let m = Model::new(13)
         .input("x", &[4, 4, 9, 11])
         .node("Conv", &["x", "w"], &["a"], &[])
@@ -342,9 +420,14 @@ fn replaced_elements() {
         "i",
         7,
         &[2, 2],
-        &[0i64, 1, 0, 3].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>(),
+        &[0i64, 1, 0, 3]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect::<Vec<_>>(),
     ));
-    let g = m.init(floats("u", &[2, 3], &[1., 2., 3., 4., 5., 6.])).graph();
+    let g = m
+        .init(floats("u", &[2, 3], &[1., 2., 3., 4., 5., 6.]))
+        .graph();
     let y = run(&g, &x);
     assert_eq!(y[[0, 1, 2]], 3.0);
     assert_eq!(y[[0, 3, 0]], 4.0);
@@ -355,26 +438,52 @@ fn replaced_elements() {
 #[test]
 fn operators_of_the_host_in_files() {
     use vta_tensor::host::{Pairwise, Reduction};
-    let reduce = |reduction| HostOp::Reduce { reduction, axes: vec![1] };
-    let top = |indices| HostOp::TopK { axis: 2, k: 2, largest: true, indices };
+    let reduce = |reduction| HostOp::Reduce {
+        reduction,
+        axes: vec![1],
+    };
+    let top = |indices| HostOp::TopK {
+        axis: 2,
+        k: 2,
+        largest: true,
+        indices,
+    };
     let unary = [
-        HostOp::Gather { axis: 1, indices: vec![2, 0, 0] },
-        HostOp::Rearrange { split: vec![3, 2, 2], perm: vec![1, 0, 2], dims: vec![2, 6] },
+        HostOp::Gather {
+            axis: 1,
+            indices: vec![2, 0, 0],
+        },
+        HostOp::Rearrange {
+            split: vec![3, 2, 2],
+            perm: vec![1, 0, 2],
+            dims: vec![2, 6],
+        },
         HostOp::Interpolate {
             axis: 1,
             taps: 2,
             indices: vec![0, 1, 1, 2],
             weights: vec![0.25, 0.75, 0.5, 0.5],
         },
-        HostOp::Normalize { axes: vec![2], epsilon: 0.5 },
+        HostOp::Normalize {
+            axes: vec![2],
+            epsilon: 0.5,
+        },
         reduce(Reduction::Max),
         reduce(Reduction::Min),
         reduce(Reduction::Sum),
         reduce(Reduction::Prod),
-        HostOp::ArgMax { axis: 2, select_last_index: false },
+        HostOp::ArgMax {
+            axis: 2,
+            select_last_index: false,
+        },
         top(false),
         top(true),
-        HostOp::Lrn { size: 3, alpha: 0.1, beta: 0.75, bias: 1.0 },
+        HostOp::Lrn {
+            size: 3,
+            alpha: 0.1,
+            beta: 0.75,
+            bias: 1.0,
+        },
         HostOp::LogSoftmax { axis: 1 },
     ];
     let binary = [

@@ -64,7 +64,12 @@ fn nearest_repeats_or_picks() {
 fn linear_sums() {
     let m = Model::new(13)
         .input("x", &[1, 1, 2, 2])
-        .node("Resize", &["x", "", "s"], &["y"], &[("mode", Text("linear"))])
+        .node(
+            "Resize",
+            &["x", "", "s"],
+            &["y"],
+            &[("mode", Text("linear"))],
+        )
         .output("y")
         .init(floats("s", &[4], &[1.0, 1.0, 2.0, 2.0]));
     let x = ndarray::ArrayD::from_shape_vec(vec![1, 1, 2, 2], vec![1., 2., 3., 4.]);
