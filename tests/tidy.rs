@@ -116,11 +116,12 @@ mod layers {
         (
             "vta-net",
             &[
+                ("kernels", &[]),
                 ("names", &[]),
                 ("weight", &[]),
                 ("graph", &["weight"]),
                 ("sparse", &["graph", "weight"]),
-                ("quant", &["graph", "names", "sparse", "weight"]),
+                ("quant", &["graph", "kernels", "names", "sparse", "weight"]),
             ],
         ),
         (

@@ -1,7 +1,8 @@
 //! Networks: the float graph and ONNX ([`graph`]), block masks ([`sparse`]), int8
-//! networks with their reference ([`quant`]).
+//! networks with their reference ([`quant`]); kernels in single precision ([`kernels`]).
 
 pub mod graph;
+pub mod kernels;
 mod names;
 pub mod quant;
 pub mod sparse;

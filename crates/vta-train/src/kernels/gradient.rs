@@ -1,10 +1,10 @@
 //! Gradients of convolutions.
 
-use super::conv::{Geometry, forward, with_scratch};
-use super::gather::{Reach, Tile, gather, scatter};
-use super::matrix::{Layout, product};
 use rayon::prelude::*;
 use vta_net::graph::Window;
+use vta_net::kernels::conv::{Geometry, forward, with_scratch};
+use vta_net::kernels::gather::{Reach, Tile, gather, scatter};
+use vta_net::kernels::matrix::{Layout, product};
 
 /// Partial sums of a weight's gradient; fixed, so that bits do not depend on threads.
 const PARTIAL_SUMS: usize = 8;

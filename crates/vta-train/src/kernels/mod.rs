@@ -4,12 +4,10 @@
 //! parts by the sizes alone and partial sums are added in the order of the
 //! parts, so results have the same bits whatever the number of threads.
 
-pub mod conv;
 pub mod fake;
-mod gather;
 mod gradient;
-mod matrix;
 pub(crate) mod norm;
 
 pub use gradient::{input_gradient, weight_gradient};
 pub(crate) use norm::plane_sums;
+pub use vta_net::kernels::conv;

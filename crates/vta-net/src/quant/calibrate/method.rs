@@ -1,6 +1,7 @@
 //! Ways to choose a step from a tensor's statistics.
 
-use super::stats::{BINS, Stats};
+use super::histogram::Histogram;
+use super::stats::Stats;
 
 /// How steps of activations are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -33,11 +34,11 @@ impl Method {
         let largest =
             |one: &dyn Fn(&Stats) -> Option<i32>| members.iter().filter_map(|s| one(s)).max();
         match self {
-            Self::MinMax => largest(&|s| s.exponent),
+            Self::MinMax => largest(&Stats::exponent),
             Self::Percentile(fraction) => largest(&|s| percentile(s, fraction)),
             Self::Kl => largest(&kl),
             Self::Mse | Self::Best => {
-                let top = largest(&|s| s.exponent)?;
+                let top = largest(&Stats::exponent)?;
                 let error = |e: i32| members.iter().map(|s| s.error(e)).sum::<f64>();
                 let candidates = (0..=3).map(|d| top - d);
                 candidates.min_by(|a, b| error(*a).total_cmp(&error(*b)))
@@ -47,25 +48,25 @@ impl Method {
 }
 
 /// Upper ends of the candidates' ranges, in bins.
-fn limit(stats: &Stats, exponent: i32) -> usize {
-    let reach = 127.5 * 2_f64.powi(exponent);
-    let bins = reach / f64::from(stats.max) * BINS as f64;
-    (bins.ceil() as usize).clamp(1, BINS)
+fn limit(histogram: &Histogram, exponent: i32) -> usize {
+    histogram.within(127.5 * 2_f64.powi(exponent))
 }
 
 fn percentile(stats: &Stats, fraction: f64) -> Option<i32> {
     let allowed = (fraction * stats.count) as u64;
+    let histogram = stats.histogram.as_ref()?;
     stats.candidates()?.find(|e| {
-        let cut: u64 = stats.histogram[limit(stats, *e)..].iter().sum();
+        let cut: u64 = histogram.bins()[limit(histogram, *e)..].iter().sum();
         cut <= allowed
     })
 }
 
 fn kl(stats: &Stats) -> Option<i32> {
-    // Zeros are exact with any step, and behind a ReLU most values are zeros.
-    let mut histogram = stats.histogram.clone();
-    histogram[0] = histogram[1];
-    let score = |e: i32| divergence(&histogram, limit(stats, e));
+    // Zeros are exact with any step, and behind a ReLU most values are zeros or near.
+    let histogram = stats.histogram.as_ref()?;
+    let mut bins = histogram.bins().to_vec();
+    bins[0] = bins[1];
+    let score = |e: i32| divergence(&bins, limit(histogram, e));
     let candidates = stats.candidates()?.rev();
     candidates.min_by(|a, b| score(*a).total_cmp(&score(*b)))
 }

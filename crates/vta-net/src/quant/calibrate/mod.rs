@@ -1,10 +1,12 @@
 //! What activations look like, on samples.
 
+mod histogram;
 mod method;
 mod stats;
 
 use super::error::QuantError;
-use super::float;
+use super::float::{self, Value};
+use super::plan::{Kind, plan};
 use crate::graph::{Graph, Op, TensorId};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -14,7 +16,7 @@ use vta_tensor::host::Tensor;
 
 pub use method::Method;
 pub(crate) use method::TRIED;
-use stats::{Extent, extent};
+use stats::extent;
 pub(crate) use stats::{Stats, covering};
 
 /// Samples whose statistics are in memory at once; no result depends on it.
@@ -93,48 +95,35 @@ impl Calibration {
         if samples.is_empty() {
             return Err(QuantError::NoSamples);
         }
-        // Twice over the samples: errors of steps need the extents of all of them.
-        let extents: Vec<Result<_, QuantError>> = samples
-            .par_iter()
-            .enumerate()
-            .map(|(i, s)| {
-                let values = float::trace(graph, s)?;
-                let extents = values
-                    .iter()
-                    .enumerate()
-                    .map(|(t, v)| extent(v.as_ref()).ok_or_else(|| not_finite(graph, t, i)));
-                let extents: Vec<Extent> = extents.collect::<Result<_, _>>()?;
-                let wants = judged(graph).into_iter();
-                Ok((extents, wants.filter_map(|t| values[t.0].clone()).collect()))
-            })
-            .collect();
-        let mut most = vec![Extent::default(); graph.tensors().len()];
+        let wanted = Wanted::of(graph);
+        let judged = judged(graph);
+        let mut tensors = vec![Stats::default(); graph.tensors().len()];
         let mut wants = Vec::new();
-        for sample in extents {
-            let (extents, values): (Vec<Extent>, Vec<ArrayD<f32>>) = sample?;
-            for (most, extent) in most.iter_mut().zip(extents) {
-                most.include(extent);
-            }
-            wants.push(values);
-        }
-        let mut tensors: Vec<Stats> = Vec::new();
-        for some in samples.chunks(AT_ONCE) {
-            let parts: Vec<Result<Vec<Stats>, QuantError>> = some
+        for (first, some) in (0..).step_by(AT_ONCE).zip(samples.chunks(AT_ONCE)) {
+            let parts: Vec<Result<_, QuantError>> = some
                 .par_iter()
-                .map(|s| {
-                    let values = float::trace(graph, s)?;
-                    let stats = values.iter().zip(&most);
-                    Ok(stats.map(|(v, m)| Stats::new(v.as_ref(), *m)).collect())
+                .enumerate()
+                .map(|(i, s)| {
+                    let mut stats = Vec::new();
+                    let visit = |t: TensorId, value: &Value| {
+                        let max = extent(&float::slice(value));
+                        let max = max.ok_or_else(|| not_finite(graph, t, first + i))?;
+                        if wanted.moments[t.0] {
+                            stats.push((t, Stats::new(value, max, wanted.steps[t.0])));
+                        }
+                        Ok::<_, QuantError>(())
+                    };
+                    let values = float::walk(graph, s, &judged, visit)?;
+                    let wants = judged.iter().filter_map(|t| values[t.0].clone());
+                    Ok((stats, wants.collect()))
                 })
                 .collect();
             for part in parts {
-                let part = part?;
-                if tensors.is_empty() {
-                    tensors = part;
-                } else {
-                    let pairs = tensors.iter_mut().zip(part);
-                    pairs.for_each(|(all, one)| all.include(one));
+                let (stats, values) = part?;
+                for (t, one) in stats {
+                    tensors[t.0].include(one);
                 }
+                wants.push(values);
             }
         }
         Ok(Self {
@@ -143,6 +132,39 @@ impl Calibration {
             wants,
             tensors,
         })
+    }
+}
+
+/// Which tensors are looked at, by id.
+struct Wanted {
+    /// For moments of their channels.
+    moments: Vec<bool>,
+    /// To choose steps by.
+    steps: Vec<bool>,
+}
+
+impl Wanted {
+    /// Those that the quantiser asks about; all, where it can do nothing with the graph.
+    fn of(graph: &Graph) -> Self {
+        let tensors = graph.tensors().len();
+        let Ok(plan) = plan(graph) else {
+            let all = vec![true; tensors];
+            return Self {
+                moments: all.clone(),
+                steps: all,
+            };
+        };
+        let mut steps = vec![false; tensors];
+        for (t, int8) in plan.tensors.iter().zip(plan.in_int8()) {
+            steps[t.like.0] |= int8;
+        }
+        let mut moments = steps.clone();
+        for step in &plan.steps {
+            if let Kind::Linear(linear) = &step.kind {
+                moments[linear.before.0] = true;
+            }
+        }
+        Self { moments, steps }
     }
 }
 
@@ -157,8 +179,7 @@ pub(crate) fn judged(graph: &Graph) -> Vec<TensorId> {
     graph.outputs.iter().map(judged).collect()
 }
 
-fn not_finite(graph: &Graph, tensor: usize, sample: usize) -> QuantError {
-    let t = TensorId(tensor);
+fn not_finite(graph: &Graph, t: TensorId, sample: usize) -> QuantError {
     let node = graph.producer(t).map_or("input", |n| &n.name);
     QuantError::Sample {
         tensor: graph.tensor(t).name.clone(),

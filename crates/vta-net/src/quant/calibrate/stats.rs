@@ -1,54 +1,31 @@
 //! Statistics of one tensor.
 
-use ndarray::{ArrayD, Axis};
+use super::histogram::Histogram;
+use crate::quant::float::{Value, slice};
 
-/// Bins of a histogram of magnitudes.
-pub(super) const BINS: usize = 2048;
-
-/// Exponents below the one that holds every value.
+/// Exponents below the one that holds every value, among which is chosen.
 const FINER: i32 = 3;
 
-/// Exponents above it, for tensors that share a step with larger ones.
-const COARSER: i32 = 4;
-
-const CANDIDATES: usize = (FINER + COARSER + 1) as usize;
-
-/// The largest magnitude.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Extent(f32);
-
-impl Extent {
-    pub const fn include(&mut self, other: Self) {
-        self.0 = self.0.max(other.0);
-    }
-}
-
 /// The largest magnitude of a tensor; none if a value is not finite.
-pub(super) fn extent(values: Option<&ArrayD<f32>>) -> Option<Extent> {
-    let mut most = 0_f32;
-    for x in values.into_iter().flatten() {
-        if !x.is_finite() {
-            return None;
-        }
-        most = most.max(x.abs());
-    }
-    Some(Extent(most))
+pub(super) fn extent(values: &[f32]) -> Option<f32> {
+    // Magnitudes have the order of their bits.
+    let bits = |x: &f32| (x.to_bits() & 0x7fff_ffff).cast_signed();
+    let most = values.iter().fold(0, |most, x| bits(x).max(most));
+    let most = f32::from_bits(most.cast_unsigned());
+    most.is_finite().then_some(most)
 }
 
 /// What was seen of a tensor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stats {
     /// Largest magnitude.
     pub max: f32,
-    /// The smallest exponent whose steps reach it with 127; none for zeros.
-    pub exponent: Option<i32>,
     /// Sum of squares.
-    pub energy: f64,
+    energy: f64,
+    /// Number of values.
     pub count: f64,
-    /// Sums of squared errors of the exponents around `exponent`.
-    errors: [f64; CANDIDATES],
-    /// Magnitudes from 0 to `max`.
-    pub histogram: Vec<u64>,
+    /// None where all are zero, or where no step is chosen by it.
+    pub histogram: Option<Histogram>,
     /// Mean of each channel, for each sample.
     means: Vec<Vec<f64>>,
     /// Sum over samples of each channel's mean square.
@@ -56,85 +33,57 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    /// Of one sample, by the extent of all.
-    pub(super) fn new(values: Option<&ArrayD<f32>>, Extent(max): Extent) -> Self {
-        let exponent = (max > 0.).then(|| covering(max));
-        let mut stats = Self {
+    /// Of one sample with magnitudes up to `max`; with `steps`, steps can be chosen by it.
+    pub fn new(values: &Value, max: f32, steps: bool) -> Self {
+        let (data, dims) = (slice(values), values.shape());
+        let (means, squares) = moments(&data, dims);
+        let per_channel = data.len() as f64 / means.len().max(1) as f64;
+        let histogram = (steps && max > 0.).then(|| Histogram::new(&data, max));
+        Self {
             max,
-            exponent,
-            energy: 0.,
-            count: 0.,
-            errors: [0.; CANDIDATES],
-            histogram: vec![0; BINS],
-            means: Vec::new(),
-            squares: Vec::new(),
-        };
-        let Some(values) = values else { return stats };
-        stats.count = values.len() as f64;
-        let axis = channel_axis(values.shape());
-        let (means, squares) = axis.map_or_else(Default::default, |axis| {
-            let channels = values.axis_iter(Axis(axis));
-            let moments = channels.map(|c| {
-                let n = c.len().max(1) as f64;
-                let sums = c.iter().fold((0., 0.), |(s, q), x| {
-                    let x = f64::from(*x);
-                    (s + x, q + x * x)
-                });
-                (sums.0 / n, sums.1 / n)
-            });
-            moments.unzip()
-        });
-        stats.means.push(means);
-        stats.squares = squares;
-        if let (Some(exponent), Some(data)) = (exponent, values.as_slice_memory_order()) {
-            stats.energy = data.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
-            let scale = BINS as f32 / max;
-            for x in data {
-                let bin = (x.abs() * scale) as usize;
-                stats.histogram[bin.min(BINS - 1)] += 1;
-            }
-            for (i, error) in stats.errors.iter_mut().enumerate() {
-                *error = rounding(data, exponent - FINER + i as i32);
-            }
+            energy: squares.iter().sum::<f64>() * per_channel,
+            count: data.len() as f64,
+            histogram,
+            means: vec![means],
+            squares,
         }
-        stats
     }
 
     /// Another sample of the same tensor.
-    pub(super) fn include(&mut self, other: Self) {
+    pub fn include(&mut self, other: Self) {
+        self.max = self.max.max(other.max);
         self.energy += other.energy;
         self.count += other.count;
-        for (a, b) in self.errors.iter_mut().zip(other.errors) {
-            *a += b;
+        match (&mut self.histogram, other.histogram) {
+            (Some(all), Some(one)) => all.include(one),
+            (all @ None, one) => *all = one,
+            (Some(_), None) => {}
         }
-        for (a, b) in self.histogram.iter_mut().zip(other.histogram) {
-            *a += b;
-        }
-        for (a, b) in self.squares.iter_mut().zip(other.squares) {
-            *a += b;
+        if self.squares.is_empty() {
+            self.squares = other.squares;
+        } else {
+            let pairs = self.squares.iter_mut().zip(other.squares);
+            pairs.for_each(|(a, b)| *a += b);
         }
         self.means.extend(other.means);
     }
 
+    /// The smallest exponent whose steps reach every value with 127; none for zeros.
+    pub fn exponent(&self) -> Option<i32> {
+        (self.max > 0.).then(|| covering(self.max))
+    }
+
     /// The exponents to choose from.
     pub fn candidates(&self) -> Option<std::ops::RangeInclusive<i32>> {
-        self.exponent.map(|e| e - FINER..=e)
+        self.exponent().map(|e| e - FINER..=e)
     }
 
     /// Sum of squared errors with an exponent, as a fraction of the sum of squares.
     pub fn error(&self, exponent: i32) -> f64 {
-        let Some(own) = self.exponent else { return 0. };
-        if self.energy == 0. {
-            return 0.;
+        match &self.histogram {
+            Some(h) if self.energy > 0. => h.error(2_f64.powi(exponent)) / self.energy,
+            _ => 0.,
         }
-        let error = match usize::try_from(exponent - own + FINER) {
-            Ok(i) if i < CANDIDATES => self.errors[i],
-            // Coarser still: noise of a step, or everything becomes zero.
-            Ok(_) => (self.count * 4_f64.powi(exponent) / 12.).min(self.energy),
-            // Finer still: everything is cut off.
-            Err(_) => self.energy,
-        };
-        error / self.energy
     }
 
     /// Mean of each channel over the first samples.
@@ -155,13 +104,51 @@ impl Stats {
     }
 }
 
-/// The dimension that counts channels.
-const fn channel_axis(dims: &[usize]) -> Option<usize> {
-    match dims.len() {
-        0 => None,
-        4 => Some(1),
-        n => Some(n - 1),
+/// Mean and mean square of each channel: of dimension 1 of maps, else of the last one.
+fn moments(data: &[f32], dims: &[usize]) -> (Vec<f64>, Vec<f64>) {
+    match *dims {
+        [1, channels, _, _] if channels > 0 => {
+            let plane = (data.len() / channels).max(1);
+            let mut all: Vec<(f64, f64)> = data.chunks_exact(plane).map(sums).collect();
+            all.resize(channels, (0., 0.));
+            let n = plane as f64;
+            all.into_iter().map(|(s, q)| (s / n, q / n)).unzip()
+        }
+        [.., channels] if channels > 0 => {
+            let n = (data.len() / channels).max(1) as f64;
+            let (mut means, mut squares) = (vec![0.; channels], vec![0.; channels]);
+            for row in data.chunks_exact(channels) {
+                for ((mean, square), x) in means.iter_mut().zip(&mut squares).zip(row) {
+                    let x = f64::from(*x);
+                    *mean += x / n;
+                    *square += x * x / n;
+                }
+            }
+            (means, squares)
+        }
+        _ => Default::default(),
     }
+}
+
+/// Sum and sum of squares.
+fn sums(data: &[f32]) -> (f64, f64) {
+    const LANES: usize = 8;
+    let mut lanes = [(0_f64, 0_f64); LANES];
+    let chunks = data.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            let x = f64::from(*x);
+            lane.0 += x;
+            lane.1 += x * x;
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        let x = f64::from(*x);
+        lane.0 += x;
+        lane.1 += x * x;
+    }
+    lanes.iter().fold((0., 0.), |(s, q), l| (s + l.0, q + l.1))
 }
 
 /// The smallest exponent with `127 * 2^exponent >= max`.
@@ -172,25 +159,4 @@ pub(crate) fn covering(max: f32) -> i32 {
         exponent += 1;
     }
     exponent
-}
-
-/// Sum of squared errors of int8 with steps of `2^exponent`.
-fn rounding(data: &[f32], exponent: i32) -> f64 {
-    let step = 2_f32.powi(exponent);
-    let scale = 1. / step;
-    // Round to even by the usual constant: half-way cases do not matter here.
-    const ROUND: f32 = 12_582_912.;
-    let mut total = 0.;
-    for chunk in data.chunks(4096) {
-        let sum: f32 = chunk
-            .iter()
-            .map(|x| {
-                let q = (x * scale).clamp(-128., 127.) + ROUND - ROUND;
-                let d = q * step - x;
-                d * d
-            })
-            .sum();
-        total += f64::from(sum);
-    }
-    total
 }

@@ -1,15 +1,21 @@
 //! The float reference: a graph's values in single precision.
 //!
-//! Convolutions are matrix products; all other operators are those of
-//! [`host`](vta_tensor::host), so that a host step and the reference agree.
+//! Convolutions and dense layers have the kernels of [`kernels`](crate::kernels); all
+//! other operators are those of [`host`](vta_tensor::host), so that a host step and
+//! the reference agree. Values are the same in every run and on any number of
+//! threads; products are summed in the order that suits the machine.
 
 mod conv;
+mod inplace;
 mod ops;
+mod values;
 
 use crate::graph::{Graph, Node, Op, TensorId};
 use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
-use vta_tensor::host::{HostError, Tensor};
+use std::borrow::Cow;
+use values::Values;
+use vta_tensor::host::{HostError, HostOp, Tensor};
 
 pub(crate) use ops::host_ops;
 
@@ -57,8 +63,15 @@ pub enum FloatError {
 /// # Errors
 /// Inputs that do not fit, a node whose operands do not fit it.
 pub fn run(graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>, FloatError> {
-    let values = trace(graph, inputs)?;
-    let outputs = graph.outputs.iter().filter_map(|t| values[t.0].clone());
+    let nothing = |_, _: &Value| Ok(());
+    let mut values = walk(graph, inputs, &graph.outputs, nothing)?;
+    let outputs = graph.outputs.iter().enumerate().filter_map(|(i, t)| {
+        // An output that is named twice is needed again.
+        match graph.outputs[i + 1..].contains(t) {
+            true => values[t.0].clone(),
+            false => values[t.0].take(),
+        }
+    });
     Ok(outputs.map(Tensor::F32).collect())
 }
 
@@ -67,35 +80,54 @@ pub fn run(graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>, FloatError> 
 /// # Errors
 /// As [`run`].
 pub fn trace(graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Option<ArrayD<f32>>>, FloatError> {
+    let all: Vec<TensorId> = (0..graph.tensors().len()).map(TensorId).collect();
+    walk(graph, inputs, &all, |_, _: &Value| Ok(()))
+}
+
+/// Computes one sample and shows each tensor as soon as it is there; the result has
+/// those of `kept`, by id. All others are gone after their last reader.
+///
+/// # Errors
+/// As [`run`], and those of `visit`.
+pub(crate) fn walk<E: From<FloatError>>(
+    graph: &Graph,
+    inputs: &[Tensor],
+    kept: &[TensorId],
+    mut visit: impl FnMut(TensorId, &Value) -> Result<(), E>,
+) -> Result<Vec<Option<Value>>, E> {
     if inputs.len() != graph.inputs.len() {
-        return Err(FloatError::Inputs {
+        return Err(E::from(FloatError::Inputs {
             want: graph.inputs.len(),
             got: inputs.len(),
-        });
+        }));
     }
-    let mut values: Vec<Option<ArrayD<f32>>> = vec![None; graph.tensors().len()];
+    let mut values = Values::new(graph, kept);
     for (t, value) in graph.inputs.iter().zip(inputs) {
         let info = graph.tensor(*t);
         match value {
-            Tensor::F32(a) if a.shape() == info.dims => values[t.0] = Some(a.clone()),
+            Tensor::F32(a) if a.shape() == info.dims => {
+                visit(*t, a)?;
+                values.put(*t, value.clone());
+            }
             _ => {
-                return Err(FloatError::Input {
+                return Err(E::from(FloatError::Input {
                     tensor: info.name.clone(),
                     want: info.dims.clone(),
                     got: format!("{} {:?}", value.dtype(), value.dims()),
-                });
+                }));
             }
         }
     }
-    for node in graph.nodes() {
+    for (i, node) in graph.nodes().enumerate() {
         let dims = &graph.tensor(node.output).dims;
-        let y = evaluate(node, &values, dims)?;
+        let y = evaluate(node, i, &mut values, dims)?;
         if y.shape() != dims {
-            return Err(misfit(node));
+            return Err(E::from(misfit(node)));
         }
-        values[node.output.0] = Some(y);
+        visit(node.output, &y)?;
+        values.result(node, i, y);
     }
-    Ok(values)
+    Ok(values.into_kept())
 }
 
 /// The network's outputs for many samples, on all threads.
@@ -116,24 +148,27 @@ fn misfit(node: &Node) -> FloatError {
 
 fn evaluate(
     node: &Node,
-    values: &[Option<ArrayD<f32>>],
+    at: usize,
+    values: &mut Values,
     dims: &[usize],
-) -> Result<ArrayD<f32>, FloatError> {
-    let operand = |t: &TensorId| values[t.0].as_ref().ok_or_else(|| misfit(node));
-    let operands: Vec<&ArrayD<f32>> = node.inputs.iter().map(operand).collect::<Result<_, _>>()?;
+) -> Result<Value, FloatError> {
+    if let Some(y) = inplace::evaluate(node, at, values) {
+        return Ok(y);
+    }
+    let operand = |t: &TensorId| values.get(*t).ok_or_else(|| misfit(node));
+    let operands: Vec<&Tensor> = node.inputs.iter().map(operand).collect::<Result<_, _>>()?;
     if let Op::Host(op) = &node.op {
         return host(node, std::slice::from_ref(op), &operands);
     }
-    let one = operands.first().ok_or_else(|| misfit(node))?;
+    let one = operands.first().and_then(|t| t.as_f32());
+    let one = one.ok_or_else(|| misfit(node))?;
     let direct = match &node.op {
-        Op::Conv(c) => ops::conv(c, one),
-        Op::Dense(d) => ops::dense(d, one),
-        Op::Scale { scale, shift } => ops::scale(scale, shift, one),
+        Op::Conv(c) => conv::conv(c, one),
+        Op::Dense(d) => conv::dense(d, one),
         Op::AveragePool {
             window,
             count_include_pad,
         } => ops::average(window, *count_include_pad, one),
-        Op::Relu => Some(one.mapv(|x| x.max(0.))),
         op => {
             let steps = host_ops(op, one.shape(), dims).ok_or_else(|| misfit(node))?;
             return host(node, &steps, &operands);
@@ -143,27 +178,36 @@ fn evaluate(
 }
 
 /// Runs host operators one after the other; the first has all operands.
-fn host(
-    node: &Node,
-    steps: &[vta_tensor::host::HostOp],
-    operands: &[&ArrayD<f32>],
-) -> Result<ArrayD<f32>, FloatError> {
-    let mut values: Vec<Tensor> = operands.iter().map(|a| Tensor::F32((*a).clone())).collect();
-    for step in steps {
-        let operands: Vec<&Tensor> = values.iter().collect();
-        let value = step.run(&operands).map_err(|source| FloatError::Host {
+fn host(node: &Node, steps: &[HostOp], operands: &[&Tensor]) -> Result<Value, FloatError> {
+    let run = |step: &HostOp, operands: &[&Tensor]| {
+        step.run(operands).map_err(|source| FloatError::Host {
             node: node.name.clone(),
             source,
-        })?;
-        values = vec![value];
+        })
+    };
+    let (first, rest) = steps.split_first().ok_or_else(|| misfit(node))?;
+    let mut value = run(first, operands)?;
+    for step in rest {
+        value = run(step, &[&value])?;
     }
-    match values.pop() {
-        Some(Tensor::F32(a)) => Ok(a),
-        _ => Err(misfit(node)),
+    match value {
+        Tensor::F32(a) => Ok(a),
+        Tensor::I8(_) => Err(misfit(node)),
     }
 }
 
+/// A tensor's values.
+pub(crate) type Value = ArrayD<f32>;
+
 /// An array of given dimensions.
-fn shaped(dims: &[usize], data: Vec<f32>) -> Option<ArrayD<f32>> {
+fn shaped(dims: &[usize], data: Vec<f32>) -> Option<Value> {
     ArrayD::from_shape_vec(IxDyn(dims), data).ok()
+}
+
+/// The elements, row by row.
+pub(crate) fn slice(x: &Value) -> Cow<'_, [f32]> {
+    match x.as_slice() {
+        Some(s) => s.into(),
+        None => x.iter().copied().collect::<Vec<_>>().into(),
+    }
 }

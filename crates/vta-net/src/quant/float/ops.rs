@@ -1,62 +1,10 @@
 //! Operators on plain arrays, and what the host has for the others.
 
-use super::conv::{ConvArgs, conv as run_conv};
-use super::shaped;
-use crate::graph::{Conv, Dense, Op, Window};
+use super::{shaped, slice};
+use crate::graph::{Op, Window};
 use crate::quant::shape::Map;
-use ndarray::{Array1, ArrayD, ArrayView2};
+use ndarray::{Array1, ArrayD};
 use vta_tensor::host::HostOp;
-
-fn slice(x: &ArrayD<f32>) -> std::borrow::Cow<'_, [f32]> {
-    match x.as_slice() {
-        Some(s) => s.into(),
-        None => x.iter().copied().collect::<Vec<_>>().into(),
-    }
-}
-
-pub(super) fn conv(c: &Conv, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
-    let input = Map::of(x.shape())?;
-    let bias = c.bias.to_vec();
-    let args = ConvArgs {
-        weight: c.weight.view(),
-        bias: &bias,
-        window: &c.window,
-        groups: c.groups,
-    };
-    let (map, y) = run_conv(&args, &slice(x), input)?;
-    shaped(&[1, map.c, map.h, map.w], y)
-}
-
-pub(super) fn dense(d: &Dense, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
-    let (out, inp) = d.weight.dim();
-    let (last, rows) = x.shape().split_last()?;
-    if *last != inp || d.bias.len() != out {
-        return None;
-    }
-    let data = slice(x);
-    let n = rows.iter().product();
-    let x = ArrayView2::from_shape((n, inp), &data).ok()?;
-    let y = x.dot(&d.weight.t()) + &d.bias;
-    let mut dims = rows.to_vec();
-    dims.push(out);
-    shaped(&dims, y.iter().copied().collect())
-}
-
-pub(super) fn scale(
-    scale: &Array1<f32>,
-    shift: &Array1<f32>,
-    x: &ArrayD<f32>,
-) -> Option<ArrayD<f32>> {
-    let c = *x.shape().get(1)?;
-    if scale.len() != c || shift.len() != c {
-        return None;
-    }
-    let mut y = x.clone();
-    for (i, mut y) in y.axis_iter_mut(ndarray::Axis(1)).enumerate() {
-        y.mapv_inplace(|y| y * scale[i] + shift[i]);
-    }
-    Some(y)
-}
 
 pub(super) fn average(window: &Window, include: bool, x: &ArrayD<f32>) -> Option<ArrayD<f32>> {
     let input = Map::of(x.shape())?;

@@ -1,11 +1,15 @@
-//! Products of matrices.
+//! Products of matrices in single precision.
 
 /// A matrix in a slice: sizes, and distances of rows and of columns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub struct Layout {
+    /// Rows.
     pub rows: usize,
+    /// Columns.
     pub columns: usize,
+    /// From a row to the next.
     pub row_step: usize,
+    /// From a column to the next.
     pub column_step: usize,
 }
 
@@ -43,7 +47,7 @@ impl Layout {
 ///
 /// # Panics
 /// Sizes that do not suit each other, or a slice that is too short: a mistake in the caller.
-pub(super) fn product(
+pub fn product(
     (c, lc): (&mut [f32], Layout),
     (a, la): (&[f32], Layout),
     (b, lb): (&[f32], Layout),

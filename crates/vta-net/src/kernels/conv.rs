@@ -4,7 +4,7 @@ use super::gather::{Reach, Tile, gather};
 use super::matrix::{Layout, product};
 use rayon::prelude::*;
 use std::cell::RefCell;
-use vta_net::graph::Window;
+use vta_tensor::Window;
 
 /// Pixels of a tile, about: its gathered columns stay in the second cache.
 const TILE_PIXELS: usize = 256;
@@ -61,28 +61,28 @@ impl Geometry {
     }
 
     /// Weights of one output channel.
-    pub(super) fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.ci / self.groups * self.window.kernel[0] * self.window.kernel[1]
     }
 
     /// Output channels of a group.
-    pub(super) const fn outputs(&self) -> usize {
+    pub const fn outputs(&self) -> usize {
         self.co / self.groups
     }
 
     /// Whether the columns are the input itself: 1 x 1, every pixel once.
-    pub(super) fn is_point(&self) -> bool {
+    pub fn is_point(&self) -> bool {
         let w = &self.window;
         w.kernel == [1, 1] && w.stride == [1, 1] && w.pads == [0; 4]
     }
 
     /// Images that are worked on together.
-    pub(super) fn images_of_part(&self) -> usize {
+    pub fn images_of_part(&self) -> usize {
         (TILE_PIXELS / self.out_plane().max(1)).max(1)
     }
 
     /// The tiles of a part of `images` images.
-    pub(super) fn tiles(&self, images: usize) -> impl Iterator<Item = Tile> + use<> {
+    pub fn tiles(&self, images: usize) -> impl Iterator<Item = Tile> + use<> {
         let [h, w] = self.output;
         let rows = match images {
             1 => TILE_PIXELS.div_ceil(w.max(1)).clamp(1, h.max(1)),
@@ -101,10 +101,7 @@ thread_local! {
 }
 
 /// Calls with two slices of these lengths and any content.
-pub(super) fn with_scratch<R>(
-    lengths: [usize; 2],
-    f: impl FnOnce(&mut [f32], &mut [f32]) -> R,
-) -> R {
+pub fn with_scratch<R>(lengths: [usize; 2], f: impl FnOnce(&mut [f32], &mut [f32]) -> R) -> R {
     SCRATCH.with(|scratch| {
         // Not borrowed while `f` runs: it may be entered again on this thread.
         let [mut a, mut b] = scratch.take();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Some rows of the output of some images: a block of columns of the gathered matrix.
 #[derive(Debug, Clone)]
-pub(super) struct Tile {
+pub struct Tile {
     /// Images, counted from the first of the slice.
     pub images: Range<usize>,
     /// Rows of the output.
@@ -21,12 +21,13 @@ impl Tile {
 
 /// For each kernel position, the valid range of rows and columns.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub struct Reach {
     rows: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
 }
 
 impl Reach {
+    /// Of a convolution.
     pub fn new(g: &Geometry) -> Self {
         let of = |i: usize| {
             let axis = g.window.axis(i);
@@ -41,7 +42,7 @@ impl Reach {
 
 /// Gathers what the weights of one output channel meet: a row for each of the
 /// channels `channels` and kernel positions, a column for each pixel of the tile.
-pub(super) fn gather(
+pub fn gather(
     g: &Geometry,
     reach: &Reach,
     x: &[f32],
@@ -119,7 +120,7 @@ fn one(
 }
 
 /// The reverse: adds gathered columns to the pixels that they came from.
-pub(super) fn scatter(
+pub fn scatter(
     g: &Geometry,
     reach: &Reach,
     columns: &[f32],
