@@ -19,6 +19,7 @@ pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
         let options = QuantOptions {
             method: Method::Mse,
             per_channel: PerChannel::Never,
+            fit_steps: false,
             correct_bias: false,
             ..QuantOptions::default()
         };

@@ -46,7 +46,8 @@ pub(crate) fn correct(
                 let sums: Vec<Vec<i32>> = sums.collect::<Result<_, RunError>>()?;
                 let mut conv = plan.conv.clone();
                 if let QType::Int8 { exponent } = net.tensor(node.output).ty {
-                    let wants = calibration.tensors[link.before.0].means(inputs.len());
+                    let mut wants = calibration.tensors[link.before.0].means(inputs.len());
+                    wants.iter_mut().for_each(|w| *w *= f64::from(link.factor));
                     shift_means(&mut conv, &sums, exponent, &wants);
                 }
                 let finished = all.par_iter().zip(&sums).map(|(v, sums)| {

@@ -1,7 +1,8 @@
 //! The integer network of a plan, for given exponents.
 
-use super::calibrate::{Calibration, Stats, judged};
+use super::calibrate::{Stats, judged};
 use super::exponents::Groups;
+use super::factors::{self, Factors};
 use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType, Shift};
 use super::plan::{Form, Kind, Linear, Plan, Step};
 use super::scales::Exponents;
@@ -9,7 +10,7 @@ use super::weights::{self, PerChannel, Steps};
 use crate::graph::TensorId;
 use crate::names::Names;
 use ndarray::Array4;
-use vta_tensor::host::HostOp;
+use vta_tensor::host::{Function, HostOp};
 
 /// Float weights and bias of each step that has them.
 pub(crate) type FloatWeights = Vec<Option<(Array4<f32>, Vec<f32>)>>;
@@ -18,9 +19,12 @@ pub(crate) type FloatWeights = Vec<Option<(Array4<f32>, Vec<f32>)>>;
 pub(crate) struct Emit<'a, 'g> {
     pub plan: &'a Plan<'g>,
     pub groups: &'a Groups,
+    /// With the factors.
     pub weights: &'a FloatWeights,
-    /// Weighs errors of weights; without one all inputs weigh the same.
-    pub calibration: Option<&'a Calibration>,
+    pub factors: &'a Factors,
+    /// What was seen of each tensor, with the factors; weighs errors of weights.
+    /// Without it all inputs weigh the same.
+    pub seen: Option<&'a [Stats]>,
     pub per_channel: PerChannel,
     /// Exponents of weights that are not to be chosen.
     pub given: Option<&'a Exponents>,
@@ -33,6 +37,8 @@ pub(crate) struct Link {
     pub node: usize,
     /// The graph's tensor.
     pub before: TensorId,
+    /// By what its values are multiplied.
+    pub factor: f32,
 }
 
 /// A network before its biases are corrected.
@@ -82,18 +88,20 @@ impl Emit<'_, '_> {
                     links.push(Link {
                         node: net.nodes.len(),
                         before,
+                        factor: self.factors.of(step.output),
                     });
                     QOp::Conv(self.conv(step, linear, weights, exponents))
                 }
                 Kind::MaxPool(window) => QOp::MaxPool(*window),
                 Kind::Move(HostOp::Pad { pads, value }) => QOp::Host(HostOp::Pad {
                     pads: pads.clone(),
-                    value: limit(*value, exponent).into(),
+                    value: limit(value * self.factors.of(step.output), exponent).into(),
                 }),
                 Kind::Move(op) => QOp::Host(op.clone()),
                 Kind::Table(functions) => {
                     let input = self.groups.exponent(exponents, step.inputs[0]);
-                    QOp::Host(HostOp::table(functions, input, exponent))
+                    let functions = self.with_factors(step, functions);
+                    QOp::Host(HostOp::table(&functions, input, exponent))
                 }
                 Kind::Float(ops) => {
                     self.float(&mut net, &mut ids, step, ops, exponents);
@@ -123,6 +131,7 @@ impl Emit<'_, '_> {
             let id = self.as_float(&mut net, &mut ids, *t, exponents);
             net.outputs.push(id);
         }
+        factors::note(&mut net, &ids.int8, self.factors);
         let judged = judged(plan.graph);
         let judged = judged.iter().filter_map(|t| ids.float[t.0]).collect();
         Emitted { net, links, judged }
@@ -235,6 +244,16 @@ impl Emit<'_, '_> {
         }
     }
 
+    /// Functions of a tensor with its factor that give a tensor with its own.
+    fn with_factors(&self, step: &Step, functions: &[Function]) -> Vec<Function> {
+        let by = |value: f32| (value != 1.).then_some(Function::Mul { value });
+        let mut all: Vec<Function> = Vec::new();
+        all.extend(by(1. / self.factors.of(step.inputs[0])));
+        all.extend(functions.iter().cloned());
+        all.extend(by(self.factors.of(step.output)));
+        all
+    }
+
     fn conv(
         &self,
         step: &Step,
@@ -247,7 +266,8 @@ impl Emit<'_, '_> {
         let residual = step.inputs.get(1).map(|t| exponent(*t));
         // The sum of both has the finer step of the two.
         let sum = residual.map_or(output, |r| output.min(r));
-        let (low, high) = linear.clip;
+        let factor = self.factors.of(step.output);
+        let (low, high) = (linear.clip.0 * factor, linear.clip.1 * factor);
         let mut conv = QConv {
             weight_name: linear.weight_name.clone(),
             weight: Array4::zeros((0, 0, 0, 0)).into(),
@@ -260,9 +280,8 @@ impl Emit<'_, '_> {
             post_shift: (output - sum) as u8,
             clamp: (limit(low, output), limit(high, output)),
         };
-        let like = self.plan.tensor(step.inputs[0]).like;
-        let calibration = self.calibration.map(|c| &c.tensors[like.0]);
-        let squares = calibration.map_or_else(Vec::new, Stats::squares);
+        let seen = self.seen.map(|seen| &seen[step.inputs[0].0]);
+        let squares = seen.map_or_else(Vec::new, Stats::squares);
         let steps = Steps { input, sum, output };
         let given = self
             .given

@@ -1,6 +1,6 @@
 //! Tensors that share an exponent, and exponents that shifts can connect.
 
-use super::calibrate::{Calibration, Method, Stats};
+use super::calibrate::{Method, Stats};
 use super::error::QuantError;
 use super::plan::{Kind, Plan};
 use crate::graph::TensorId;
@@ -47,25 +47,30 @@ impl Groups {
         Self { of, members }
     }
 
+    /// The group of a tensor; none where it is never int8.
+    pub fn of_tensor(&self, t: TensorId) -> Option<usize> {
+        self.of[t.0]
+    }
+
     /// The exponent of a tensor; 0 where it has none.
     pub fn exponent(&self, exponents: &[i32], t: TensorId) -> i32 {
         self.of[t.0].map_or(0, |g| exponents[g])
     }
 
-    /// An exponent for each group.
+    /// An exponent for each group, by what was seen of each tensor of the plan.
     ///
     /// # Errors
     /// Values for which there is none.
     pub fn choose(
         &self,
         plan: &Plan<'_>,
-        calibration: &Calibration,
+        seen: &[Stats],
         method: Method,
     ) -> Result<Vec<i32>, QuantError> {
         let one = |members: &Vec<TensorId>| {
-            let mut like: Vec<_> = members.iter().map(|t| plan.tensor(*t).like).collect();
-            like.dedup();
-            let stats: Vec<&Stats> = like.iter().map(|t| &calibration.tensors[t.0]).collect();
+            let mut first = members.clone();
+            first.dedup_by_key(|t| plan.tensor(*t).like);
+            let stats: Vec<&Stats> = first.iter().map(|t| &seen[t.0]).collect();
             let exponent = method.exponent(&stats).unwrap_or(-7);
             if RANGE.contains(&exponent) {
                 return Ok(exponent);

@@ -6,6 +6,7 @@ use super::correct::correct;
 use super::emit::{Emit, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
+use super::factors::Factors;
 use super::masks::carry;
 use super::net::QNet;
 use super::plan::{Kind, Plan, plan};
@@ -44,11 +45,13 @@ pub fn quantise_with(
     let groups = Groups::of(&plan, false);
     let given = of_groups(&plan, &groups, exponents)?;
     connected(&plan, &weights, &groups, (&given, exponents))?;
+    let seen = correction.map(|c| c.of_plan(&plan));
     let emit = Emit {
         plan: &plan,
         groups: &groups,
         weights: &weights,
-        calibration: correction,
+        factors: &Factors::ones(&plan),
+        seen: seen.as_deref(),
         per_channel: PerChannel::Auto,
         given: Some(exponents),
     };

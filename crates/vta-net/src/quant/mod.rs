@@ -6,6 +6,7 @@ mod correct;
 mod emit;
 mod error;
 mod exponents;
+mod factors;
 mod fixed;
 pub mod float;
 mod fuse;

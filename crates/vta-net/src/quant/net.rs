@@ -8,6 +8,7 @@ use crate::graph::Window;
 use crate::graph::macs::pixels;
 use crate::weight::Weight;
 use ndarray::Ix4;
+use std::collections::BTreeMap;
 use vta_tensor::host::HostOp;
 
 /// A tensor of a [`QNet`].
@@ -17,7 +18,7 @@ pub struct QTensorId(pub usize);
 /// Type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QType {
-    /// int8: a value is `q * 2^exponent`.
+    /// int8: a value is `q * 2^exponent`, over its factor in [`QNet::factors`].
     Int8 {
         /// The exponent of a step.
         exponent: i32,
@@ -142,6 +143,9 @@ pub struct QNet {
     pub inputs: Vec<QTensorId>,
     /// Outputs of the network.
     pub outputs: Vec<QTensorId>,
+    /// By what the values of a tensor were multiplied before they were rounded, where
+    /// it is not 1: weights around it have this factor too. Never where the host converts.
+    pub factors: BTreeMap<QTensorId, f32>,
 }
 
 impl QNet {
@@ -151,6 +155,18 @@ impl QNet {
     /// A tensor of another network.
     pub fn tensor(&self, t: QTensorId) -> &QTensor {
         &self.tensors[t.0]
+    }
+
+    /// What one step of an int8 tensor is in the float network; none if it is float.
+    ///
+    /// # Panics
+    /// A tensor of another network.
+    pub fn step(&self, t: QTensorId) -> Option<f64> {
+        let QType::Int8 { exponent } = self.tensor(t).ty else {
+            return None;
+        };
+        let factor = self.factors.get(&t).copied().unwrap_or(1.);
+        Some(2_f64.powi(exponent) / f64::from(factor))
     }
 
     /// Multiply-accumulates of a node with weights of the network, zeros and

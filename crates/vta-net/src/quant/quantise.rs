@@ -1,11 +1,12 @@
 //! From a graph and what was observed of it to an integer network.
 
-use super::calibrate::{Calibration, Method, Origin, TRIED};
+use super::calibrate::{Calibration, Method, Origin, Stats, TRIED};
 use super::check::check;
 use super::correct::correct;
 use super::emit::{Emit, Emitted, FloatWeights};
 use super::error::QuantError;
 use super::exponents::Groups;
+use super::factors::Factors;
 use super::masks::carry;
 use super::net::QNet;
 use super::plan::{Kind, Plan, plan};
@@ -27,6 +28,9 @@ pub struct QuantOptions {
     pub per_channel: PerChannel,
     /// Whether residual operands and results share an exponent, so that the sum needs no shift.
     pub share_residual: bool,
+    /// Whether tensors between layers of the device are scaled so that their steps need
+    /// not be powers of two in the float network. Never by noise.
+    pub fit_steps: bool,
     /// Whether biases make up for the mean error of sums. Never on noise.
     pub correct_bias: bool,
     /// Multiply-accumulates that may be spent on trying steps one by one ([`Method::Best`]).
@@ -39,6 +43,7 @@ impl Default for QuantOptions {
             method: Method::Best,
             per_channel: PerChannel::Auto,
             share_residual: true,
+            fit_steps: true,
             correct_bias: true,
             effort: 10_000_000_000,
         }
@@ -59,23 +64,25 @@ pub fn quantise(
         return Err(QuantError::OtherNetwork);
     }
     let plan = plan(graph)?;
-    let weights = float_weights(&plan)?;
     let groups = Groups::of(&plan, options.share_residual);
+    let real = matches!(calibration.origin, Origin::Samples { .. });
+    let weights = float_weights(&plan)?;
+    let seen = calibration.of_plan(&plan);
+    let mut frames = Vec::new();
+    if options.fit_steps && real {
+        let factors = Factors::fit(&plan, &seen, &weights);
+        if factors != Factors::ones(&plan) {
+            frames.push(Frame::new(&plan, &weights, &seen, factors));
+        }
+    }
+    frames.push(Frame::new(&plan, &weights, &seen, Factors::ones(&plan)));
     let search = Search {
         calibration,
         options,
-        emit: Emit {
-            plan: &plan,
-            groups: &groups,
-            weights: &weights,
-            calibration: Some(calibration),
-            per_channel: options.per_channel,
-            given: None,
-        },
-        needed: weights
-            .iter()
-            .map(|w| w.as_ref().and_then(|(w, _)| needed(w)))
-            .collect(),
+        plan: &plan,
+        groups: &groups,
+        frames,
+        real,
     };
     let mut net = search.best()?;
     carry(&plan, &mut net);
@@ -116,48 +123,75 @@ struct Tried {
     error: f64,
 }
 
-struct Search<'a, 'g> {
-    calibration: &'a Calibration,
-    options: &'a QuantOptions,
-    emit: Emit<'a, 'g>,
+/// A network whose tensors have certain factors.
+struct Frame {
+    factors: Factors,
+    weights: FloatWeights,
+    seen: Vec<Stats>,
     /// For each step, the exponent that its weights need.
     needed: Vec<Option<i32>>,
 }
 
+impl Frame {
+    fn new(plan: &Plan<'_>, weights: &FloatWeights, seen: &[Stats], factors: Factors) -> Self {
+        let weights = factors.weights(plan, weights);
+        let needed = weights.iter().map(|w| w.as_ref().and_then(|(w, _)| needed(w)));
+        Self {
+            needed: needed.collect(),
+            seen: factors.seen(seen),
+            factors,
+            weights,
+        }
+    }
+}
+
+struct Search<'a, 'g> {
+    calibration: &'a Calibration,
+    options: &'a QuantOptions,
+    plan: &'a Plan<'g>,
+    groups: &'a Groups,
+    /// At least one; the best guess is first.
+    frames: Vec<Frame>,
+    /// Whether samples are real.
+    real: bool,
+}
+
 impl Search<'_, '_> {
     fn best(&self) -> Result<QNet, QuantError> {
-        let real = matches!(self.calibration.origin, Origin::Samples { .. });
-        if self.options.method != Method::Best || !real {
-            let exponents = self.exponents(self.options.method)?;
-            if !real || !self.options.correct_bias {
-                return Ok(self.emit.net(&exponents).net);
+        let frame = &self.frames[0];
+        if self.options.method != Method::Best || !self.real {
+            let exponents = self.exponents(frame, self.options.method)?;
+            if !self.real || !self.options.correct_bias {
+                return Ok(self.emit(frame).net(&exponents).net);
             }
-            return Ok(self.try_out(&exponents, self.samples(1))?.net);
+            return Ok(self.try_out(frame, &exponents, self.samples(1))?.net);
         }
-        let methods = TRIED.len() as u64;
-        let samples = self.samples(methods);
-        let mut best: Option<(Vec<i32>, f64)> = None;
-        let mut seen: Vec<Vec<i32>> = Vec::new();
-        for method in TRIED {
-            let exponents = self.exponents(method)?;
-            if seen.contains(&exponents) {
-                continue;
+        let tries = self.frames.len() * TRIED.len();
+        let samples = self.samples(tries as u64);
+        let mut best: Option<(&Frame, Vec<i32>, f64)> = None;
+        for (i, frame) in self.frames.iter().enumerate() {
+            let mut seen: Vec<Vec<i32>> = Vec::new();
+            for method in TRIED {
+                let exponents = self.exponents(frame, method)?;
+                if seen.contains(&exponents) {
+                    continue;
+                }
+                let error = self.try_out(frame, &exponents, samples)?.error;
+                tracing::debug!(frame = i, ?method, samples, error, "steps");
+                if best.as_ref().is_none_or(|(_, _, least)| error < *least) {
+                    best = Some((frame, exponents.clone(), error));
+                }
+                seen.push(exponents);
             }
-            let error = self.try_out(&exponents, samples)?.error;
-            tracing::debug!(?method, samples, error, "steps");
-            if best.as_ref().is_none_or(|(_, least)| error < *least) {
-                best = Some((exponents.clone(), error));
-            }
-            seen.push(exponents);
         }
-        let (start, _) = best.ok_or(QuantError::NoSamples)?;
-        let refined = self.refine(&start)?;
+        let (frame, start, _) = best.ok_or(QuantError::NoSamples)?;
+        let refined = self.refine(frame, &start)?;
         let all = self.samples(1);
-        let best = self.try_out(&start, all)?;
+        let best = self.try_out(frame, &start, all)?;
         if refined == start {
             return Ok(best.net);
         }
-        let changed = self.try_out(&refined, all)?;
+        let changed = self.try_out(frame, &refined, all)?;
         tracing::debug!(before = best.error, after = changed.error, "steps changed");
         Ok(if changed.error < best.error {
             changed.net
@@ -166,10 +200,21 @@ impl Search<'_, '_> {
         })
     }
 
-    fn exponents(&self, method: Method) -> Result<Vec<i32>, QuantError> {
-        let (plan, groups) = (self.emit.plan, self.emit.groups);
-        let mut exponents = groups.choose(plan, self.calibration, method)?;
-        groups.connect(plan, &self.needed, &mut exponents)?;
+    fn emit<'s>(&'s self, frame: &'s Frame) -> Emit<'s, 's> {
+        Emit {
+            plan: self.plan,
+            groups: self.groups,
+            weights: &frame.weights,
+            factors: &frame.factors,
+            seen: Some(&frame.seen),
+            per_channel: self.options.per_channel,
+            given: None,
+        }
+    }
+
+    fn exponents(&self, frame: &Frame, method: Method) -> Result<Vec<i32>, QuantError> {
+        let mut exponents = self.groups.choose(self.plan, &frame.seen, method)?;
+        self.groups.connect(self.plan, &frame.needed, &mut exponents)?;
         Ok(exponents)
     }
 
@@ -181,8 +226,8 @@ impl Search<'_, '_> {
             .min(self.calibration.samples.len())
     }
 
-    fn try_out(&self, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
-        let mut emitted = self.emit.net(exponents);
+    fn try_out(&self, frame: &Frame, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
+        let mut emitted = self.emit(frame).net(exponents);
         if !self.options.correct_bias {
             emitted.links.clear();
         }
@@ -197,8 +242,8 @@ impl Search<'_, '_> {
     }
 
     /// Changes exponents one by one while the error falls and the effort lasts.
-    fn refine(&self, start: &[i32]) -> Result<Vec<i32>, QuantError> {
-        let (plan, groups) = (self.emit.plan, self.emit.groups);
+    fn refine(&self, frame: &Frame, start: &[i32]) -> Result<Vec<i32>, QuantError> {
+        let (plan, groups) = (self.plan, self.groups);
         let mut exponents = start.to_vec();
         // Fewer samples mislead; each exponent has two neighbours, and may have them again.
         let samples = self.calibration.samples.len().min(32);
@@ -207,7 +252,7 @@ impl Search<'_, '_> {
         if left < 2 {
             return Ok(exponents);
         }
-        let mut error = self.try_out(&exponents, samples)?.error;
+        let mut error = self.try_out(frame, &exponents, samples)?.error;
         let mut improved = true;
         while improved {
             improved = false;
@@ -215,7 +260,7 @@ impl Search<'_, '_> {
                 for step in [-1, 1] {
                     let mut changed = exponents.clone();
                     changed[group] += step;
-                    let connected = groups.connect(plan, &self.needed, &mut changed);
+                    let connected = groups.connect(plan, &frame.needed, &mut changed);
                     if connected.is_err() || changed == exponents {
                         continue;
                     }
@@ -223,7 +268,7 @@ impl Search<'_, '_> {
                         return Ok(exponents);
                     }
                     left -= 1;
-                    let tried = self.try_out(&changed, samples)?;
+                    let tried = self.try_out(frame, &changed, samples)?;
                     if tried.error < WORTH * error {
                         tracing::debug!(group, step, error = tried.error, "step changed");
                         (exponents, error, improved) = (changed, tried.error, true);
@@ -237,21 +282,21 @@ impl Search<'_, '_> {
 
     /// What trying costs, in multiply-accumulates: samples, and weights that are made anew.
     fn cost(&self, samples: usize) -> u64 {
-        let weights = self.emit.weights.iter().flatten();
+        let weights = self.frames[0].weights.iter().flatten();
         let weights: usize = weights.map(|(w, _)| w.len()).sum();
         self.macs() * samples as u64 + 32 * weights as u64
     }
 
     /// Multiply-accumulates of the network.
     fn macs(&self) -> u64 {
-        let plan = self.emit.plan;
+        let plan = self.plan;
         let one = |(step, weights): (&super::plan::Step, &Option<_>)| {
             let (weight, _): &(Array4<f32>, Vec<f32>) = weights.as_ref()?;
             Some(weight.len() as u64 * pixels(&plan.tensor(step.output).dims))
         };
         plan.steps
             .iter()
-            .zip(self.emit.weights)
+            .zip(&self.frames[0].weights)
             .filter_map(one)
             .sum()
     }

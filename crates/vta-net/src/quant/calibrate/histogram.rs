@@ -12,6 +12,8 @@ const LANES: usize = 4;
 pub(crate) struct Histogram {
     /// The exponent of the upper end.
     top: i32,
+    /// By what values were multiplied after they were counted.
+    factor: f64,
     /// Values that are exactly zero; they are in no bin.
     zeros: u64,
     bins: Vec<u64>,
@@ -46,11 +48,17 @@ impl Histogram {
         }
         // Zeros were counted as small values.
         bins[0] -= zeros;
-        Self { top, zeros, bins }
+        Self {
+            top,
+            factor: 1.,
+            zeros,
+            bins,
+        }
     }
 
     /// Counts of more values.
     pub fn include(&mut self, mut other: Self) {
+        debug_assert!(self.factor == 1. && other.factor == 1.);
         if other.top > self.top {
             std::mem::swap(self, &mut other);
         }
@@ -64,7 +72,15 @@ impl Histogram {
 
     /// Width of a bin.
     pub fn width(&self) -> f64 {
-        2_f64.powi(self.top) / BINS as f64
+        2_f64.powi(self.top) / BINS as f64 * self.factor
+    }
+
+    /// Of the same values times a factor; it counts no more of them.
+    pub fn scaled(&self, factor: f32) -> Self {
+        Self {
+            factor: self.factor * f64::from(factor),
+            ..self.clone()
+        }
     }
 
     /// Counts, from the smallest magnitudes to the largest.

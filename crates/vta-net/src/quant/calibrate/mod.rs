@@ -6,7 +6,7 @@ mod stats;
 
 use super::error::QuantError;
 use super::float::{self, Value};
-use super::plan::{Kind, plan};
+use super::plan::{Kind, Plan, plan};
 use crate::graph::{Graph, Op, TensorId};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -89,6 +89,12 @@ impl Calibration {
     /// The samples: for each, a tensor for each input.
     pub fn samples(&self) -> &[Vec<Tensor>] {
         &self.samples
+    }
+
+    /// What was seen of each tensor of a plan of the same graph.
+    pub(crate) fn of_plan(&self, plan: &Plan<'_>) -> Vec<Stats> {
+        let tensors = plan.tensors.iter();
+        tensors.map(|t| self.tensors[t.like.0].clone()).collect()
     }
 
     fn of(graph: &Graph, samples: Vec<Vec<Tensor>>, origin: Origin) -> Result<Self, QuantError> {

@@ -80,9 +80,36 @@ impl Stats {
 
     /// Sum of squared errors with an exponent, as a fraction of the sum of squares.
     pub fn error(&self, exponent: i32) -> f64 {
+        self.error_of(2_f64.powi(exponent))
+    }
+
+    /// As [`Self::error`], with any step.
+    pub fn error_of(&self, step: f64) -> f64 {
         match &self.histogram {
-            Some(h) if self.energy > 0. => h.error(2_f64.powi(exponent)) / self.energy,
+            Some(h) if self.energy > 0. => h.error(step) / self.energy,
             _ => 0.,
+        }
+    }
+
+    /// Mean square of all values.
+    pub fn mean_square(&self) -> f64 {
+        self.energy / self.count.max(1.)
+    }
+
+    /// Of the same values times a factor.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let (f, square) = (f64::from(factor), f64::from(factor) * f64::from(factor));
+        Self {
+            max: self.max * factor,
+            energy: self.energy * square,
+            count: self.count,
+            histogram: self.histogram.as_ref().map(|h| h.scaled(factor)),
+            means: self
+                .means
+                .iter()
+                .map(|m| m.iter().map(|x| x * f).collect())
+                .collect(),
+            squares: self.squares.iter().map(|x| x * square).collect(),
         }
     }
 
