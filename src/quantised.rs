@@ -109,6 +109,19 @@ impl QuantisedModel {
         self.exponents.clone()
     }
 
+    /// How far each layer is from the float network on these samples, in the order of
+    /// execution: where accuracy goes.
+    ///
+    /// # Errors
+    /// Tensors that the inputs do not take.
+    pub fn noise(&self, samples: &[Vec<Tensor>]) -> Result<Vec<quant::Noise>, Error> {
+        Ok(quant::noise(
+            self.masked.model().graph(),
+            &self.net,
+            samples,
+        )?)
+    }
+
     /// In words, what scales were chosen by.
     pub fn calibration_is(&self) -> &str {
         &self.calibration_is

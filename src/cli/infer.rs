@@ -25,7 +25,7 @@ pub struct Infer {
     /// Compare every layer with the integer reference, to the bit
     #[arg(long)]
     compare_reference: bool,
-    /// Also run the float network
+    /// Also run the float network, and say for each layer how far it is from it
     #[arg(long)]
     float: bool,
     #[command(flatten)]
@@ -121,6 +121,10 @@ impl Infer {
             done.into_iter().unzip();
         let batch = net.map_or(1, |net| net.masked().model().batch());
         write_outputs(&written, program, &predictions, batch)?;
+        let noise = match net.filter(|_| self.float) {
+            Some(net) => net.noise(&samples.values)?,
+            None => Vec::new(),
+        };
         let report = Report {
             model: match net {
                 Some(net) => net.describe(),
@@ -130,6 +134,7 @@ impl Infer {
             timed,
             program,
             predictions,
+            noise,
             labels: samples.labels,
             verdicts: verdicts.into_iter().collect(),
         };

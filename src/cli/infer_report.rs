@@ -4,8 +4,10 @@ use super::{EXIT_DIFFERS, Output, Paint};
 use serde_json::{Value, json};
 use std::time::Duration;
 use vta::Simulator;
+
 use vta::printable::printable;
 use vta::program::Program;
+use vta::quant::Noise;
 use vta::reference::Verdict;
 use vta::report::{Cell, Table, thousands};
 
@@ -38,6 +40,8 @@ pub struct Report<'a> {
     pub program: &'a Program,
     /// For each sample.
     pub predictions: Vec<Prediction>,
+    /// How far each layer is from the float network's, where that was asked for.
+    pub noise: Vec<Noise>,
     /// Classes that the samples are of.
     pub labels: Option<Vec<u8>>,
     /// How each sample compares with the reference, where that was asked for.
@@ -116,6 +120,7 @@ impl Report<'_> {
         if !text.ends_with("\n\n") {
             text.push('\n');
         }
+        text += &self.layers();
         let mut t = Table::default();
         let mut line = |name: &str, value: String| t.row([name.into(), value.into()]);
         let n = self.predictions.len();
@@ -233,6 +238,28 @@ impl Report<'_> {
         t.to_string()
     }
 
+    /// Where accuracy goes: a line for each layer.
+    fn layers(&self) -> String {
+        if self.noise.is_empty() {
+            return String::new();
+        }
+        let mut t = Table::new(&["layer", "signal to noise dB", "worst channel", "its dB"]);
+        for layer in &self.noise {
+            let all = layer.decibels();
+            let all = match all.is_finite() {
+                true => Cell::Number(format!("{all:.1}")),
+                false => Cell::Number("exact".into()),
+            };
+            let (channel, worst) = match layer.worst() {
+                Some((c, worst)) => (c.to_string(), format!("{worst:.1}")),
+                None => ("-".into(), "-".into()),
+            };
+            let name = layer.node.clone().into();
+            t.row([name, all, Cell::Number(channel), Cell::Number(worst)]);
+        }
+        format!("{t}\n")
+    }
+
     fn has_float(&self) -> bool {
         self.predictions.iter().any(|a| a.float.is_some())
     }
@@ -274,6 +301,7 @@ impl Report<'_> {
         if self.has_float() {
             json["float_accuracy"] = json!(accuracy(&Self::float_class));
             json["float_error"] = json!(self.float_error());
+            json["layers"] = self.noise.iter().map(layer_json).collect();
         }
         if self.classifies() {
             let classes = self.predictions.iter().map(|a| json!(class(&a.outputs)));
@@ -309,6 +337,18 @@ impl Report<'_> {
             .map(|(r, values)| json!({ "name": r.tensor, "dims": r.dims, "values": values }))
             .collect()
     }
+}
+
+/// Signal to noise of a layer; null where nothing differs.
+fn layer_json(layer: &Noise) -> Value {
+    let all = Some(layer.decibels()).filter(|d| d.is_finite());
+    let worst = layer.worst();
+    json!({
+        "name": layer.node,
+        "signal_to_noise_db": all,
+        "worst_channel": worst.map(|w| w.0),
+        "worst_channel_db": worst.map(|w| w.1),
+    })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub fn chooser<'a>(samples: Vec<Vec<Tensor>>) -> Calibrate<'a> {
             method: Method::Mse,
             per_channel: PerChannel::Never,
             fit_steps: false,
+            merge_branches: false,
             correct_bias: false,
             ..QuantOptions::default()
         };

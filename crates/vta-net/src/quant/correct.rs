@@ -46,8 +46,7 @@ pub(crate) fn correct(
                 let sums: Vec<Vec<i32>> = sums.collect::<Result<_, RunError>>()?;
                 let mut conv = plan.conv.clone();
                 if let QType::Int8 { exponent } = net.tensor(node.output).ty {
-                    let mut wants = calibration.tensors[link.before.0].means(inputs.len());
-                    wants.iter_mut().for_each(|w| *w *= f64::from(link.factor));
+                    let wants = link.means(calibration, inputs.len());
                     shift_means(&mut conv, &sums, exponent, &wants);
                 }
                 let finished = all.par_iter().zip(&sums).map(|(v, sums)| {
@@ -74,6 +73,20 @@ pub(crate) fn correct(
         judged.collect()
     };
     Ok(all.iter().map(values).collect::<Result<_, _>>()?)
+}
+
+impl Link {
+    /// The mean that each channel's sums should have, on the first samples.
+    fn means(&self, calibration: &Calibration, samples: usize) -> Vec<f64> {
+        let parts = self.before.iter();
+        let parts = parts.map(|t| calibration.tensors[t.0].means(samples));
+        let sum = parts.reduce(|mut all, one| {
+            all.iter_mut().zip(one).for_each(|(a, b)| *a += b);
+            all
+        });
+        let factor = f64::from(self.factor);
+        sum.unwrap_or_default().iter().map(|m| m * factor).collect()
+    }
 }
 
 /// Moves biases by the difference of the means, in whole steps of the sums.

@@ -2,7 +2,7 @@
 
 use super::calibrate::{Stats, judged};
 use super::exponents::Groups;
-use super::factors::{self, Factors};
+use super::factors::Factors;
 use super::net::{QConv, QNet, QNode, QOp, QTensorId, QType, Shift};
 use super::plan::{Form, Kind, Linear, Plan, Step};
 use super::scales::Exponents;
@@ -31,12 +31,12 @@ pub(crate) struct Emit<'a, 'g> {
 }
 
 /// A convolution of the integer network and the float values of its sums.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Link {
     /// Index of the node.
     pub node: usize,
-    /// The graph's tensor.
-    pub before: TensorId,
+    /// The graph's tensors, whose sum it is.
+    pub before: Vec<TensorId>,
     /// By what its values are multiplied.
     pub factor: f32,
 }
@@ -84,7 +84,7 @@ impl Emit<'_, '_> {
             let op = match &step.kind {
                 Kind::Linear(linear) => {
                     let Some(weights) = weights else { continue };
-                    let before = linear.before;
+                    let before = linear.befores();
                     links.push(Link {
                         node: net.nodes.len(),
                         before,
@@ -131,10 +131,26 @@ impl Emit<'_, '_> {
             let id = self.as_float(&mut net, &mut ids, *t, exponents);
             net.outputs.push(id);
         }
-        factors::note(&mut net, &ids.int8, self.factors);
+        self.note(&mut net, &ids);
         let judged = judged(plan.graph);
         let judged = judged.iter().filter_map(|t| ids.float[t.0]).collect();
         Emitted { net, links, judged }
+    }
+
+    /// Writes down which tensors stand for which, and with what factors.
+    fn note(&self, net: &mut QNet, ids: &Ids) {
+        for (i, tensor) in self.plan.tensors.iter().enumerate() {
+            let factor = self.factors.of(TensorId(i));
+            if let Some(id) = ids.int8[i].filter(|_| factor != 1.) {
+                net.factors.insert(id, factor);
+            }
+            // Others have other dimensions, or other limits.
+            if tensor.like == TensorId(i) {
+                let both = [ids.int8[i], ids.float[i]];
+                let both = both.into_iter().flatten();
+                net.values_of.extend(both.map(|id| (id, tensor.like)));
+            }
+        }
     }
 
     /// The tensor of a step's own result.

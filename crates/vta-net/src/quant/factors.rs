@@ -9,10 +9,11 @@
 use super::calibrate::Stats;
 use super::emit::FloatWeights;
 use super::exponents::Groups;
-use super::net::QNet;
 use super::plan::{Form, Kind, Plan};
+use super::scales::ExponentsError;
 use crate::graph::TensorId;
 use ndarray::Array4;
+use std::collections::BTreeMap;
 
 /// Factors that are tried within a power of two.
 const PHASES: usize = 8;
@@ -30,6 +31,31 @@ impl Factors {
     /// The factor of a tensor.
     pub fn of(&self, t: TensorId) -> f32 {
         self.0[t.0]
+    }
+
+    /// Factors that are given by the names of tensors.
+    ///
+    /// # Errors
+    /// One where there can be none, or two that must be the same.
+    pub fn given(plan: &Plan<'_>, given: &BTreeMap<String, f32>) -> Result<Self, ExponentsError> {
+        let groups = Groups::of(plan, true);
+        let free = free(plan, &groups);
+        let mut factors = Self::ones(plan);
+        for (members, free) in groups.members.iter().zip(free) {
+            let of = |t: &TensorId| given.get(&plan.tensor(*t).name).copied().unwrap_or(1.);
+            let first = members.first().map_or(1., of);
+            for t in members {
+                let factor = of(t);
+                if factor != first || (factor != 1. && !free) {
+                    return Err(ExponentsError::Factor {
+                        name: plan.tensor(*t).name.clone(),
+                        factor: factor.to_string(),
+                    });
+                }
+                factors.0[t.0] = factor;
+            }
+        }
+        Ok(factors)
     }
 
     /// The factors that leave the least error of values and weights, by what was seen of each tensor.
@@ -51,10 +77,11 @@ impl Factors {
             .iter()
             .zip(weights)
             .filter_map(|(step, weight)| {
-                let (Kind::Linear(linear), Some((weight, _))) = (&step.kind, weight) else {
+                let (Kind::Linear(_), Some((weight, _))) = (&step.kind, weight) else {
                     return None;
                 };
-                let errors = errors_of_weights(weight, &seen[step.inputs[0].0], &seen[linear.before.0]);
+                let errors =
+                    errors_of_weights(weight, &seen[step.inputs[0].0], &seen[step.output.0]);
                 Some(Layer {
                     input: groups.of_tensor(step.inputs[0])?,
                     output: groups.of_tensor(step.output)?,
@@ -68,10 +95,15 @@ impl Factors {
         while changed {
             changed = false;
             for g in (0..phases.len()).filter(|g| free[*g]) {
-                let around: Vec<&Layer> = layers.iter().filter(|l| l.input == g || l.output == g).collect();
+                let around: Vec<&Layer> = layers
+                    .iter()
+                    .filter(|l| l.input == g || l.output == g)
+                    .collect();
                 let error = |phase: usize| {
                     let of = |group: usize| if group == g { phase } else { phases[group] };
-                    let weights = around.iter().map(|l| l.errors[(PHASES + of(l.output) - of(l.input)) % PHASES]);
+                    let weights = around
+                        .iter()
+                        .map(|l| l.errors[(PHASES + of(l.output) - of(l.input)) % PHASES]);
                     values[g][phase] + weights.sum::<f64>()
                 };
                 let now = error(phases[g]);
@@ -174,13 +206,4 @@ fn errors_of_weights(weight: &Array4<f32>, input: &Stats, sums: &Stats) -> [f64;
         let step = step(ahead) * 2_f64.powf(least.log2().ceil());
         step * step / 12. * met / energy
     })
-}
-
-/// Writes down the factors of a network's tensors, which the plan's have.
-pub(super) fn note(net: &mut QNet, ids: &[Option<super::net::QTensorId>], factors: &Factors) {
-    for (id, factor) in ids.iter().zip(&factors.0) {
-        if let Some(id) = id.filter(|_| *factor != 1.) {
-            net.factors.insert(id, *factor);
-        }
-    }
 }

@@ -39,18 +39,24 @@ pub fn quantise_with(
     if correction.is_some_and(|c| c.tensors.len() != graph.tensors().len()) {
         return Err(QuantError::OtherNetwork);
     }
-    let plan = plan(graph)?;
-    let weights = float_weights(&plan)?;
+    let mut plan = plan(graph)?;
+    // What lies between branches that became one convolution is not rounded.
+    plan.merge(|plan, [_, branch], _| {
+        let between = &plan.tensor(branch.output).name;
+        !exponents.tensors.contains_key(between)
+    });
     known(&plan, exponents)?;
+    let factors = Factors::given(&plan, &exponents.factors)?;
+    let weights = factors.weights(&plan, &float_weights(&plan)?);
     let groups = Groups::of(&plan, false);
     let given = of_groups(&plan, &groups, exponents)?;
     connected(&plan, &weights, &groups, (&given, exponents))?;
-    let seen = correction.map(|c| c.of_plan(&plan));
+    let seen = correction.map(|c| factors.seen(&c.of_plan(&plan)));
     let emit = Emit {
         plan: &plan,
         groups: &groups,
         weights: &weights,
-        factors: &Factors::ones(&plan),
+        factors: &factors,
         seen: seen.as_deref(),
         per_channel: PerChannel::Auto,
         given: Some(exponents),
@@ -75,6 +81,8 @@ fn known(plan: &Plan<'_>, exponents: &Exponents) -> Result<(), ExponentsError> {
     });
     let weights: BTreeSet<&str> = linear.collect();
     let names = exponents.tensors.keys().map(|n| (n, "tensor", &tensors));
+    let factors = exponents.factors.keys().map(|n| (n, "tensor", &tensors));
+    let names = names.chain(factors);
     let names = names.chain(exponents.weights.keys().map(|n| (n, "weight", &weights)));
     for (name, what, all) in names {
         if !all.contains(name.as_str()) {

@@ -4,8 +4,8 @@
 //! depthwise convolutions, average pools, sums and lone activations are
 //! convolutions too. The rest is for the host.
 
-use crate::graph::Window;
 use crate::graph::macs::pixels;
+use crate::graph::{TensorId, Window};
 use crate::weight::Weight;
 use ndarray::Ix4;
 use std::collections::BTreeMap;
@@ -146,6 +146,8 @@ pub struct QNet {
     /// By what the values of a tensor were multiplied before they were rounded, where
     /// it is not 1: weights around it have this factor too. Never where the host converts.
     pub factors: BTreeMap<QTensorId, f32>,
+    /// The float network's tensor that a tensor stands for, where there is one.
+    pub values_of: BTreeMap<QTensorId, TensorId>,
 }
 
 impl QNet {

@@ -9,10 +9,10 @@ use super::exponents::Groups;
 use super::factors::Factors;
 use super::masks::carry;
 use super::net::QNet;
-use super::plan::{Kind, Plan, plan};
+use super::plan::{Kind, Plan, Step, plan};
 use super::weights::{PerChannel, needed};
-use crate::graph::Graph;
 use crate::graph::macs::pixels;
+use crate::graph::{Graph, TensorId};
 use ndarray::{Array4, ArrayD};
 use vta_tensor::host::Tensor;
 
@@ -31,6 +31,8 @@ pub struct QuantOptions {
     /// Whether tensors between layers of the device are scaled so that their steps need
     /// not be powers of two in the float network. Never by noise.
     pub fit_steps: bool,
+    /// Whether convolutions of one input whose results are added become one.
+    pub merge_branches: bool,
     /// Whether biases make up for the mean error of sums. Never on noise.
     pub correct_bias: bool,
     /// Multiply-accumulates that may be spent on trying steps one by one ([`Method::Best`]).
@@ -44,8 +46,9 @@ impl Default for QuantOptions {
             per_channel: PerChannel::Auto,
             share_residual: true,
             fit_steps: true,
+            merge_branches: true,
             correct_bias: true,
-            effort: 10_000_000_000,
+            effort: 20_000_000_000,
         }
     }
 }
@@ -63,7 +66,10 @@ pub fn quantise(
     if calibration.tensors.len() != graph.tensors().len() {
         return Err(QuantError::OtherNetwork);
     }
-    let plan = plan(graph)?;
+    let mut plan = plan(graph)?;
+    if options.merge_branches {
+        plan.merge(|plan, parts, sum| merging_pays(plan, calibration, parts, sum));
+    }
     let groups = Groups::of(&plan, options.share_residual);
     let real = matches!(calibration.origin, Origin::Samples { .. });
     let weights = float_weights(&plan)?;
@@ -88,6 +94,28 @@ pub fn quantise(
     carry(&plan, &mut net);
     check(&net)?;
     Ok(net)
+}
+
+/// Whether one convolution of two branches has less error than both and the rounding
+/// of what is between them.
+fn merging_pays(plan: &Plan<'_>, seen: &Calibration, parts: [&Step; 2], sum: &Step) -> bool {
+    let weights = |step: &Step| match &step.kind {
+        Kind::Linear(linear) => plan.weights(linear),
+        _ => None,
+    };
+    let stats = |t: TensorId| &seen.tensors[plan.tensor(t).like.0];
+    // All in units of the same: squares of 127th parts, a twelfth of which is noise.
+    let noise = |step: &Step| {
+        let (weight, _) = weights(step)?;
+        let most = weight.iter().fold(0_f32, |m, w| m.max(w.abs()));
+        let met = (weight.len() / weight.dim().0.max(1)) as f64;
+        Some(f64::from(most).powi(2) * met * stats(step.inputs[0]).mean_square())
+    };
+    let between = f64::from(stats(parts[1].output).max).powi(2);
+    match (noise(sum), noise(parts[0]), noise(parts[1])) {
+        (Some(sum), Some(a), Some(b)) => sum < a + b + between,
+        _ => false,
+    }
 }
 
 /// Weights of every step, which are finite.
@@ -135,7 +163,9 @@ struct Frame {
 impl Frame {
     fn new(plan: &Plan<'_>, weights: &FloatWeights, seen: &[Stats], factors: Factors) -> Self {
         let weights = factors.weights(plan, weights);
-        let needed = weights.iter().map(|w| w.as_ref().and_then(|(w, _)| needed(w)));
+        let needed = weights
+            .iter()
+            .map(|w| w.as_ref().and_then(|(w, _)| needed(w)));
         Self {
             needed: needed.collect(),
             seen: factors.seen(seen),
@@ -214,7 +244,8 @@ impl Search<'_, '_> {
 
     fn exponents(&self, frame: &Frame, method: Method) -> Result<Vec<i32>, QuantError> {
         let mut exponents = self.groups.choose(self.plan, &frame.seen, method)?;
-        self.groups.connect(self.plan, &frame.needed, &mut exponents)?;
+        self.groups
+            .connect(self.plan, &frame.needed, &mut exponents)?;
         Ok(exponents)
     }
 
@@ -226,7 +257,12 @@ impl Search<'_, '_> {
             .min(self.calibration.samples.len())
     }
 
-    fn try_out(&self, frame: &Frame, exponents: &[i32], samples: usize) -> Result<Tried, QuantError> {
+    fn try_out(
+        &self,
+        frame: &Frame,
+        exponents: &[i32],
+        samples: usize,
+    ) -> Result<Tried, QuantError> {
         let mut emitted = self.emit(frame).net(exponents);
         if !self.options.correct_bias {
             emitted.links.clear();

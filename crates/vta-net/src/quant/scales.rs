@@ -8,8 +8,10 @@ use vta_tensor::printable::without_place;
 
 /// The `format` of every file.
 const FORMAT: &str = "vta-quantisation";
-/// The version that is written and read.
+/// The version without factors.
 const VERSION: u32 = 1;
+/// The version with factors.
+const WITH_FACTORS: u32 = 2;
 /// What exponents of tensors may be.
 const TENSORS: std::ops::RangeInclusive<i32> = -100..=100;
 /// What exponents of weights may be: tensors' differences, and shifts of up to 31.
@@ -19,12 +21,14 @@ const WEIGHTS: std::ops::RangeInclusive<i32> = -231..=200;
 ///
 /// A tensor that is not here is not rounded: the device has it only inside a
 /// sum, or the host has it in single precision.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exponents {
     /// Of inputs and results, by the graph's name of the tensor.
     pub tensors: BTreeMap<String, i32>,
     /// Of weights, by name: one for all, or one for each output channel.
     pub weights: BTreeMap<String, Vec<i32>>,
+    /// By what tensors are multiplied before they are rounded, where it is not 1.
+    pub factors: BTreeMap<String, f32>,
 }
 
 /// Why exponents cannot be read or used.
@@ -41,7 +45,9 @@ pub enum ExponentsError {
         what: String,
     },
     /// Something else, or another version.
-    #[error("format {format:?} version {version}, not {FORMAT:?} version {VERSION}")]
+    #[error(
+        "format {format:?} version {version}, not {FORMAT:?} version {VERSION}, or {WITH_FACTORS} with factors"
+    )]
     Format {
         /// Its format.
         format: String,
@@ -55,6 +61,15 @@ pub enum ExponentsError {
         name: String,
         /// Its exponent.
         exponent: i32,
+    },
+    /// A factor that no network has, or where there can be none: tensors of one group
+    /// have the same, and those that the host converts have none.
+    #[error("`{name}` cannot have a factor of {factor}")]
+    Factor {
+        /// The tensor.
+        name: String,
+        /// Its factor.
+        factor: String,
     },
     /// A name that the network does not have.
     #[error("the network has no {what} `{name}`")]
@@ -111,6 +126,17 @@ struct File {
     version: u32,
     tensors: BTreeMap<String, i32>,
     weights: BTreeMap<String, Vec<i32>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    factors: BTreeMap<String, f32>,
+}
+
+/// The version of a file.
+fn version(factors: &BTreeMap<String, f32>) -> u32 {
+    if factors.is_empty() {
+        VERSION
+    } else {
+        WITH_FACTORS
+    }
 }
 
 impl Exponents {
@@ -128,6 +154,10 @@ impl Exponents {
                 out.tensors.insert(name.to_owned(), exponent);
             }
         }
+        let factors = net.factors.iter();
+        out.factors = factors
+            .map(|(t, f)| (name_of(net, *t).to_owned(), *f))
+            .collect();
         let exponent = |t: QTensorId| match net.tensor(t).ty {
             QType::Int8 { exponent } => exponent,
             QType::Float => 0,
@@ -161,9 +191,10 @@ impl Exponents {
     pub fn to_json(&self) -> String {
         let file = File {
             format: FORMAT.into(),
-            version: VERSION,
+            version: version(&self.factors),
             tensors: self.tensors.clone(),
             weights: self.weights.clone(),
+            factors: self.factors.clone(),
         };
         serde_json::to_string_pretty(&file).unwrap_or_default() + "\n"
     }
@@ -178,7 +209,7 @@ impl Exponents {
             column: e.column().max(1),
             what: without_place(&e.to_string(), e.line(), e.column()).into(),
         })?;
-        if file.format != FORMAT || file.version != VERSION {
+        if file.format != FORMAT || file.version != version(&file.factors) {
             let (format, version) = (file.format, file.version);
             return Err(ExponentsError::Format { format, version });
         }
@@ -191,9 +222,17 @@ impl Exponents {
                 return Err(ExponentsError::Range { name, exponent });
             }
         }
+        let tame = |f: f32| (2_f32.powi(-20)..=2_f32.powi(20)).contains(&f);
+        if let Some((name, factor)) = file.factors.iter().find(|(_, f)| !tame(**f)) {
+            return Err(ExponentsError::Factor {
+                name: name.clone(),
+                factor: factor.to_string(),
+            });
+        }
         Ok(Self {
             tensors: file.tensors,
             weights: file.weights,
+            factors: file.factors,
         })
     }
 

@@ -22,6 +22,11 @@ pub fn for_training(
     exponents: &quant::Exponents,
     graph: &Graph,
 ) -> Result<crate::Exponents, QuantError> {
+    // Training rounds values as they are.
+    if let Some((name, factor)) = exponents.factors.first_key_value() {
+        let (name, factor) = (name.clone(), factor.to_string());
+        return Err(quant::ExponentsError::Factor { name, factor }.into());
+    }
     let net = quantise_with(graph, exponents, None)?;
     let used = quant::Exponents::of(&net);
     let tensors = graph.tensors().iter().enumerate();

@@ -167,7 +167,7 @@ impl Wanted {
         let mut moments = steps.clone();
         for step in &plan.steps {
             if let Kind::Linear(linear) = &step.kind {
-                moments[linear.before.0] = true;
+                linear.befores().iter().for_each(|t| moments[t.0] = true);
             }
         }
         Self { moments, steps }

@@ -121,6 +121,7 @@ impl<'g> Builder<'g> {
                 let linear = Linear {
                     weights: Weights::Conv(i),
                     fold: Vec::new(),
+                    branches: Vec::new(),
                     window,
                     groups: c.groups,
                     leaky: None,
@@ -214,6 +215,7 @@ impl<'g> Builder<'g> {
         Linear {
             weights: Weights::Channels(vec![w; c], vec![b; c]),
             fold: Vec::new(),
+            branches: Vec::new(),
             window,
             groups: c,
             leaky: None,

@@ -21,6 +21,7 @@ impl Builder<'_> {
         let linear = Linear {
             weights: Weights::Dense(i, layout),
             fold: Vec::new(),
+            branches: Vec::new(),
             window: Window::whole(kernel),
             groups: 1,
             leaky: None,

@@ -6,6 +6,7 @@ mod build;
 mod dense;
 mod fuse;
 mod leaky;
+mod merge;
 mod weights;
 
 use crate::graph::canonical::Affine;
@@ -68,6 +69,8 @@ pub(crate) struct Linear {
     pub weights: Weights,
     /// Per output channel, after the sum.
     pub fold: Vec<Affine>,
+    /// Convolutions of the same input that are part of the sum.
+    pub branches: Vec<Branch>,
     pub window: Window,
     pub groups: usize,
     /// The slope below zero as powers of two.
@@ -77,6 +80,25 @@ pub(crate) struct Linear {
     pub before: TensorId,
     pub weight_name: String,
     pub keep_dense: bool,
+}
+
+/// A convolution that is added to another one of the same input.
+#[derive(Debug, Clone)]
+pub(crate) struct Branch {
+    pub weights: Weights,
+    pub fold: Vec<Affine>,
+    pub window: Window,
+    pub groups: usize,
+    /// The graph's tensor with its sums.
+    pub before: TensorId,
+}
+
+impl Linear {
+    /// The graph's tensors whose sum is there before slope, residual and limits.
+    pub fn befores(&self) -> Vec<TensorId> {
+        let branches = self.branches.iter().map(|b| b.before);
+        std::iter::once(self.before).chain(branches).collect()
+    }
 }
 
 /// The plan of a whole graph.

@@ -1,7 +1,9 @@
 //! Weights of a convolution of the device, from those of the graph's node.
 
+use super::merge::taps;
 use super::{Linear, Plan};
-use crate::graph::Op;
+use crate::graph::canonical::Affine;
+use crate::graph::{Op, Window};
 use ndarray::{Array1, Array4};
 
 /// How a dense layer's inputs lie.
@@ -46,9 +48,35 @@ pub(crate) enum Weights {
 }
 
 impl Plan<'_> {
-    /// Weights `[co, ci / groups, kh, kw]` and bias `[co]` with the fold in them.
+    /// Weights `[co, ci / groups, kh, kw]` and bias `[co]` with folds and branches in them.
     pub fn weights(&self, linear: &Linear) -> Option<(Array4<f32>, Vec<f32>)> {
-        let (mut weight, bias) = match &linear.weights {
+        let (mut weight, mut bias) = self.folded(&linear.weights, &linear.fold, &linear.window)?;
+        for branch in &linear.branches {
+            let (w, b) = self.folded(&branch.weights, &branch.fold, &branch.window)?;
+            bias.iter_mut().zip(b).for_each(|(sum, b)| *sum += b);
+            let [ys, xs] = [0, 1].map(|i| taps(&linear.window, &branch.window, i));
+            let (ys, xs) = (ys?, xs?);
+            let (co, ci, ..) = weight.dim();
+            // The first input channel of the group that an output is in.
+            let first = |o: usize, groups: usize, ci: usize| o / (co / groups) * ci;
+            let read = w.dim().1;
+            for ((o, i, y, x), w) in w.indexed_iter() {
+                let channel = first(o, branch.groups, read) + i;
+                let i = channel.checked_sub(first(o, linear.groups, ci))?;
+                *weight.get_mut((o, i, ys[y], xs[x]))? += w;
+            }
+        }
+        Some((weight, bias))
+    }
+
+    /// Weights and bias with a fold in them.
+    fn folded(
+        &self,
+        weights: &Weights,
+        fold: &[Affine],
+        window: &Window,
+    ) -> Option<(Array4<f32>, Vec<f32>)> {
+        let (mut weight, bias) = match weights {
             Weights::Conv(i) => match &self.nodes[*i].op {
                 Op::Conv(c) => (c.weight.values().clone(), c.bias.to_vec()),
                 _ => return None,
@@ -65,14 +93,14 @@ impl Plan<'_> {
                 _ => return None,
             },
             Weights::Channels(values, bias) => {
-                let [kh, kw] = linear.window.kernel;
+                let [kh, kw] = window.kernel;
                 let dims = (values.len(), 1, kh, kw);
                 let weight = Array4::from_shape_fn(dims, |(c, ..)| values[c]);
                 (weight, bias.clone())
             }
         };
         let mut bias = Array1::from(bias);
-        for affine in &linear.fold {
+        for affine in fold {
             affine.fold(weight.view_mut(), &mut bias);
         }
         Some((weight, bias.to_vec()))

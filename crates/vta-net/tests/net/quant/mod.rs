@@ -1,5 +1,6 @@
 //! Quantisation: the integer reference, and networks from float to int8.
 
+mod branches;
 mod errors;
 mod layers;
 mod masks;
