@@ -19,6 +19,7 @@ mod limits;
 mod network;
 #[cfg(feature = "train")]
 mod prune_counts;
+mod pytorch;
 mod report;
 #[cfg(feature = "train")]
 mod resume;

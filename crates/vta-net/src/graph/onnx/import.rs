@@ -382,7 +382,9 @@ impl Importer {
             return Ok(());
         }
         let mut node = node;
-        if !grid::moves_integers(node.op()) && !ops::takes_quantised(node.op()) {
+        let by_values = node.op() == "Gather" && !matches!(node.optional(1), Some(Value::Const(_)));
+        let moves = grid::moves_integers(node.op()) && !by_values;
+        if !moves && !ops::takes_quantised(node.op()) {
             // Others work on the integers themselves.
             for i in 0..node.inputs.len() {
                 if let Some(Value::Tensor(t)) = node.inputs[i] {

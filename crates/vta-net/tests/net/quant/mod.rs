@@ -2,6 +2,7 @@
 
 mod branches;
 mod errors;
+mod fuse;
 mod layers;
 mod masks;
 mod naive;
