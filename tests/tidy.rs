@@ -82,8 +82,8 @@ mod layers {
             &[
                 ("window", &[]),
                 ("host", &["window"]),
-                ("npy", &["numbers"]),
                 ("numbers", &[]),
+                ("npy", &["numbers"]),
                 ("printable", &[]),
                 ("spelling", &[]),
                 ("files", &[]),

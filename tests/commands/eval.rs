@@ -274,7 +274,7 @@ fn what_is_missing_or_damaged_is_said() {
         ),
         (text.replace("tensors", "tenors"), "unknown field `tenors`"),
         (
-            text.replace("\"version\": 1", "\"version\": 9"),
+            text.replace("\"version\": 2", "\"version\": 9"),
             "version 9",
         ),
         (text.replacen(": -", ": -9999", 1), "out of range"),
