@@ -327,8 +327,12 @@ impl Importer {
             Value::Const(c) => {
                 let op = self.tensor_constant(&c)?;
                 let name = self.builder.tensor_names.fresh(&c.origin);
-                self.builder
-                    .push(&format!("{}.{i}", node.name), name, op, &[], None)
+                let node = format!("{}.{i}", node.name);
+                let t = self.builder.push(&node, name, op, &[], None)?;
+                if ty::is_int(c.ty) {
+                    self.builder.integers.insert(t);
+                }
+                Ok(t)
             }
         }
     }
@@ -382,6 +386,15 @@ impl Importer {
             return Ok(());
         }
         let mut node = node;
+        // What only constants go into and is not folded is computed as anything else.
+        let first = node.inputs.iter().position(Option::is_some);
+        let mut computed = node.inputs.iter().flatten();
+        if let Some(first) = first
+            && !computed.any(|v| matches!(v, Value::Tensor(_)))
+        {
+            let t = self.tensor_of(&node, first)?;
+            node.inputs[first] = Some(Value::Tensor(t));
+        }
         let by_values = node.op() == "Gather" && !matches!(node.optional(1), Some(Value::Const(_)));
         let moves = grid::moves_integers(node.op()) && !by_values;
         if !moves && !ops::takes_quantised(node.op()) {

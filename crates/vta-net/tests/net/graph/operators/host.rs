@@ -525,3 +525,18 @@ fn operators_of_the_host_in_files() {
     }
     again(&build(HostOp::Where, 3), &x);
 }
+
+/// A position that is computed from constants only: by functions that are not folded.
+#[test]
+fn constants_go_through_operators() {
+    let m = Model::new(13)
+        .input("x", &[1, 4])
+        .node("CumSum", &["ones", "axis"], &["n"], &[])
+        .node("Sin", &["n"], &["s"], &[])
+        .node("Add", &["x", "s"], &["y"], &[])
+        .output("y")
+        .init(floats("ones", &[1, 4], &[1.0; 4]))
+        .init(ints("axis", &[1]));
+    let y = run(&m.graph(), &ArrayD::zeros(vec![1, 4]));
+    near(&y, &[0.841_471, 0.909_297, 0.141_12, -0.756_802]);
+}
