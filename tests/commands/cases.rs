@@ -226,3 +226,45 @@ fn kernels_that_are_cut() {
         right_on(&configs, name, &plain, (0.99, FLOAT));
     }
 }
+
+/// Models of others, whole, on noise: each is compiled, and proven to be its network.
+#[test]
+fn models_of_others() {
+    let Some(models) = vta_test_support::shared("cases/models") else {
+        return;
+    };
+    let config = vta::config::HwConfig::default();
+    for (name, shape) in [
+        ("face_slim320", None),
+        ("yunet_n_320", None),
+        ("super_resolution", None),
+        ("ppocr_cls", Some([1, 3, 48, 192])),
+        ("ppocr_det", Some([1, 3, 96, 96])),
+    ] {
+        let mut options = ImportOptions::default();
+        if let Some(shape) = shape {
+            options.input_shapes.insert(String::new(), shape.to_vec());
+        }
+        let model = Model::open_with(models.join(format!("{name}.onnx")), options);
+        let model = model.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let net = model.zero_blocks().quantise(&Calibration::default());
+        let net = net.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let program = net
+            .compile(&config)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        net.verify(&program)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    for (name, dense, sparse) in [
+        ("resnet_large", 423_490, 259_974),
+        ("vww_96_float", 200_134, 184_208),
+    ] {
+        let model = Model::open(models.join(format!("{name}.onnx"))).expect("it opens");
+        let masks = model.random_masks(0.5, 1).expect("a density");
+        let net = model.mask(masks).expect("masks of its own");
+        let net = net.quantise(&Calibration::default()).expect("int8");
+        let both = net.compile_both(&config).expect("programs");
+        let cycles = [&both.0, &both.1].map(|p| p.cycles().expect("it runs"));
+        assert_eq!(cycles, [dense, sparse], "{name}");
+    }
+}
