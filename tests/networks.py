@@ -208,6 +208,10 @@ def export(name, make, shape, kind, path):
             m.running_var.uniform_(0.5, 1.5)
             m.weight.data.uniform_(0.6, 1.4)
             m.bias.data.normal_(0, 0.1)
+    # Some heads start with zeros, and give nothing.
+    for p in model.parameters():
+        if p.dim() > 1 and not p.detach().any():
+            torch.nn.init.normal_(p, std=0.02)
     x = torch.randn(shape)
     options = {"opset_version": 18, "dynamo": True} if kind == "dynamo" else {"opset_version": 17, "dynamo": False}
     torch.onnx.export(model, (x,), str(path), external_data=False, **options) if kind == "dynamo" else torch.onnx.export(model, (x,), str(path), **options)

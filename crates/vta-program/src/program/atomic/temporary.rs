@@ -213,9 +213,10 @@ pub(super) fn folder(folder: &Path) -> io::Result<(tempfile::TempDir, File, Live
             .suffix(".tmp")
             .tempdir_in(folder)?;
         let live = Live::new(made.path(), Kind::Folder, &mut all);
-        drop(all);
         let path = made.path().join(INNER_LOCK);
         let options = File::options().write(true).create_new(true).open(&path);
+        // Not before: a folder in which something appears cannot be removed.
+        drop(all);
         match options {
             // Whoever looks for leftovers was here first, and is about to remove it.
             Err(e)
