@@ -365,8 +365,9 @@ def table(folder):
             print(f"| {name} | {kind} | {r['error'][:80]} |  |  |  |  |  |")
             continue
         c = r["compare"]
-        ort = f"{r['cosine_ort']:.4f}" if "cosine_ort" in r else "-"
-        row = [name, kind, f"{r['device_macs']:.1%}".replace("%", " %"), len(c["host"]), f"{r['cosine']:.4f}", ort, f"{c['dense']['cycles']:,}", f"{c['sparse']['cycles']:,}"]
+        # Outputs that are all zeros have no direction.
+        ours, ort = (f"{r[k]:.4f}" if r.get(k) else "-" for k in ("cosine", "cosine_ort"))
+        row = [name, kind, f"{r['device_macs']:.1%}".replace("%", " %"), len(c["host"]), ours, ort, f"{c['dense']['cycles']:,}", f"{c['sparse']['cycles']:,}"]
         print("| " + " | ".join(map(str, row)) + " |")
 
 
