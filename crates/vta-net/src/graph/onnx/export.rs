@@ -2,6 +2,7 @@
 
 mod functions;
 mod host;
+mod nodes;
 
 use super::constant::ty;
 use super::graph_builder::Names;

@@ -75,16 +75,20 @@ impl Pass {
         self.builder.dims(t)
     }
 
+    /// Lets a node read what stands for its operands.
+    fn read_what_stands(&mut self, i: usize) {
+        for t in &mut self.builder.nodes[i].inputs {
+            *t = self.stands_for[t.0];
+        }
+    }
+
     /// Transposes and reshapes that follow each other become one or none.
     fn layouts(&mut self) {
         for i in 0..self.builder.nodes.len() {
             if self.gone[i] {
                 continue;
             }
-            for k in 0..self.builder.nodes[i].inputs.len() {
-                let t = self.builder.nodes[i].inputs[k];
-                self.builder.nodes[i].inputs[k] = self.stands_for[t.0];
-            }
+            self.read_what_stands(i);
             self.layout(i);
             self.producer[self.builder.nodes[i].output.0] = Some(i);
         }

@@ -2,6 +2,7 @@
 //! others taken apart.
 
 use super::super::constant::ty;
+use super::nodes::Nodes;
 use super::{Writer, float};
 use crate::graph::Function;
 
@@ -13,38 +14,11 @@ pub(super) fn push(
     x: String,
     output: String,
 ) {
-    let mut nodes = Nodes { w, name, count: 0 };
+    let mut nodes = Nodes::new(w, name);
     nodes.chain(functions, x, Some(output));
 }
 
-struct Nodes<'a, 'w> {
-    w: &'a mut Writer<'w>,
-    name: &'a str,
-    count: usize,
-}
-
 impl Nodes<'_, '_> {
-    /// A node; the last one has the name of the graph's.
-    fn node(
-        &mut self,
-        op: &str,
-        input: Vec<String>,
-        output: Option<String>,
-        attribute: Vec<super::AttributeProto>,
-    ) -> String {
-        let (name, output) = match output {
-            Some(output) => (self.name.to_owned(), output),
-            None => {
-                let name = format!("{}.{}", self.name, self.count);
-                self.count += 1;
-                let output = self.w.names.fresh(&name);
-                (name, output)
-            }
-        };
-        self.w.push(&name, op, input, output.clone(), attribute);
-        output
-    }
-
     fn scalar(&mut self, value: f32) -> String {
         let name = format!("{}.constant.{}", self.name, self.count);
         self.count += 1;
@@ -68,11 +42,6 @@ impl Nodes<'_, '_> {
     fn with_scalar(&mut self, op: &str, x: String, value: f32, output: Option<String>) -> String {
         let scalar = self.scalar(value);
         self.node(op, vec![x, scalar], output, vec![])
-    }
-
-    fn cast(&mut self, x: String, to: i32, output: Option<String>) -> String {
-        let to = vec![super::int("to", to.unsigned_abs() as usize)];
-        self.node("Cast", vec![x], output, to)
     }
 
     /// A comparison, as 1 and 0.

@@ -2,6 +2,7 @@
 //! not are written as others.
 
 use super::super::constant::ty;
+use super::nodes::Nodes;
 use super::{Writer, float, int, ints};
 use crate::graph::TensorId;
 use vta_tensor::host::{Cell, HostOp, Pairwise, Recurrent, Reduction};
@@ -17,38 +18,11 @@ pub(super) fn push(
     let operands = inputs.iter().map(|t| w.graph.tensor(*t).name.clone());
     let operands: Vec<String> = operands.collect();
     let dims: Vec<Vec<usize>> = inputs.iter().map(|t| w.dims(*t).to_vec()).collect();
-    let mut nodes = Nodes { w, name, count: 0 };
+    let mut nodes = Nodes::new(w, name);
     nodes.operator(op, operands, &dims, output);
 }
 
-struct Nodes<'a, 'w> {
-    w: &'a mut Writer<'w>,
-    name: &'a str,
-    count: usize,
-}
-
 impl Nodes<'_, '_> {
-    /// A node; without an output's name it gets one.
-    fn node(
-        &mut self,
-        op: &str,
-        input: Vec<String>,
-        output: Option<String>,
-        attributes: Vec<super::AttributeProto>,
-    ) -> String {
-        let (name, output) = match output {
-            Some(output) => (self.name.to_owned(), output),
-            None => {
-                let name = format!("{}.{}", self.name, self.count);
-                self.count += 1;
-                let output = self.w.names.fresh(&name);
-                (name, output)
-            }
-        };
-        self.w.push(&name, op, input, output.clone(), attributes);
-        output
-    }
-
     fn ints(&mut self, what: &str, values: &[usize]) -> String {
         self.w.ints(&format!("{}.{what}", self.name), values)
     }
@@ -56,11 +30,6 @@ impl Nodes<'_, '_> {
     fn floats(&mut self, what: &str, dims: &[usize], values: &[f32]) -> String {
         self.w
             .floats(&format!("{}.{what}", self.name), dims, values)
-    }
-
-    fn cast(&mut self, x: String, to: i32, output: Option<String>) -> String {
-        let to = vec![int("to", to.unsigned_abs() as usize)];
-        self.node("Cast", vec![x], output, to)
     }
 
     fn operator(&mut self, op: &HostOp, mut x: Vec<String>, dims: &[Vec<usize>], output: String) {

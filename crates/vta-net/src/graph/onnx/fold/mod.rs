@@ -8,6 +8,8 @@ mod arithmetic;
 mod layout;
 mod quantized;
 
+pub(super) use quantized::integer_type;
+
 use super::constant::{Const, Values, decode, ty};
 use super::error::{Fault, Res};
 use super::graph_builder::GraphBuilder;

@@ -78,10 +78,10 @@ pub(super) fn dequantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const
     Ok(out)
 }
 
-pub(super) fn quantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const> {
-    let c = n.constant(0)?;
-    budget.take(c.dims())?;
-    let to = match n.optional_constant(2)? {
+/// The type of the integers that a node quantises to: that of its zero point, the
+/// operand `zero`, where it has one.
+pub(in super::super) fn integer_type(n: &OnnxNode<'_>, zero: usize) -> Res<i32> {
+    let to = match n.optional_constant(zero)? {
         Some(z) => z.ty,
         None => i32::try_from(n.int("output_dtype", 0)?)
             .ok()
@@ -91,6 +91,13 @@ pub(super) fn quantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const> 
     if !ty::is_int(to) {
         return Err(Problem::Type(to).into());
     }
+    Ok(to)
+}
+
+pub(super) fn quantize(n: &OnnxNode<'_>, budget: &mut SizeBudget) -> Res<Const> {
+    let c = n.constant(0)?;
+    budget.take(c.dims())?;
+    let to = integer_type(n, 2)?;
     let (low, high) = ty::range(to);
     let scales = Scales::of(n, c.dims())?;
     let values = c

@@ -7,6 +7,7 @@
 
 use super::super::constant::{Const, ty};
 use super::super::error::{Fault, Problem, Res};
+use super::super::fold::integer_type;
 use super::super::grid::Grid;
 use super::super::import::Importer;
 use super::super::node::{OnnxNode, Value, axis};
@@ -35,19 +36,9 @@ fn grid(n: &OnnxNode<'_>, scale: usize, zero: usize) -> Res<Option<Grid>> {
     })
 }
 
-/// The integers' type: the zero point's.
+/// The bounds of the integers.
 fn integers(n: &OnnxNode<'_>, zero: usize) -> Res<(f32, f32)> {
-    let to = match n.optional_constant(zero)? {
-        Some(z) => z.ty,
-        None => i32::try_from(n.int("output_dtype", 0)?)
-            .ok()
-            .filter(|t| *t != 0)
-            .unwrap_or(ty::UINT8),
-    };
-    if !ty::is_int(to) {
-        return Err(Problem::Type(to).into());
-    }
-    let (low, high) = ty::range(to);
+    let (low, high) = ty::range(integer_type(n, zero)?);
     Ok((low as f32, high as f32))
 }
 
@@ -82,14 +73,10 @@ pub(super) fn quantize(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
         return Err(Fault::form("quantisation in blocks is not supported"));
     }
     let x = n.tensor(0)?;
-    let (low, high) = integers(n, 2)?;
-    if let Some(grid) = grid(n, 1, 2)? {
-        let (min, max) = (grid.real(low), grid.real(high));
-        let y = clip_to(im, n, x, min, max)?;
-        im.set_grid(y, grid);
-        im.bind(n, 0, Value::Tensor(y));
-        return Ok(());
+    if grid(n, 1, 2)?.is_some() {
+        return quantised(im, n, x, 1);
     }
+    let (low, high) = integers(n, 2)?;
     // A scale for each channel: the integers are computed.
     let dims = im.dims(x).to_vec();
     let mut inverse = along(im, n, 1, &dims)?;

@@ -20,34 +20,33 @@ pub(super) fn over(n: &OnnxNode<'_>, rank: usize) -> Res<Option<Vec<usize>>> {
 pub(super) fn reduce(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
     let x = n.tensor(0)?;
     let dims = im.dims(x).to_vec();
-    let Some(over) = over(n, dims.len())? else {
+    let Some(axes) = over(n, dims.len())? else {
         im.bind(n, 0, Value::Tensor(x));
         return Ok(());
     };
     let keep = n.int("keepdims", 1)? != 0;
+    let over = Over { axes, keep };
     let one = |f| Op::Elementwise(vec![f]);
     let square = || one(Function::Pow { exponent: 2.0 });
     match n.op() {
-        "ReduceMax" => Over { axes: over, keep }.of(im, n, x, Reduction::Max, None),
-        "ReduceMin" => Over { axes: over, keep }.of(im, n, x, Reduction::Min, None),
-        "ReduceProd" => Over { axes: over, keep }.of(im, n, x, Reduction::Prod, None),
-        "ReduceSum" => Over { axes: over, keep }.of(im, n, x, Reduction::Sum, None),
+        "ReduceMax" => over.of(im, n, x, Reduction::Max, None),
+        "ReduceMin" => over.of(im, n, x, Reduction::Min, None),
+        "ReduceProd" => over.of(im, n, x, Reduction::Prod, None),
+        "ReduceSum" => over.of(im, n, x, Reduction::Sum, None),
         "ReduceL1" => {
             let y = im.step(n, one(Function::Abs), &[x])?;
-            Over { axes: over, keep }.of(im, n, y, Reduction::Sum, None)
+            over.of(im, n, y, Reduction::Sum, None)
         }
         "ReduceL2" => {
             let y = im.step(n, square(), &[x])?;
-            Over { axes: over, keep }.of(im, n, y, Reduction::Sum, Some(Function::Sqrt))
+            over.of(im, n, y, Reduction::Sum, Some(Function::Sqrt))
         }
         "ReduceSumSquare" => {
             let y = im.step(n, square(), &[x])?;
-            Over { axes: over, keep }.of(im, n, y, Reduction::Sum, None)
+            over.of(im, n, y, Reduction::Sum, None)
         }
-        "ReduceLogSum" => {
-            Over { axes: over, keep }.of(im, n, x, Reduction::Sum, Some(Function::Log))
-        }
-        _ => log_sum_exp(im, n, x, Over { axes: over, keep }),
+        "ReduceLogSum" => over.of(im, n, x, Reduction::Sum, Some(Function::Log)),
+        _ => log_sum_exp(im, n, x, over),
     }
 }
 

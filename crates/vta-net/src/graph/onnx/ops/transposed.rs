@@ -14,8 +14,6 @@ use ndarray::{Array1, Array4, Ix4};
 
 /// A transposed window along one axis.
 struct Axis {
-    /// Elements of the kernel, with the gaps of its dilation.
-    kernel: usize,
     stride: usize,
     dilation: usize,
     before: usize,
@@ -30,7 +28,6 @@ impl Axis {
         let (stride, dilation) = (window.stride[i], window.dilation[i]);
         let kernel = (window.kernel[i] - 1) * dilation + 1;
         let mut axis = Self {
-            kernel,
             stride,
             dilation,
             before,
@@ -163,7 +160,6 @@ pub(super) fn conv_transpose(im: &mut Importer, n: &OnnxNode<'_>) -> Res<()> {
             }
         }
     }
-    debug_assert!(rows.kernel >= 1 && columns.kernel >= 1);
     let bias = match n.optional(2) {
         None => Array1::zeros(phases * co * groups),
         Some(_) => {

@@ -50,10 +50,7 @@ impl Pass {
             if self.gone[i] {
                 continue;
             }
-            for k in 0..self.builder.nodes[i].inputs.len() {
-                let t = self.builder.nodes[i].inputs[k];
-                self.builder.nodes[i].inputs[k] = self.stands_for[t.0];
-            }
+            self.read_what_stands(i);
             let node = &self.builder.nodes[i];
             let output = node.output;
             let of: Vec<Range> = node.inputs.iter().map(|t| ranges[t.0]).collect();

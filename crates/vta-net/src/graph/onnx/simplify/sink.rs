@@ -76,12 +76,16 @@ impl Pass {
         )?;
         let dims = self.dims(u).to_vec();
         self.builder.tensors[t.0].dims = dims;
-        let name = std::mem::take(&mut self.builder.nodes[p].name);
-        let name = std::mem::replace(&mut self.builder.nodes[i].name, name);
-        self.builder.nodes[p].name = name;
+        self.swap_names(p, i);
         let mover = std::mem::replace(&mut self.builder.nodes[p].op, op);
         self.builder.nodes[i].op = mover;
         Some(p)
+    }
+
+    /// Operators that change places take their names along; the first comes before the second.
+    fn swap_names(&mut self, first: usize, second: usize) {
+        let (head, tail) = self.builder.nodes.split_at_mut(second);
+        std::mem::swap(&mut head[first].name, &mut tail[0].name);
     }
 
     /// A mean over a line that is a map of one row is a pool of the map.
@@ -104,9 +108,7 @@ impl Pass {
             return;
         }
         self.builder.tensors[t.0].dims = vec![1, c, 1, 1];
-        let name = std::mem::take(&mut self.builder.nodes[p].name);
-        let name = std::mem::replace(&mut self.builder.nodes[i].name, name);
-        self.builder.nodes[p].name = name;
+        self.swap_names(p, i);
         self.builder.nodes[p].op = Op::AveragePool {
             window: Window::whole([1, w]),
             count_include_pad: false,
@@ -205,11 +207,9 @@ impl Pass {
         let (at, t, gone) = if p > q { (p, a, q) } else { (q, b, p) };
         let dims = self.dims(u).to_vec();
         self.builder.tensors[t.0].dims = dims;
-        let name = std::mem::take(&mut self.builder.nodes[at].name);
-        let name = std::mem::replace(&mut self.builder.nodes[i].name, name);
+        self.swap_names(at, i);
         let op = self.builder.nodes[i].op.clone();
         let mover = std::mem::replace(&mut self.builder.nodes[at].op, op);
-        self.builder.nodes[at].name = name;
         self.builder.nodes[at].inputs = vec![u, v];
         self.builder.nodes[i].op = mover;
         self.builder.nodes[i].inputs = vec![t];
