@@ -2,7 +2,7 @@
 
 use super::net::{QConv, QNet, QOp, QTensorId, QType};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vta_tensor::host::HostOp;
 use vta_tensor::printable::without_place;
 
@@ -148,16 +148,14 @@ impl Exponents {
         let mut out = Self::default();
         // The largest exponent that a weight may have.
         let mut most: BTreeMap<&str, i32> = BTreeMap::new();
-        for (t, tensor) in net.tensors.iter().enumerate() {
+        let names = names_of(net);
+        for (tensor, name) in net.tensors.iter().zip(&names) {
             if let QType::Int8 { exponent } = tensor.ty {
-                let name = name_of(net, QTensorId(t));
-                out.tensors.insert(name.to_owned(), exponent);
+                out.tensors.insert((*name).to_owned(), exponent);
             }
         }
         let factors = net.factors.iter();
-        out.factors = factors
-            .map(|(t, f)| (name_of(net, *t).to_owned(), *f))
-            .collect();
+        out.factors = factors.map(|(t, f)| (names[t.0].to_owned(), *f)).collect();
         let exponent = |t: QTensorId| match net.tensor(t).ty {
             QType::Int8 { exponent } => exponent,
             QType::Float => 0,
@@ -267,18 +265,27 @@ fn shifts(conv: &QConv) -> impl Iterator<Item = i32> + '_ {
     (0..conv.bias.len()).map(|c| i32::from(conv.shift.of(c)))
 }
 
-/// The graph's name of an int8 tensor: where a value exists in both forms,
+/// The graph's name of each tensor that is int8: where a value exists in both forms,
 /// the tensor in single precision has it.
-fn name_of(net: &QNet, t: QTensorId) -> &str {
-    let mut nodes = net.nodes.iter();
-    let other = nodes.find_map(|n| match n.op {
-        QOp::Host(HostOp::Quantize { .. }) if n.output == t => n.inputs.first().copied(),
-        QOp::Host(HostOp::Dequantize { .. })
-            if n.inputs.first() == Some(&t) && net.outputs.contains(&n.output) =>
-        {
-            Some(n.output)
+fn names_of(net: &QNet) -> Vec<&str> {
+    let outputs: BTreeSet<QTensorId> = net.outputs.iter().copied().collect();
+    let mut other: Vec<Option<QTensorId>> = vec![None; net.tensors.len()];
+    for n in &net.nodes {
+        let pair = match n.op {
+            QOp::Host(HostOp::Quantize { .. }) => n.inputs.first().map(|x| (n.output, *x)),
+            QOp::Host(HostOp::Dequantize { .. }) if outputs.contains(&n.output) => {
+                n.inputs.first().map(|x| (*x, n.output))
+            }
+            _ => None,
+        };
+        // The first says it.
+        if let Some((t, named)) = pair {
+            other[t.0].get_or_insert(named);
         }
-        _ => None,
-    });
-    &net.tensor(other.unwrap_or(t)).name
+    }
+    let name = |(t, other): (usize, Option<QTensorId>)| {
+        let t = other.unwrap_or(QTensorId(t));
+        net.tensor(t).name.as_str()
+    };
+    other.into_iter().enumerate().map(name).collect()
 }
