@@ -25,6 +25,7 @@ pub use check::{NetError, check};
 pub use error::QuantError;
 pub use fixed::quantise_with;
 pub use fuse::fuse_host;
+pub use masks::reshaped_by_masks;
 pub use net::{QConv, QNet, QNode, QOp, QTensor, QTensorId, QType, Shift};
 pub use noise::{Noise, noise};
 pub use plan::slope;

@@ -3,7 +3,7 @@
 use super::{BlockMask, MaskError, Masks, layers};
 use crate::graph::{Graph, Op};
 use crate::weight::{MaskDims, Weight, WeightDim};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Applies masks to a network's weights: what they drop is zero from here on,
 /// and they go with the weights through quantiser and compiler. A mask that
@@ -61,6 +61,17 @@ fn ways(graph: &Graph) -> BTreeMap<String, bool> {
         }
     }
     ways
+}
+
+/// The dense layers, by node, that have their weight the other way round than the first
+/// layer with it: their mask is the transposed one.
+pub fn turned(graph: &Graph) -> BTreeSet<String> {
+    let ways = ways(graph);
+    let nodes = graph.nodes().filter(|node| match &node.op {
+        Op::Dense(d) => ways.get(&d.weight_name) != Some(&d.transposed),
+        _ => false,
+    });
+    nodes.map(|node| node.name.clone()).collect()
 }
 
 fn one<D: WeightDim>(

@@ -11,7 +11,7 @@ mod layers;
 mod random;
 
 pub use crate::weight::{BLOCK, BlockMask, MaskDims, Weight, WeightDim, nonzero_blocks};
-pub use apply::{apply, masks};
+pub use apply::{apply, masks, turned};
 pub use error::MaskError;
 pub use file::{MAX_FILE_BYTES, read, write};
 pub use layers::{MaskLayer, check, keep_dense, layers};
