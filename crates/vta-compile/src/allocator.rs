@@ -13,7 +13,7 @@ use vta_program::isa::Unit;
 /// what is left of an overwritten one.
 #[derive(Debug, Clone)]
 struct Buffer {
-    id: u64,
+    id: usize,
     start: u32,
     end: u32,
     /// Last read or write.
@@ -24,7 +24,7 @@ struct Buffer {
 
 /// Name of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BufferId(u64);
+pub(crate) struct BufferId(usize);
 
 /// A part of a scratchpad as a ring of buffers.
 #[derive(Debug, Clone)]
@@ -32,8 +32,10 @@ pub(crate) struct Allocator {
     lo: u32,
     hi: u32,
     head: u32,
-    next: u64,
     buffers: Vec<Buffer>,
+    /// By name, from `oldest` on: where the buffer is in `buffers`, if it is in use.
+    places: Vec<Option<usize>>,
+    oldest: usize,
 }
 
 impl Allocator {
@@ -45,8 +47,10 @@ impl Allocator {
             lo,
             hi,
             head: lo,
-            next: 1,
             buffers: Vec::new(),
+            places: Vec::new(),
+            // Name 0 is that of stale buffers.
+            oldest: 1,
         }
     }
 
@@ -75,36 +79,65 @@ impl Allocator {
             return Err(DoesNotFit::Pinned);
         }
         let mut last = Deps::default();
-        let mut kept = Vec::with_capacity(self.buffers.len() + 2);
-        for s in self.buffers.drain(..) {
-            if !(s.start < end && start < s.end) {
-                kept.push(s);
+        let mut at = 0;
+        while let Some(s) = self.buffers.get(at) {
+            if !touched(s) {
+                at += 1;
                 continue;
             }
+            let s = self.take(at);
             join(&mut last, &s.last);
             for (from, to) in [(s.start, start), (end, s.end)] {
                 if from < to {
-                    kept.push(Buffer {
+                    // It is looked at again, and stays.
+                    self.buffers.push(Buffer {
                         id: 0,
                         start: from,
                         end: to,
-                        ..s
+                        ..s.clone()
                     });
                 }
             }
         }
-        let id = self.next;
-        self.next += 1;
-        kept.push(Buffer {
+        self.forget();
+        let id = self.oldest + self.places.len();
+        self.places.push(Some(self.buffers.len()));
+        self.buffers.push(Buffer {
             id,
             start,
             end,
             last,
             written: Deps::default(),
         });
-        self.buffers = kept;
         self.head = if end == self.hi { self.lo } else { end };
         Ok(BufferId(id))
+    }
+
+    /// Takes a buffer out; the last one is in its place.
+    fn take(&mut self, at: usize) -> Buffer {
+        let taken = self.buffers.swap_remove(at);
+        self.place(taken.id, None);
+        if let Some(moved) = self.buffers.get(at) {
+            self.place(moved.id, Some(at));
+        }
+        taken
+    }
+
+    fn place(&mut self, id: usize, at: Option<usize>) {
+        let place = id.checked_sub(self.oldest);
+        if let Some(place) = place.and_then(|i| self.places.get_mut(i)) {
+            *place = at;
+        }
+    }
+
+    /// Forgets the names of buffers that are gone, where they are many.
+    fn forget(&mut self) {
+        if self.places.len() > 4 * self.buffers.len() + 64 {
+            let gone = self.places.iter().position(Option::is_some);
+            let gone = gone.unwrap_or(self.places.len());
+            self.places.drain(..gone);
+            self.oldest += gone;
+        }
     }
 
     /// Takes the first elements next.
@@ -112,8 +145,12 @@ impl Allocator {
         self.head = self.lo;
     }
 
+    fn at(&self, id: BufferId) -> Option<usize> {
+        *self.places.get(id.0.checked_sub(self.oldest)?)?
+    }
+
     fn find(&self, id: BufferId) -> Option<&Buffer> {
-        self.buffers.iter().find(|s| s.id == id.0)
+        self.buffers.get(self.at(id)?)
     }
 
     fn get(&self, id: BufferId) -> Result<&Buffer, DoesNotFit> {
@@ -121,7 +158,7 @@ impl Allocator {
     }
 
     fn get_mut(&mut self, id: BufferId) -> Result<&mut Buffer, DoesNotFit> {
-        let buffer = self.buffers.iter_mut().find(|s| s.id == id.0);
+        let buffer = self.at(id).and_then(|at| self.buffers.get_mut(at));
         buffer.ok_or(DoesNotFit::Evicted)
     }
 

@@ -5,23 +5,15 @@ use crate::allocator::{Allocator, BufferId};
 use crate::cost::Rows;
 use crate::deps::{Deps, OpId, join};
 use crate::fit::{self, DoesNotFit};
-use crate::map::{Area, FMap, len, meet};
+use crate::map::{Area, FMap, len};
 use crate::op::{Base, OpKind};
 use crate::schedule::Schedule;
-use std::collections::HashMap;
 use std::ops::Range;
 use vta_program::config::HwConfig;
 use vta_program::isa::{M_STRIDE_BITS, MemoryType, Unit};
 use vta_program::timing::{self, Geometry};
 
-/// A store that was made to a tensor; blocks are counted in the tensor.
-#[derive(Debug, Clone)]
-struct Write {
-    op: OpId,
-    area: Area,
-}
-
-/// What is in the scratchpads and who wrote what to DRAM.
+/// What is in the scratchpads.
 #[derive(Debug, Clone)]
 pub(crate) struct Scratchpads {
     pub inp: Allocator,
@@ -30,7 +22,6 @@ pub(crate) struct Scratchpads {
     pub acc: Allocator,
     /// A part of the accumulators for biases and shifts.
     pub bias: Allocator,
-    writes: HashMap<usize, Vec<Write>>,
 }
 
 impl Scratchpads {
@@ -50,18 +41,15 @@ impl Scratchpads {
             wgt: Allocator::new(0..c.wgt_depth),
             acc: Allocator::new(acc),
             bias: Allocator::new(bias),
-            writes: HashMap::new(),
         }
     }
 
-    /// The last store of this launch to a part of a map.
-    fn stored(&self, m: &FMap, blocks: Range<u32>, rows: &Range<u32>, cols: &Range<u32>) -> Deps {
-        let blocks = m.block + blocks.start..m.block + blocks.end;
-        let writes = self.writes.get(&m.root).into_iter().flatten();
-        let meets =
-            |a: &Area| meet(&a.blocks, &blocks) && meet(&a.rows, rows) && meet(&a.cols, cols);
-        let last = writes.filter(|w| meets(&w.area)).map(|w| w.op).max();
-        [None, None, last]
+    /// The next buffers begin at the first elements.
+    pub(crate) fn rewind(&mut self) {
+        self.inp.rewind();
+        self.wgt.rewind();
+        self.acc.rewind();
+        self.bias.rewind();
     }
 }
 
@@ -202,10 +190,8 @@ impl Device<'_> {
             };
             let mut deps = self.scratchpads.inp.before_write(buffer)?;
             for b in &blocks[at..at + n] {
-                join(
-                    &mut deps,
-                    &self.scratchpads.stored(m, *b..b + 1, rows, cols),
-                );
+                let stored = self.schedule.stores.last(m, *b..b + 1, rows, cols);
+                join(&mut deps, &stored);
             }
             let op = self.load(MemoryType::Inp, sram, Base::Zero, in_dram, &deps)?;
             self.scratchpads.inp.write(buffer, Unit::Load, op)?;
@@ -237,6 +223,34 @@ impl Device<'_> {
         let op = self.load(MemoryType::Wgt, sram, Base::Weights, rows, &deps)?;
         self.scratchpads.wgt.write(buffer, Unit::Load, op)?;
         Ok(buffer)
+    }
+
+    /// Stores an area of a map when `made` has ended, from the first accumulators.
+    ///
+    /// # Errors
+    /// A transfer that no instruction can say.
+    pub(crate) fn store_after(
+        &mut self,
+        out: &FMap,
+        area: &Area,
+        made: OpId,
+    ) -> Result<(), DoesNotFit> {
+        let rows = Rows {
+            dram: out.base,
+            y: 1,
+            x: len(&area.rows) * len(&area.cols),
+            stride: 1,
+        };
+        let mut deps = Deps::default();
+        deps[Unit::Compute as usize] = Some(made);
+        let op = self.push(OpKind::Store { sram: 0, rows }, &deps)?;
+        let all = Area {
+            blocks: 0..out.blocks,
+            rows: 0..out.h,
+            cols: 0..out.w,
+        };
+        self.schedule.stores.push(out, all, op);
+        Ok(())
     }
 
     /// Stores an area of a map that lies at `acc` of a buffer as `[blocks][rows][cols]`.
@@ -275,10 +289,7 @@ impl Device<'_> {
             let op = self.push(OpKind::Store { sram, rows }, &deps)?;
             sram += rows.x * rows.y;
             self.scratchpads.acc.read(buffer, Unit::Store, op)?;
-            let mut area = area.clone();
-            area.blocks = out.block + area.blocks.start..out.block + area.blocks.end;
-            let writes = self.scratchpads.writes.entry(out.root).or_default();
-            writes.push(Write { op, area });
+            self.schedule.stores.push(out, area.clone(), op);
         }
         Ok(())
     }

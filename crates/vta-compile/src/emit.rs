@@ -5,7 +5,7 @@ use crate::error::CompileError;
 use crate::fit::{self, DoesNotFit};
 use crate::op::{Base, OpKind};
 use crate::schedule::{Op, Schedule};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use vta_program::isa::{Deps as Flags, FieldRange, Insn, M_DRAM_OFFSET_BITS, Uop};
 use vta_program::program::Symbol;
 
@@ -44,7 +44,7 @@ pub(crate) fn emit(
 ) -> Result<Vec<Emitted>, CompileError> {
     let flags = schedule.flags();
     let mut out = Vec::with_capacity(schedule.ops().len() + 16);
-    let mut batch: HashMap<&[Uop], u32> = HashMap::new();
+    let mut batch: FxHashMap<&[Uop], u32> = FxHashMap::default();
     for (n, op) in schedule.ops().iter().enumerate() {
         let unfit = |e: DoesNotFit| CompileError::unfit(&names[op.layer], e);
         let mut emit = |kind: &OpKind, bgn, flags| {
@@ -85,11 +85,11 @@ pub(crate) fn emit(
 }
 
 /// Where each list of a batch of micro-ops begins, and the batch's words.
-type Batch<'a> = (HashMap<&'a [Uop], u32>, Vec<u32>);
+type Batch<'a> = (FxHashMap<&'a [Uop], u32>, Vec<u32>);
 
 /// The longest beginning of operations whose micro-ops fit together.
 fn gather(ops: &[Op], depth: u32) -> Result<Batch<'_>, DoesNotFit> {
-    let mut batch: HashMap<&[Uop], u32> = HashMap::new();
+    let mut batch: FxHashMap<&[Uop], u32> = FxHashMap::default();
     let mut words = Vec::new();
     for list in ops.iter().filter_map(|o| o.kind.uops()) {
         if batch.contains_key(list) {

@@ -1,6 +1,8 @@
 //! What cannot be compiled.
 
 use crate::fit::DoesNotFit;
+use crate::larger::larger;
+use vta_net::quant::QNode;
 use vta_program::config::HwConfig;
 use vta_program::isa::FieldRange;
 
@@ -83,4 +85,19 @@ impl CompileError {
         };
         Self::Unsupported { layer, what }
     }
+}
+
+/// The error of a node for which no way was found.
+pub(crate) fn unfit(node: &QNode) -> impl Fn(DoesNotFit) -> CompileError {
+    |why| CompileError::unfit(&node.name, why)
+}
+
+/// The error of a node that has no room; `fits` says whether a configuration has.
+pub(crate) fn no_room(
+    node: &QNode,
+    c: &HwConfig,
+    why: DoesNotFit,
+    fits: impl Fn(&HwConfig) -> bool,
+) -> CompileError {
+    CompileError::no_room(&node.name, c, why, || larger(c, fits))
 }

@@ -3,9 +3,10 @@
 //! It knows bursts, latencies, the cost of fetching and of micro-ops. The
 //! simulator has the last word.
 
-use crate::cost::Cost;
+use crate::cost::{Cost, Rows};
 use crate::op::OpKind;
-use std::collections::HashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::hash::BuildHasher;
 use vta_program::config::HwConfig;
 use vta_program::isa::{MemoryType, Unit, Uop};
 use vta_program::timing;
@@ -38,11 +39,13 @@ struct Geometry {
 pub(crate) struct Clock {
     /// When each unit is free.
     free: [u64; 3],
+    /// Cycles of steps of GEMM and ALU.
+    steps: u64,
     /// When fetch hands over the current batch, and how many it still holds.
     fetch: u64,
     batch: u32,
     /// Micro-ops that the current batch of micro-ops holds.
-    seen: HashSet<u64>,
+    seen: FxHashSet<u64>,
     uops: usize,
 }
 
@@ -51,6 +54,8 @@ pub(crate) struct Clock {
 pub(crate) struct Estimate {
     geo: Geometry,
     clock: Clock,
+    /// What loads took, by their form.
+    loads: Loads,
 }
 
 impl Estimate {
@@ -69,12 +74,18 @@ impl Estimate {
             batch: timing::fetch::batch(c),
         };
         let clock = Clock::default();
-        Self { geo, clock }
+        let loads = Loads::new(c);
+        Self { geo, clock, loads }
     }
 
     /// Cycle in which a unit is free.
     pub(crate) fn free(&self, unit: Unit) -> u64 {
         self.clock.free[unit as usize]
+    }
+
+    /// Cycles of all steps of GEMM and ALU so far, without what an instruction takes beside them.
+    pub(crate) fn steps_cycles(&self) -> u64 {
+        self.clock.steps
     }
 
     /// The point that was reached.
@@ -101,6 +112,11 @@ impl Estimate {
             _ => 0,
         };
         let end = start + self.cycles(kind) + behind;
+        self.clock.steps += match kind {
+            OpKind::Alu { imm: Some(_), .. } => kind.steps() * timing::ALU_IMM_CYCLES,
+            OpKind::Alu { imm: None, .. } => kind.steps() * timing::ALU_REG_CYCLES,
+            _ => kind.steps(),
+        };
         self.clock.free[unit] = end + 1;
         end
     }
@@ -125,7 +141,7 @@ impl Estimate {
     }
 
     /// Cycles of an operation by itself.
-    fn cycles(&self, kind: &OpKind) -> u64 {
+    fn cycles(&mut self, kind: &OpKind) -> u64 {
         let (cost, geo) = (&self.geo.cost, &self.geo);
         match kind {
             OpKind::Load {
@@ -137,7 +153,7 @@ impl Estimate {
                     MemoryType::Acc => geo.acc_bytes,
                     MemoryType::Uop => geo.uop_bytes,
                 };
-                cost.load(rows, bytes)
+                self.loads.cycles(cost, rows, bytes)
             }
             OpKind::Store { rows, .. } => cost.store(rows, geo.out_bytes),
             OpKind::Gemm { .. } => Cost::gemm(kind.steps()),
@@ -168,6 +184,38 @@ impl Estimate {
     }
 }
 
+/// What loads took: layers have many of the same form.
+#[derive(Debug, Clone)]
+struct Loads {
+    /// Bytes of the longest burst: rows are cut at multiples of it.
+    period: u64,
+    known: Vec<Option<([u32; 5], u64)>>,
+}
+
+impl Loads {
+    /// Loads that are remembered: a power of two.
+    const KNOWN: usize = 1 << 10;
+
+    fn new(c: &HwConfig) -> Self {
+        Self {
+            period: u64::from(c.beat_bytes()) << c.mem_len_bits,
+            known: vec![None; Self::KNOWN],
+        }
+    }
+
+    fn cycles(&mut self, cost: &Cost, rows: &Rows, bytes: u32) -> u64 {
+        let phase = u64::from(rows.dram) * u64::from(bytes) % self.period;
+        let key = [rows.x, rows.y, rows.stride, phase as u32, bytes];
+        let hash = FxBuildHasher.hash_one(key) as usize % Self::KNOWN;
+        if let Some((_, cycles)) = self.known[hash].filter(|known| known.0 == key) {
+            return cycles;
+        }
+        let cycles = cost.load(rows, bytes);
+        self.known[hash] = Some((key, cycles));
+        cycles
+    }
+}
+
 /// A number for a list of micro-ops.
 fn hash(uops: &[Uop]) -> u64 {
     uops.iter().fold(0xcbf2_9ce4_8422_2325, |h, u| {
@@ -179,12 +227,12 @@ fn hash(uops: &[Uop]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::Rows;
     use crate::op::{Base, Loops, uop};
+    use smallvec::smallvec;
 
     fn gemm(n: u32) -> OpKind {
         OpKind::Gemm {
-            uops: vec![uop(0, 0, 0).expect("zeros fit")],
+            uops: smallvec![uop(0, 0, 0).expect("zeros fit")],
             loops: Loops {
                 iter: [1, n],
                 ..Loops::default()

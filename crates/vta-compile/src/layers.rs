@@ -11,31 +11,21 @@ use vta_net::quant::{QNet, QNode, QOp};
 use vta_program::config::HwConfig;
 use vta_program::program::{Layer, On, WeightMap};
 
-/// What lowering and scheduling found out about a layer.
-#[derive(Debug, Clone)]
-pub(crate) struct LayerFacts {
-    compute_floor: u64,
-    memory_floor: u64,
-    /// First element and count in the segment, mask, and the block of each element.
-    weights: Option<(u32, LayerMask, Vec<u32>)>,
+/// Cycles that a layer cannot go below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Floors {
+    /// Those of compute.
+    pub compute: u64,
+    /// Those of the memory.
+    pub memory: u64,
 }
 
-impl LayerFacts {
-    /// A convolution whose weights lie at `at` in `order`.
-    pub(crate) fn conv(
-        lowered: &LoweredConv,
-        mask: &LayerMask,
-        at: u32,
-        order: &[Option<usize>],
-        c: &HwConfig,
-    ) -> Self {
-        let tiles = order.iter().flatten().map(|&t| &lowered.tiles[t]);
-        let blocks = tiles.map(|t| t.mask_block).collect();
-        let first = at + u32::from(lowered.residual.is_some());
+impl Floors {
+    /// A convolution.
+    pub(crate) fn conv(lowered: &LoweredConv, c: &HwConfig) -> Self {
         Self {
-            compute_floor: lowered.compute_floor(),
-            memory_floor: lowered.memory_floor(c),
-            weights: Some((first, mask.clone(), blocks)),
+            compute: lowered.compute_floor(),
+            memory: lowered.memory_floor(c),
         }
     }
 
@@ -60,13 +50,40 @@ impl LayerFacts {
         )
     }
 
-    fn rows(compute_floor: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {
+    fn rows(compute: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {
         let rows = o.rows();
         let read = i.vectors() * u64::from(c.inp_bytes()) / u64::from(c.beat_bytes());
         Self {
-            compute_floor,
-            memory_floor: read.max(Cost::new(c).store(&rows, c.out_bytes())),
-            weights: None,
+            compute,
+            memory: read.max(Cost::new(c).store(&rows, c.out_bytes())),
+        }
+    }
+}
+
+/// Weight elements of a layer in the segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'a> {
+    /// The first one.
+    pub first: u32,
+    /// The 32x32 block that each is of.
+    pub block_of: Vec<u32>,
+    /// The layer's mask.
+    pub mask: &'a LayerMask,
+}
+
+impl<'a> Elements<'a> {
+    /// Those of a convolution that start at `at` in `order`.
+    pub(crate) fn new(
+        lowered: &LoweredConv,
+        mask: &'a LayerMask,
+        at: u32,
+        order: &[Option<usize>],
+    ) -> Self {
+        let tiles = order.iter().flatten().map(|&t| &lowered.tiles[t]);
+        Self {
+            first: at + u32::from(lowered.residual.is_some()),
+            block_of: tiles.map(|t| t.mask_block).collect(),
+            mask,
         }
     }
 }
@@ -77,46 +94,46 @@ pub(crate) fn layer(
     net: &QNet,
     node: &QNode,
     ([pool, tile_of], is_alias): ([Option<&QNode>; 2], bool),
-    facts: Option<&LayerFacts>,
+    (floors, mask, elements): (Floors, Option<&LayerMask>, Option<Elements<'_>>),
     layout: &MemoryLayout,
     (step, on): (usize, On),
     (weights_addr, wgt_bytes): (u32, u32),
 ) -> Result<Layer, CompileError> {
     let count = |what, n| fit::count(what, n).map_err(|e| CompileError::unfit(&node.name, e));
-    let (mut blocks, mut kept, mut map) = (0, 0, None);
-    if let (Some(l), QOp::Conv(c)) = (facts, &node.op)
-        && let Some((first, mask, block_of)) = &l.weights
+    let (mut blocks, mut kept) = (0, 0);
+    if let (Some(mask), QOp::Conv(c)) = (mask, &node.op)
+        && !c.weight_name.is_empty()
     {
-        if !c.weight_name.is_empty() {
-            blocks = mask.mask.blocks() as u64;
-            kept = mask.mask.count_kept() as u64;
-        }
-        let is_masked = mask.sparse;
-        map = Some(WeightMap {
-            // In a segment that is in DRAM.
-            addr: weights_addr + first * wgt_bytes,
-            count: count("weight elements of a layer", block_of.len())?,
-            mask_dims: if is_masked {
-                mask.mask.dims.to_vec()
-            } else {
-                Vec::new()
-            },
-            mask: if is_masked {
-                mask.mask
-                    .kept
-                    .iter()
-                    .map(|b| if *b { '1' } else { '0' })
-                    .collect()
-            } else {
-                String::new()
-            },
-            block_of: if is_masked {
-                block_of.clone()
-            } else {
-                Vec::new()
-            },
-        });
+        blocks = mask.mask.blocks() as u64;
+        kept = mask.mask.count_kept() as u64;
     }
+    let map = match elements {
+        None => None,
+        Some(elements) => {
+            let LayerMask { mask, sparse } = elements.mask;
+            let bits = mask.kept.iter().map(|b| if *b { '1' } else { '0' });
+            Some(WeightMap {
+                // In a segment that is in DRAM.
+                addr: weights_addr + elements.first * wgt_bytes,
+                count: count("weight elements of a layer", elements.block_of.len())?,
+                mask_dims: if *sparse {
+                    mask.dims.to_vec()
+                } else {
+                    Vec::new()
+                },
+                mask: if *sparse {
+                    bits.collect()
+                } else {
+                    String::new()
+                },
+                block_of: if *sparse {
+                    elements.block_of
+                } else {
+                    Vec::new()
+                },
+            })
+        }
+    };
     let why = if is_alias {
         "by placement: nothing moves".into()
     } else if let Some(conv) = tile_of {
@@ -135,8 +152,8 @@ pub(crate) fn layer(
         blocks,
         kept,
         macs: net.macs(node),
-        compute_floor: facts.map_or(0, |l| l.compute_floor),
-        memory_floor: facts.map_or(0, |l| l.memory_floor),
+        compute_floor: floors.compute,
+        memory_floor: floors.memory,
         output: layout.region(net, pool.unwrap_or(node).output),
         weights: map,
     })

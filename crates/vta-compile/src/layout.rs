@@ -17,7 +17,7 @@ use vta_tensor::host::{DType, HostOp};
 pub(crate) const ALIGN: u32 = 4096;
 
 /// Where all tensors are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MemoryLayout {
     /// Each tensor's place.
     views: Vec<View>,

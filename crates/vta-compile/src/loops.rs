@@ -1,7 +1,8 @@
 //! Micro-ops and the loops around them.
 
 use crate::fit::{self, DoesNotFit};
-use crate::op::{Loops, OpKind, uop};
+use crate::op::{Loops, OpKind, Uops, uop};
+use smallvec::smallvec;
 use vta_program::isa::{AluOpcode, C_WIDX_BITS, Uop};
 
 /// `n` vectors one after the other, of both operands.
@@ -36,7 +37,7 @@ pub(crate) fn alu(
     loops: Loops,
 ) -> Result<OpKind, DoesNotFit> {
     Ok(OpKind::Alu {
-        uops: vec![uop(dst, src, 0)?],
+        uops: smallvec![uop(dst, src, 0)?],
         loops,
         opcode,
         imm,
@@ -76,10 +77,7 @@ pub(crate) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops
 ///
 /// # Errors
 /// More micro-ops than can be counted.
-pub(crate) fn compress(
-    mut uops: Vec<Uop>,
-    mut loops: Loops,
-) -> Result<(Vec<Uop>, Loops), DoesNotFit> {
+pub(crate) fn compress(mut uops: Uops, mut loops: Loops) -> Result<(Uops, Loops), DoesNotFit> {
     for l in [0, 1] {
         if loops.iter[l] != 1 {
             continue;

@@ -6,18 +6,39 @@ use crate::lowered::{LoweredConv, Tile};
 use crate::map::{FMap, KernelWindow};
 use crate::options::Sparsity;
 use ndarray::{Array4, Ix4};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use vta_net::quant::{QConv, Shift};
 use vta_net::sparse::{BLOCK, BlockMask, Weight};
 use vta_program::isa::FieldRange;
 
 /// A layer's mask in the form that the layer was compiled with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LayerMask {
     /// Blocks that are in the program.
     pub mask: BlockMask,
     /// Whether anything could have been left out.
     pub sparse: bool,
+}
+
+impl LayerMask {
+    /// Nothing of a layer is dropped.
+    pub(crate) fn full(conv: &QConv) -> Self {
+        Self {
+            mask: BlockMask::full(conv.weight.mask_dims()),
+            sparse: false,
+        }
+    }
+
+    /// Whether anything is left out.
+    pub(crate) fn drops(&self) -> bool {
+        self.mask.count_kept() < self.mask.blocks()
+    }
+
+    /// Whether a block is in the program.
+    fn keeps(&self, block: [usize; 4]) -> bool {
+        !self.sparse || self.mask.get(block)
+    }
 }
 
 /// Which 32x32 blocks of a layer are kept.
@@ -27,17 +48,8 @@ pub(crate) fn mask_of(conv: &QConv, sparsity: Sparsity) -> LayerMask {
             mask: mask.clone(),
             sparse: true,
         },
-        _ => LayerMask {
-            mask: BlockMask::full(conv.weight.mask_dims()),
-            sparse: false,
-        },
+        _ => LayerMask::full(conv),
     }
-}
-
-/// Whether anything is left out of a layer.
-pub(crate) fn drops(conv: &QConv, sparsity: Sparsity) -> bool {
-    let mask = mask_of(conv, sparsity).mask;
-    mask.count_kept() < mask.blocks()
 }
 
 /// The weights of a packed first layer: `[co, ci * kh * kw, 1, 1]`. Nothing of
@@ -101,7 +113,77 @@ pub(crate) fn least_elements(
     .sum()
 }
 
-/// Weight elements that are kept, and their bytes.
+/// The values of a layer's weight elements.
+pub(crate) struct Elements<'a> {
+    conv: &'a QConv,
+    mask: &'a LayerMask,
+    block: usize,
+    flat: Cow<'a, [i8]>,
+}
+
+impl<'a> Elements<'a> {
+    /// Those of a convolution.
+    pub(crate) fn new(conv: &'a QConv, mask: &'a LayerMask, block: usize) -> Self {
+        let flat = match conv.weight.as_slice() {
+            Some(flat) => Cow::Borrowed(flat),
+            None => Cow::Owned(conv.weight.iter().copied().collect()),
+        };
+        Self {
+            conv,
+            mask,
+            block,
+            flat,
+        }
+    }
+
+    /// Adds the bytes of the element that joins blocks `co` and `ci` at a kernel position.
+    pub(crate) fn push(&self, [cob, cib, ky, kx]: [usize; 4], bytes: &mut Vec<u8>) {
+        let (co, ci_g, kh, kw) = self.conv.weight.dim();
+        let (block, co_g) = (self.block, co / self.conv.groups);
+        let from = bytes.len();
+        bytes.resize(from + block * block, 0);
+        let element = &mut bytes[from..];
+        let c0 = cib * block;
+        for o in cob * block..(cob * block + block).min(co) {
+            let first = o / co_g * ci_g;
+            for c in c0.max(first)..(c0 + block).min(first + ci_g) {
+                let local = c - first;
+                if self.mask.keeps([o / BLOCK, local / BLOCK, ky, kx]) {
+                    let w = self.flat[((o * ci_g + local) * kh + ky) * kw + kx];
+                    element[(o - cob * block) * block + c - c0] = w.cast_unsigned();
+                }
+            }
+        }
+    }
+}
+
+/// The first block of the mask that a weight element has values of, where any is kept.
+fn kept_block(conv: &QConv, mask: &LayerMask, block: usize, at: [usize; 4]) -> Option<usize> {
+    let [cob, cib, ky, kx] = at;
+    let (co, ci_g, ..) = conv.weight.dim();
+    let (co_g, c0) = (co / conv.groups, cib * block);
+    let mut before = None;
+    for o in cob * block..(cob * block + block).min(co) {
+        let first = o / co_g * ci_g;
+        // Rows of one block and one group have the same blocks.
+        if before.replace((o / BLOCK, first)) == Some((o / BLOCK, first)) {
+            continue;
+        }
+        let (from, to) = (c0.max(first), (c0 + block).min(first + ci_g));
+        if from >= to {
+            continue;
+        }
+        for local in (from - first) / BLOCK..=(to - 1 - first) / BLOCK {
+            let b = [o / BLOCK, local, ky, kx];
+            if mask.keeps(b) {
+                return Some(mask_index(&mask.mask, b));
+            }
+        }
+    }
+    None
+}
+
+/// Weight elements that are kept, and how many of them differ.
 ///
 /// # Errors
 /// More than can be counted.
@@ -111,14 +193,15 @@ fn tiles(
     mask: &LayerMask,
     block: usize,
     is_met: impl Fn(u32, u32) -> bool,
-) -> Result<(Vec<Tile>, Vec<i8>), DoesNotFit> {
+) -> Result<(Vec<Tile>, u32), DoesNotFit> {
     let (co, ci_g, kh, kw) = conv.weight.dim();
     let co_g = co / conv.groups;
     let mut tiles = Vec::new();
-    let mut contents: Vec<i8> = Vec::new();
-    let flat: Vec<i8> = conv.weight.iter().copied().collect();
     // Elements of a constant kernel, by what they hold: it repeats a few.
-    let mut known: HashMap<Vec<i8>, u32> = HashMap::new();
+    let constant = conv.weight_name.is_empty();
+    let mut known: HashMap<Vec<u8>, u32> = HashMap::new();
+    let elements = constant.then(|| Elements::new(conv, mask, block));
+    let mut contents = 0;
     // Positions and blocks, as numbers of the hardware and as indices.
     for (tile_ky, ky) in (0u32..).zip(0..kh) {
         for (tile_kx, kx) in (0u32..).zip(0..kw) {
@@ -133,36 +216,20 @@ fn tiles(
                 let ins = lo / block..hi.div_ceil(block);
                 let tile_ci = (0..blocks_in).skip(lo / block);
                 for (tile_ci, cib) in tile_ci.zip(ins) {
-                    let c0 = cib * block;
-                    let mut kept = None;
-                    let mut bytes = vec![0i8; block * block];
-                    for o in outs.clone() {
-                        let first = o / co_g * ci_g;
-                        let from = c0.max(first);
-                        let to = (c0 + block).min(first + ci_g);
-                        for c in from..to {
-                            let local = c - first;
-                            let b = [o / BLOCK, local / BLOCK, ky, kx];
-                            if !mask.sparse || mask.mask.get(b) {
-                                kept.get_or_insert_with(|| mask_index(&mask.mask, b));
-                                bytes[(o - cob * block) * block + c - c0] =
-                                    flat[((o * ci_g + local) * kh + ky) * kw + kx];
-                            }
-                        }
-                    }
-                    let Some(mask_block) = kept else { continue };
-                    let content = match known.get(&bytes) {
-                        Some(&content) => content,
-                        None => {
-                            let n = contents.len() / (block * block);
-                            contents.extend_from_slice(&bytes);
-                            let content = fit::count("weight elements of a layer", n)?;
-                            if conv.weight_name.is_empty() {
-                                known.insert(bytes, content);
-                            }
-                            content
+                    let at = [cob, cib, ky, kx];
+                    let Some(mask_block) = kept_block(conv, mask, block, at) else {
+                        continue;
+                    };
+                    let next = fit::count("weight elements of a layer", contents)?;
+                    let content = match &elements {
+                        None => next,
+                        Some(elements) => {
+                            let mut bytes = Vec::new();
+                            elements.push(at, &mut bytes);
+                            *known.entry(bytes).or_insert(next)
                         }
                     };
+                    contents += usize::from(content == next);
                     tiles.push(Tile {
                         co: tile_co,
                         ci: tile_ci,
@@ -175,7 +242,7 @@ fn tiles(
             }
         }
     }
-    Ok((tiles, contents))
+    Ok((tiles, fit::count("weight elements of a layer", contents)?))
 }
 
 /// Largest shift of an accumulator.
@@ -229,15 +296,27 @@ pub(crate) fn conv(
             Some(all)
         }
     };
-    let mut lowered = LoweredConv {
+    let window = KernelWindow::new(&conv.window, &output)?;
+    let met = |axis: usize, n: u32, len: u32| -> Vec<_> {
+        let kernel = 0..window.kernel[axis];
+        kernel.map(|k| window.valid(axis, n, len, k)).collect()
+    };
+    let met_rows = met(0, output.h, input.h);
+    let met_cols = met(1, output.w, input.w);
+    let is_met =
+        |ky: u32, kx: u32| !met_rows[ky as usize].is_empty() && !met_cols[kx as usize].is_empty();
+    let (tiles, contents) = tiles(conv, input.blocks, mask, block as usize, is_met)?;
+    Ok(LoweredConv {
         layer,
         input,
         output,
         pool: None,
         residual: residual.map(|r| (r, conv.residual_shift)),
-        window: KernelWindow::new(&conv.window, &output)?,
-        tiles: Vec::new(),
-        contents: Vec::new(),
+        window,
+        tiles,
+        contents,
+        met_rows,
+        met_cols,
         bias,
         shifts,
         shift: match &conv.shift {
@@ -247,9 +326,5 @@ pub(crate) fn conv(
         leaky: conv.leaky.clone(),
         post_shift: conv.post_shift,
         clamp: conv.clamp,
-    };
-    let met = |ky, kx| !lowered.rows_of(ky).is_empty() && !lowered.cols_of(kx).is_empty();
-    let (tiles, contents) = tiles(conv, input.blocks, mask, block as usize, met)?;
-    (lowered.tiles, lowered.contents) = (tiles, contents);
-    Ok(lowered)
+    })
 }

@@ -19,7 +19,7 @@ pub(crate) struct Tile {
     pub ky: u32,
     /// Kernel column.
     pub kx: u32,
-    /// Index of its bytes in [`LoweredConv::contents`].
+    /// What it holds: elements with the same number hold the same bytes.
     pub content: u32,
     /// 32x32 block that it is of, row by row in the layer's mask.
     pub mask_block: u32,
@@ -53,8 +53,12 @@ pub(crate) struct LoweredConv {
     /// Weight elements that are kept and meet more than padding, by kernel
     /// position, then output block, then input block.
     pub tiles: Vec<Tile>,
-    /// Bytes of weight elements, `block * block` each.
-    pub contents: Vec<i8>,
+    /// Different weight elements.
+    pub contents: u32,
+    /// Output rows for which each kernel row meets the input.
+    pub met_rows: Vec<Range<u32>>,
+    /// Output columns for which each kernel column meets the input.
+    pub met_cols: Vec<Range<u32>>,
     /// Start of the sum with all rounding, for each output lane.
     pub bias: Vec<i32>,
     /// Shift of each output lane, where they differ.
@@ -72,14 +76,12 @@ pub(crate) struct LoweredConv {
 impl LoweredConv {
     /// Output rows for which a kernel row meets the input.
     pub(crate) fn rows_of(&self, ky: u32) -> Range<u32> {
-        let (o, i) = (&self.output, &self.input);
-        self.window.valid(0, o.h, i.h, ky)
+        self.met_rows[ky as usize].clone()
     }
 
     /// Output columns for which a kernel column meets the input.
     pub(crate) fn cols_of(&self, kx: u32) -> Range<u32> {
-        let (o, i) = (&self.output, &self.input);
-        self.window.valid(1, o.w, i.w, kx)
+        self.met_cols[kx as usize].clone()
     }
 
     /// What is stored.
@@ -114,6 +116,14 @@ impl LoweredConv {
         sums * IMM + stored * (limits + pool + shifts + leaky + shift(self.post_shift))
     }
 
+    /// Operations of ALU, and of GEMM with the identity, behind the sums of a tile, at least.
+    pub(crate) fn least_alu_ops(&self) -> u64 {
+        let shift = self.shifts.is_some() || self.shift > 0;
+        let leaky = self.leaky.as_ref().map_or(0, |k| (2 * k.len()).max(1));
+        let others = [shift, self.residual.is_some(), self.post_shift > 0];
+        2 + leaky as u64 + others.iter().filter(|is| **is).count() as u64
+    }
+
     /// GEMM steps, those on padding left out.
     pub(crate) fn gemm_steps(&self) -> u64 {
         let steps =
@@ -136,9 +146,6 @@ impl LoweredConv {
         let cost = Cost::new(c);
         let beats = |n: u64, bytes: u32| n * u64::from(bytes) / u64::from(c.beat_bytes());
         let mut needed = 0u64;
-        let mut contents: Vec<u32> = self.tiles.iter().map(|t| t.content).collect();
-        contents.sort_unstable();
-        contents.dedup();
         let mut of_input: Vec<Vec<&Tile>> = vec![Vec::new(); self.input.blocks as usize];
         for tile in &self.tiles {
             of_input[tile.ci as usize].push(tile);
@@ -159,7 +166,7 @@ impl LoweredConv {
         if self.residual.is_some() {
             needed += self.output.vectors();
         }
-        let read = beats(needed, c.inp_bytes()) + beats(contents.len() as u64, c.wgt_bytes());
+        let read = beats(needed, c.inp_bytes()) + beats(self.contents.into(), c.wgt_bytes());
         let rows = self.stored().rows();
         read.max(cost.store(&rows, c.out_bytes()))
     }

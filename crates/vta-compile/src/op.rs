@@ -1,6 +1,7 @@
 //! Operations: what an instruction does, before it has tokens and addresses.
 
 use crate::cost::Rows;
+use smallvec::SmallVec;
 use vta_program::isa::{
     Alu, AluOpcode, C_AIDX_BITS, C_IIDX_BITS, C_ITER_BITS, C_UOP_BGN_BITS, C_UOP_END_BITS,
     C_WIDX_BITS, Deps as Flags, FieldRange, Finish, Gemm, Insn, Load, M_SIZE_BITS,
@@ -34,6 +35,9 @@ pub(crate) enum Base {
     Uops,
 }
 
+/// Micro-ops; most operations have one.
+pub(crate) type Uops = SmallVec<[Uop; 2]>;
+
 /// What an operation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OpKind {
@@ -48,13 +52,13 @@ pub(crate) enum OpKind {
     Store { sram: u32, rows: Rows },
     /// GEMM.
     Gemm {
-        uops: Vec<Uop>,
+        uops: Uops,
         loops: Loops,
         reset: bool,
     },
     /// ALU; `imm` none: registers.
     Alu {
-        uops: Vec<Uop>,
+        uops: Uops,
         loops: Loops,
         opcode: AluOpcode,
         imm: Option<i16>,
@@ -317,6 +321,7 @@ fn no_load(flags: Flags) -> Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use smallvec::smallvec;
 
     fn trips(n: u32) -> Loops {
         Loops {
@@ -347,7 +352,7 @@ mod tests {
         let e = uop(2_048, 0, 0).expect_err("12 bits");
         assert_eq!((e.field, e.value, e.max), ("dst_idx", 2_048, 2_047));
         let gemm = OpKind::Gemm {
-            uops: vec![uop(0, 0, 0).expect("zeros fit")],
+            uops: smallvec![uop(0, 0, 0).expect("zeros fit")],
             loops: trips(16_384),
             reset: false,
         };
@@ -360,7 +365,7 @@ mod tests {
     #[test]
     fn what_fits_encodes() {
         let gemm = OpKind::Gemm {
-            uops: vec![uop(2_047, 2_047, 1_023).expect("the largest indices fit")],
+            uops: smallvec![uop(2_047, 2_047, 1_023).expect("the largest indices fit")],
             loops: trips(16_383),
             reset: false,
         };

@@ -3,13 +3,13 @@
 use crate::links::Links;
 use crate::lower;
 use crate::map::map_dims;
-use crate::options::Options;
 use crate::placement::{Placement, pool_fits};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use vta_net::Names;
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
+use vta_program::config::HwConfig;
 use vta_tensor::host::{FusedOp, HostOp};
 
 /// Nodes that run together.
@@ -84,16 +84,18 @@ pub(crate) fn groups(
 /// The network as this hardware runs it: few-channel first convolutions are
 /// packed (the host lays out what each kernel position meets as channels, the
 /// device does 1x1), pools whose rows do not fit go to the host.
-pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
+///
+/// `drops` says which nodes lose blocks: these are not packed. Nodes that stay have their names.
+pub(crate) fn prepared(net: &QNet, c: &HwConfig, drops: impl Fn(usize) -> bool) -> QNet {
     let links = Links::new(net);
     let mut out = net.clone();
-    let block = options.config.block as usize;
+    let block = c.block as usize;
     let mut nodes = Vec::with_capacity(out.nodes.len() + 1);
     let mut names = Names::new(net.nodes.iter().map(|n| &n.name));
     let mut tensor_names = Names::new(net.tensors.iter().map(|t| &t.name));
-    for mut node in std::mem::take(&mut out.nodes) {
+    for (at, mut node) in std::mem::take(&mut out.nodes).into_iter().enumerate() {
         if let QOp::MaxPool(w) = node.op
-            && !pool_fits(net, &node, &w, &options.config)
+            && !pool_fits(net, &node, &w, c)
         {
             node.why = "a row of it does not fit the scratchpads".into();
             let op = HostOp::MaxPool(w);
@@ -115,8 +117,7 @@ pub(crate) fn prepared(net: &QNet, options: &Options) -> QNet {
                 node = vector;
             }
         }
-        let masked = matches!(&node.op, QOp::Conv(c) if lower::drops(c, options.sparsity));
-        let packed = if masked {
+        let packed = if drops(at) {
             None
         } else {
             pack(net, &links, &node, block)
@@ -177,7 +178,7 @@ fn quantised_and_packed(nodes: &mut Vec<QNode>, links: &Links, pack: QNode) -> Q
 }
 
 /// The packed form of a convolution whose input comes from the host.
-fn pack(
+pub(crate) fn pack(
     net: &QNet,
     links: &Links,
     node: &QNode,

@@ -12,6 +12,7 @@ use crate::lowered::LoweredPool;
 use crate::map::{FMap, KernelWindow, len};
 use crate::op::{Loops, OpKind, uop};
 use crate::rows::{self, Loaded, RowTile, gemm, reset};
+use smallvec::smallvec;
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, C_AIDX_BITS, Unit, Uop};
 
@@ -80,7 +81,7 @@ fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), 
     let n = in_size * blocks;
     reset(d, buffer, staged, n)?;
     let copy = OpKind::Gemm {
-        uops: vec![uop(
+        uops: smallvec![uop(
             staged,
             d.scratchpads.inp.start(l.inp)?,
             d.scratchpads.wgt.start(l.identity)?,
@@ -101,7 +102,7 @@ fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), 
     if !maxima.starts_somewhere() {
         // int8 values are not less than -128.
         let kind = OpKind::Alu {
-            uops: vec![uop(out, staged, 0)?],
+            uops: smallvec![uop(out, staged, 0)?],
             loops: Loops {
                 iter: [1, out_size * blocks],
                 dst: [0, 1],
@@ -238,7 +239,7 @@ impl Maxima<'_> {
         let mut last = None;
         for part in uops.chunks(d.c.uop_depth as usize) {
             let kind = OpKind::Alu {
-                uops: part.to_vec(),
+                uops: part.into(),
                 loops,
                 opcode,
                 imm,

@@ -80,7 +80,7 @@ fn compute(lowered: &LoweredResize, d: &mut Device<'_>, l: &Loaded) -> Result<()
     // No more micro-ops in an instruction than the scratchpad has.
     for part in uops.chunks(d.c.uop_depth as usize) {
         let kind = OpKind::Gemm {
-            uops: part.to_vec(),
+            uops: part.into(),
             loops,
             reset: false,
         };

@@ -8,6 +8,7 @@ use crate::fit::{self, DoesNotFit};
 use crate::loops::line;
 use crate::map::{Area, FMap, len};
 use crate::op::{OpKind, uop};
+use smallvec::smallvec;
 use std::ops::Range;
 use vta_program::isa::Unit;
 
@@ -96,7 +97,7 @@ pub(crate) fn reset(
     n: u32,
 ) -> Result<(), DoesNotFit> {
     let kind = OpKind::Gemm {
-        uops: vec![uop(acc, 0, 0)?],
+        uops: smallvec![uop(acc, 0, 0)?],
         loops: line(n),
         reset: true,
     };

@@ -5,6 +5,7 @@ use crate::deps::{Deps, OpId};
 use crate::estimate::{Clock, Estimate};
 use crate::fit::DoesNotFit;
 use crate::op::OpKind;
+use crate::stores::Stores;
 use crate::tokens::{self, Through, Tokens};
 use vta_program::config::HwConfig;
 use vta_program::isa::{Deps as Flags, Unit};
@@ -26,6 +27,8 @@ pub(crate) struct Schedule {
     ops: Vec<Op>,
     tokens: Tokens,
     estimate: Estimate,
+    /// What was stored where.
+    pub stores: Stores,
 }
 
 /// A point to go back to.
@@ -34,6 +37,7 @@ pub(crate) struct Mark {
     ops: usize,
     tokens: tokens::Mark,
     clock: Clock,
+    stores: usize,
 }
 
 impl Schedule {
@@ -43,6 +47,7 @@ impl Schedule {
             ops: Vec::new(),
             tokens: Tokens::default(),
             estimate: Estimate::new(c),
+            stores: Stores::default(),
         }
     }
 
@@ -61,12 +66,18 @@ impl Schedule {
         self.estimate.free(unit)
     }
 
+    /// Cycles of all steps of GEMM and ALU so far, without what an instruction takes beside them.
+    pub(crate) fn steps_cycles(&self) -> u64 {
+        self.estimate.steps_cycles()
+    }
+
     /// The point that was reached.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             ops: self.ops.len(),
             tokens: self.tokens.mark(),
             clock: self.estimate.mark(),
+            stores: self.stores.mark(),
         }
     }
 
@@ -75,6 +86,7 @@ impl Schedule {
         self.ops.truncate(m.ops);
         self.tokens.rollback(&m.tokens);
         self.estimate.rollback(&m.clock);
+        self.stores.rollback(m.stores);
     }
 
     /// Adds an operation that starts after the operations `deps` have ended.

@@ -4,12 +4,14 @@
 //! the schedule one after the other, and the one after which compute is free
 //! earliest stays.
 
-use crate::conv::{self, Part, Tiling};
+pub(crate) use crate::conv::Tiling;
+use crate::conv::{self, Limit, Part, WeightCut, WeightCuts};
 use crate::cost::Cost;
 use crate::device::{Device, Scratchpads};
 use crate::fit::DoesNotFit;
 use crate::lowered::{LoweredConv, Tile};
 use crate::schedule::Schedule;
+use std::rc::Rc;
 use vta_program::config::HwConfig;
 use vta_program::isa::Unit;
 use vta_program::timing::PIPELINE;
@@ -20,8 +22,14 @@ const TRIED: usize = 48;
 /// Widths of a tile that are looked at, from the widest; narrower ones where none fits.
 const WIDTHS: usize = 8;
 
-/// Operations above which fewer are tried.
-const MANY: f64 = 1500.0;
+/// Tilings of which the best are looked for, by the formula: far more than are tried.
+const LOOKED_AT: usize = 1024;
+
+/// Tilings that are given: the place of the layer decides between them.
+const KEPT: usize = 16;
+
+/// Operations in the schedule after which no more are tried.
+const MANY: usize = 72_000;
 
 /// The sizes of a part that give different numbers of parts of `n`, largest first.
 fn sizes(n: u32) -> Vec<u32> {
@@ -34,7 +42,6 @@ fn sizes(n: u32) -> Vec<u32> {
 struct Ranked {
     tiling: Tiling,
     cycles: f64,
-    ops: f64,
 }
 
 /// What the formula knows of a layer.
@@ -198,7 +205,6 @@ impl<'a> Formula<'a> {
         Some(Ranked {
             tiling: t,
             cycles: busy + (tail + head) * 0.5 + waits,
-            ops,
         })
     }
 }
@@ -257,7 +263,12 @@ fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Ranked> {
             }
         }
     }
-    found.sort_by(|a, b| a.cycles.total_cmp(&b.cycles));
+    let by_cycles = |a: &Ranked, b: &Ranked| a.cycles.total_cmp(&b.cycles);
+    if found.len() > LOOKED_AT {
+        found.select_nth_unstable_by(LOOKED_AT, by_cycles);
+        found.truncate(LOOKED_AT);
+    }
+    found.sort_by(by_cycles);
     found
 }
 
@@ -270,6 +281,14 @@ pub(crate) struct SegmentStarts {
     pub biases: u32,
 }
 
+impl SegmentStarts {
+    /// That of the first layer.
+    pub(crate) const START: Self = Self {
+        weights: 0,
+        biases: 0,
+    };
+}
+
 /// When a layer is over: compute is free, and half of what the store takes
 /// longer, which the next layer hides in part.
 pub(crate) fn end(schedule: &Schedule) -> u64 {
@@ -278,13 +297,30 @@ pub(crate) fn end(schedule: &Schedule) -> u64 {
 }
 
 /// Puts a layer into the schedule, and gives the order of its weight elements in DRAM.
+///
+/// # Errors
+/// The tiling does not fit.
 pub(crate) fn apply(
     lowered: &LoweredConv,
     t: Tiling,
     c: &HwConfig,
-    (scratchpads, schedule): (&mut Scratchpads, &mut Schedule),
+    place: (&mut Scratchpads, &mut Schedule),
     at: SegmentStarts,
 ) -> Result<Vec<Option<usize>>, DoesNotFit> {
+    let weights = Rc::new(WeightCut::new(lowered, &t)?);
+    trial(lowered, t, (c, weights.clone()), place, at, None)?;
+    Ok(weights.order().to_vec())
+}
+
+/// Puts a layer into the schedule, unless it cannot end within a limit.
+pub(crate) fn trial(
+    lowered: &LoweredConv,
+    t: Tiling,
+    (c, weights): (&HwConfig, Rc<WeightCut>),
+    (scratchpads, schedule): (&mut Scratchpads, &mut Schedule),
+    at: SegmentStarts,
+    limit: Option<Limit>,
+) -> Result<bool, DoesNotFit> {
     let mut device = Device {
         scratchpads,
         schedule,
@@ -293,17 +329,20 @@ pub(crate) fn apply(
         biases_at: at.biases,
         c,
     };
-    conv::schedule(lowered, t, &mut device)
+    conv::schedule(lowered, t, weights, &mut device, limit)
 }
 
 /// The best way that is found to cut a layer; the schedule stays as it is.
+///
+/// # Errors
+/// None fits.
 pub(crate) fn choose(
     lowered: &LoweredConv,
     c: &HwConfig,
     scratchpads: &Scratchpads,
     schedule: &mut Schedule,
     at: SegmentStarts,
-) -> Result<Tiling, DoesNotFit> {
+) -> Result<Vec<Tiling>, DoesNotFit> {
     let f = Formula::new(lowered, c, scratchpads.acc.size());
     let widths = sizes(lowered.stored().w);
     let (wide, kernel) = (
@@ -313,63 +352,108 @@ pub(crate) fn choose(
             whole_rows: true,
         },
     );
-    let mut best = |widths: &[u32], parts: &[Part], tight: bool| {
+    let mut cuts_known = WeightCuts::default();
+    let mut best = |widths: &[u32], parts: &[Part], tight: bool, before: Option<u64>| {
         let cuts = Cuts {
             widths,
             parts,
             tight,
         };
         let ranked = candidates(&f, &cuts);
-        best_of(&ranked, &f, scratchpads, schedule, at)
+        best_of(
+            &ranked,
+            &f,
+            &mut cuts_known,
+            (scratchpads, schedule),
+            at,
+            before,
+        )
     };
-    let whole = best(wide, &[kernel], false);
+    let whole = best(wide, &[kernel], false, None);
     // A kernel is cut where inputs of all of it leave no room for loads to run ahead.
-    if let Ok((_, tiling)) = whole
-        && f.runs_ahead(&tiling)
+    if let Ok(whole) = &whole
+        && whole
+            .first()
+            .is_some_and(|(_, tiling)| f.runs_ahead(tiling))
     {
-        return Ok(tiling);
+        return Ok(whole.iter().map(|(_, tiling)| *tiling).collect());
     }
     let parts = kernel_parts(f.kernel);
-    match (whole, best(wide, &parts, false)) {
-        (Ok(whole), Ok(cut)) if cut.0 < whole.0 => Ok(cut.1),
-        (Ok(found), _) | (Err(_), Ok(found)) => Ok(found.1),
-        (Err(whole), Err(cut)) => {
+    let before = whole.as_ref().ok().and_then(|all| all.first());
+    let before = before.map(|(end, _)| *end);
+    let found = match (whole, best(wide, &parts, false, before)) {
+        (_, Ok(cut)) if !cut.is_empty() => cut,
+        (Ok(whole), _) if !whole.is_empty() => whole,
+        (whole, cut) => {
             let parts: Vec<_> = [kernel].into_iter().chain(parts).collect();
-            let found = best(&widths, &parts, true).map(|found| found.1);
+            let found = best(&widths, &parts, true, None);
             // A field that is too narrow says more than that there is no room.
             let says_more = |why: &DoesNotFit| *why != DoesNotFit::NoRoom;
-            found.map_err(|why| [whole, cut].into_iter().find(says_more).unwrap_or(why))
+            let mut said = [whole.err(), cut.err()].into_iter().flatten();
+            found.map_err(|why| said.find(says_more).unwrap_or(why))?
         }
-    }
+    };
+    Ok(found.into_iter().map(|(_, tiling)| tiling).collect())
 }
 
-/// The best of some ways to cut a layer, and when it ends; the schedule stays as it is.
+/// The best of some ways to cut a layer with when they end, best first; none where all
+/// that fit end later than `before`. The schedule stays as it is.
+///
+/// # Errors
+/// None fits.
 fn best_of(
     ranked: &[Ranked],
     f: &Formula<'_>,
-    scratchpads: &Scratchpads,
-    schedule: &mut Schedule,
+    cuts: &mut WeightCuts,
+    (scratchpads, schedule): (&Scratchpads, &mut Schedule),
     at: SegmentStarts,
-) -> Result<(u64, Tiling), DoesNotFit> {
+    before: Option<u64>,
+) -> Result<Vec<(u64, Tiling)>, DoesNotFit> {
     let (lowered, c) = (f.lowered, f.c);
+    let floor = lowered.compute_floor();
     let mark = schedule.mark();
-    let mut best: Option<(u64, Tiling)> = None;
-    let mut ops = 0.0;
+    let mut best: Vec<(u64, Tiling)> = Vec::new();
+    let mut ops = 0;
     let mut tried = 0;
     let mut why = DoesNotFit::NoRoom;
+    let mut trial_pads = scratchpads.clone();
+    let mut seen: Vec<Tiling> = Vec::new();
     for r in ranked {
-        if tried >= TRIED || (tried >= 3 && ops > MANY * TRIED as f64) {
+        if tried >= TRIED || (tried >= 3 && ops > MANY) {
             break;
         }
-        let mut trial = scratchpads.clone();
-        match apply(lowered, r.tiling, c, (&mut trial, schedule), at) {
-            Ok(_) => {
+        let (tiling, weights) = match cuts.of(lowered, r.tiling) {
+            Ok(cut) => cut,
+            Err(e) => {
+                why = e;
+                continue;
+            }
+        };
+        // The same with larger loads, which there are not.
+        if seen.contains(&tiling) {
+            continue;
+        }
+        seen.push(tiling);
+        trial_pads.clone_from(scratchpads);
+        // Those that end much later than the best one are never the best in their place.
+        let near = best.first().map_or(u64::MAX, |b| b.0 + b.0 / 64 + 256);
+        let worst = best.get(KEPT - 1).map_or(u64::MAX, |b| b.0);
+        let least = worst.min(near).min(before.unwrap_or(u64::MAX));
+        let limit = Some(Limit {
+            end: least.saturating_sub(1),
+            floor,
+        });
+        let place = (&mut trial_pads, &mut *schedule);
+        match trial(lowered, tiling, (c, weights), place, at, limit) {
+            Ok(done) => {
                 let end = end(schedule);
-                if best.is_none_or(|b| end < b.0) {
-                    best = Some((end, r.tiling));
+                if done && end < least {
+                    let at = best.partition_point(|b| b.0 <= end);
+                    best.insert(at, (end, tiling));
+                    best.truncate(KEPT);
                 }
                 tried += 1;
-                ops += r.ops;
+                ops += schedule.ops().len();
             }
             // A field that is too narrow says more than that there is no room.
             Err(e) if matches!(why, DoesNotFit::NoRoom) => why = e,
@@ -377,15 +461,15 @@ fn best_of(
         }
         schedule.rollback(&mark);
     }
-    best.ok_or(why)
+    match tried {
+        0 => Err(why),
+        _ => Ok(best),
+    }
 }
 
 /// Whether a layer fits a configuration that does nothing else.
 pub(crate) fn fits(lowered: &LoweredConv, c: &HwConfig) -> bool {
-    let at = SegmentStarts {
-        weights: 0,
-        biases: 0,
-    };
     let schedule = &mut Schedule::new(c);
+    let at = SegmentStarts::START;
     choose(lowered, c, &Scratchpads::new(c), schedule, at).is_ok()
 }

@@ -2,6 +2,7 @@
 //! chunk, what follows the sum, and the store.
 
 use super::cut::SpatialTile;
+use super::weights::GroupTile;
 use super::{Loaded, Scheduler};
 use crate::allocator::BufferId;
 use crate::cost::Rows;
@@ -10,8 +11,9 @@ use crate::fit::{self, DoesNotFit};
 use crate::loops::{alu, by_block, compress, line, map_loops};
 use crate::lowered::Pooled;
 use crate::map::{Area, len};
-use crate::op::{Base, OpKind, uop};
+use crate::op::{Base, OpKind, Uops, uop};
 use crate::pool::Maxima;
+use smallvec::smallvec;
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, MemoryType, Unit, Uop};
 
@@ -143,34 +145,55 @@ impl Scheduler<'_, '_> {
     ) -> Result<(), DoesNotFit> {
         let lowered = self.lowered;
         let wgt = self.d.scratchpads.wgt.start(weights)?;
-        let part = self.cut.part_of(bucket);
-        let [in_rows, in_cols] = self.cut.met(lowered, l.step.spatial, part);
+        let cut = self.cut.weights.clone();
+        let g = &cut.groups[bucket][group];
+        let [in_rows, in_cols] = self.cut.met(lowered, l.step.spatial, cut.part_of(bucket));
         let (w, in_w) = (len(&spatial.cols), len(&in_cols));
+        let (sums, window) = (spatial.sums(), &lowered.window);
+        // Where each input block is.
+        let from = l.inputs.first().map_or(0, |i| i.0);
+        let to = l.inputs.last().map_or(0, |i| i.0 + 1);
+        let mut inputs = vec![0; (to - from) as usize];
+        for &(block, _, at) in &l.inputs {
+            inputs[(block - from) as usize] = at;
+        }
         // Kernel positions with the same rows and columns go together.
-        let mut parts: Vec<(Range<u32>, Range<u32>, Vec<Uop>)> = Vec::new();
-        let g = &self.cut.groups[bucket][group];
+        let mut parts: Vec<(Range<u32>, Range<u32>, Uops)> = Vec::new();
         let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
-        for (&t, &element) in g.tiles.iter().zip(&g.element) {
-            let tile = &lowered.tiles[t];
-            let ys = clip(lowered.rows_of(tile.ky), &spatial.rows);
-            let xs = clip(lowered.cols_of(tile.kx), &spatial.cols);
+        for p in &g.positions {
+            let ys = clip(lowered.rows_of(p.ky), &spatial.rows);
+            let xs = clip(lowered.cols_of(p.kx), &spatial.cols);
             if ys.start >= ys.end || xs.start >= xs.end {
                 continue;
             }
-            let Some(&(_, _, src)) = l.inputs.iter().find(|i| i.0 == tile.ci) else {
-                continue;
+            let iy = window.met(0, ys.start, p.ky) - in_rows.start;
+            let ix = window.met(1, xs.start, p.kx) - in_cols.start;
+            let dst = acc + (ys.start - spatial.rows.start) * w + (xs.start - spatial.cols.start);
+            let src = iy * in_w + ix;
+            let known = parts.iter().position(|p| p.0 == ys && p.1 == xs);
+            let known = known.unwrap_or_else(|| {
+                parts.push((ys, xs, Uops::with_capacity(g.tiles.len())));
+                parts.len() - 1
+            });
+            let uops = &mut parts[known].2;
+            let tiles = &g.tiles[p.tiles.clone()];
+            let index = |t: &GroupTile| {
+                let input = inputs[(t.ci - from) as usize];
+                (dst + (t.co - first) * sums, src + input, wgt + t.element)
             };
-            let window = &lowered.window;
-            let iy = window.met(0, ys.start, tile.ky) - in_rows.start;
-            let ix = window.met(1, xs.start, tile.kx) - in_cols.start;
-            let at = (tile.co - first) * spatial.sums()
-                + (ys.start - spatial.rows.start) * w
-                + (xs.start - spatial.cols.start);
-            let u = uop(acc + at, src + iy * in_w + ix, wgt + element)?;
-            match parts.iter_mut().find(|p| p.0 == ys && p.1 == xs) {
-                Some(p) => p.2.push(u),
-                None => parts.push((ys, xs, vec![u])),
-            }
+            // Fields are checked once, for the largest index of each.
+            let most = tiles
+                .iter()
+                .map(index)
+                .fold((0, 0, 0), |(a, b, c), (x, y, z)| {
+                    (a.max(x), b.max(y), c.max(z))
+                });
+            uop(most.0, most.1, most.2)?;
+            uops.extend(tiles.iter().map(index).map(|(dst, src, wgt)| Uop {
+                dst_idx: dst as u16,
+                src_idx: src as u16,
+                wgt_idx: wgt as u16,
+            }));
         }
         let mut deps = self.d.scratchpads.wgt.before_read(weights)?;
         for i in &l.inputs {
@@ -184,7 +207,7 @@ impl Scheduler<'_, '_> {
             // No more micro-ops in an instruction than the scratchpad has.
             for part in uops.chunks(self.d.c.uop_depth as usize) {
                 let kind = OpKind::Gemm {
-                    uops: part.to_vec(),
+                    uops: part.into(),
                     loops,
                     reset: false,
                 };
@@ -242,7 +265,7 @@ impl Scheduler<'_, '_> {
             let src = self.d.scratchpads.inp.start(inp)?;
             let at = self.d.scratchpads.wgt.start(wgt)?;
             let kind = OpKind::Gemm {
-                uops: vec![uop(acc, src, at)?],
+                uops: smallvec![uop(acc, src, at)?],
                 loops: line(n),
                 reset: false,
             };

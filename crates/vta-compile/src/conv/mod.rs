@@ -3,16 +3,21 @@
 
 mod compute;
 mod cut;
+mod weights;
 
 use crate::allocator::BufferId;
 use crate::device::Device;
 use crate::fit::{self, DoesNotFit};
 use crate::lowered::LoweredConv;
-use crate::map::{len, meet};
+use crate::map::len;
 use cut::Cut;
 pub(crate) use cut::{Part, Tiling};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::ops::Range;
+use std::rc::Rc;
+use vta_program::isa::Unit;
+use vta_program::timing::PIPELINE;
+pub(crate) use weights::{WeightCut, WeightCuts};
 
 /// Arithmetic between two loads.
 #[derive(Debug, Clone, Copy)]
@@ -45,44 +50,72 @@ struct Scheduler<'a, 'd> {
     t: Tiling,
     d: &'a mut Device<'d>,
     cut: Cut,
-    /// By tile of the map, part of the kernel and input block: buffer and first element.
-    in_buffers: HashMap<(usize, usize, u32), (BufferId, u32)>,
-    wgt_buffers: HashMap<(usize, usize), BufferId>,
+    /// By tile of the map and part of the kernel, for each input block: buffer and first element.
+    in_buffers: FxHashMap<(usize, usize), Vec<Option<(BufferId, u32)>>>,
+    wgt_buffers: FxHashMap<(usize, usize), BufferId>,
     identity: Option<BufferId>,
     identity_dram: u32,
-    bias_buffers: HashMap<u32, BufferId>,
+    bias_buffers: FxHashMap<u32, BufferId>,
     acc_buffer: Option<BufferId>,
 }
 
-/// Schedules a convolution, and gives the order of its weights in DRAM: tiles
-/// whose bytes follow each other, by index; none is the identity.
+/// When a trial has lost: another ends before compute can be free here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// The end that is to be reached, at the latest.
+    pub end: u64,
+    /// Cycles of compute that the layer takes at least.
+    pub floor: u64,
+}
+
+/// Schedules a convolution whose weights are cut so. False where it cannot end within
+/// a limit: then the schedule is not complete.
 ///
 /// # Errors
 /// The tiling does not fit.
 pub(crate) fn schedule(
     lowered: &LoweredConv,
     t: Tiling,
+    weights: Rc<WeightCut>,
     d: &mut Device<'_>,
-) -> Result<Vec<Option<usize>>, DoesNotFit> {
+    limit: Option<Limit>,
+) -> Result<bool, DoesNotFit> {
+    let before = d.schedule.steps_cycles();
     let mut s = Scheduler {
         lowered,
         t,
-        cut: Cut::new(lowered, &t, d.weights_at)?,
+        cut: Cut::new(lowered, &t, weights)?,
         identity_dram: d.weights_at,
         d,
-        in_buffers: HashMap::new(),
-        wgt_buffers: HashMap::new(),
+        in_buffers: FxHashMap::default(),
+        wgt_buffers: FxHashMap::default(),
         identity: None,
-        bias_buffers: HashMap::new(),
+        bias_buffers: FxHashMap::default(),
         acc_buffer: None,
     };
+    let steps = s.steps();
+    // What the operations of steps take beside their own steps, those of one at least.
+    let of_last = lowered.least_alu_ops();
+    let overhead = |step: &Step| {
+        let last = if step.last { of_last } else { 0 };
+        (u64::from(step.first) + u64::from(step.group.is_some()) + last) * (PIPELINE + 1)
+    };
+    let mut overheads: u64 = steps.iter().map(overhead).sum();
     let mut pending: Option<Loaded> = None;
-    for step in s.steps() {
+    for step in steps {
+        if let Some(limit) = limit {
+            let done = s.d.schedule.steps_cycles() - before;
+            let left = limit.floor.saturating_sub(done) + overheads;
+            if s.d.schedule.free(Unit::Compute) + left > limit.end {
+                return Ok(false);
+            }
+        }
         let loaded = match s.load(step, pending.as_ref()) {
             Ok(l) => l,
             Err(DoesNotFit::Pinned) => {
                 // No room for loads to run ahead.
                 if let Some(p) = pending.take() {
+                    overheads -= overhead(&p.step);
                     s.compute(p)?;
                 }
                 match s.load(step, None) {
@@ -93,19 +126,20 @@ pub(crate) fn schedule(
             Err(e) => return Err(e),
         };
         if let Some(p) = pending.replace(loaded) {
+            overheads -= overhead(&p.step);
             s.compute(p)?;
         }
     }
     if let Some(p) = pending {
         s.compute(p)?;
     }
-    Ok(s.cut.order)
+    Ok(true)
 }
 
 impl Scheduler<'_, '_> {
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let n_co_tiles = self.cut.n_co_tiles;
+        let n_co_tiles = self.cut.weights.n_co_tiles;
         let mut tile = |spatial: usize, co_tile: u32| {
             let from = steps.len();
             let step = |group| Step {
@@ -115,11 +149,12 @@ impl Scheduler<'_, '_> {
                 first: false,
                 last: false,
             };
-            for bucket in self.cut.buckets(co_tile) {
-                let groups = (0..self.cut.groups[bucket].len()).map(|g| (bucket, g));
+            for bucket in self.cut.weights.buckets(co_tile) {
+                let groups = self.cut.weights.groups[bucket].iter().enumerate();
                 // What meets padding alone adds nothing.
-                let met = groups.filter(|&(b, g)| !self.needed_blocks(spatial, b, g).is_empty());
-                steps.extend(met.map(|group| step(Some(group))));
+                let meets = |g| !self.cut.needed_blocks(spatial, g).is_empty();
+                let met = groups.filter(|(_, g)| meets(g));
+                steps.extend(met.map(|(g, _)| step(Some((bucket, g)))));
             }
             if steps.len() == from {
                 steps.push(step(None));
@@ -164,8 +199,10 @@ impl Scheduler<'_, '_> {
         wgt_pins.extend(identity);
         let (mut inputs, mut weights) = (Vec::new(), None);
         if let Some((bucket, group)) = step.group {
-            let blocks = self.needed_blocks(step.spatial, bucket, group);
-            let part = self.cut.part_of(bucket);
+            let cut = self.cut.weights.clone();
+            let of_group = &cut.groups[bucket][group];
+            let blocks = self.cut.needed_blocks(step.spatial, of_group);
+            let part = cut.part_of(bucket);
             inputs = self.inputs((step.spatial, part), &blocks, &mut inp_pins)?;
             weights = Some(self.weights(bucket, group, &wgt_pins)?);
         }
@@ -195,23 +232,6 @@ impl Scheduler<'_, '_> {
         self.load(step, None)
     }
 
-    /// Input blocks that a group of weights meets in a tile of the map, in order.
-    fn needed_blocks(&self, spatial: usize, bucket: usize, group: usize) -> Vec<u32> {
-        let g = &self.cut.groups[bucket][group];
-        let s = &self.cut.spatial_tiles[spatial];
-        let lowered = self.lowered;
-        let tiles = g.tiles.iter().map(|&t| &lowered.tiles[t]);
-        let mut blocks: Vec<u32> = tiles
-            .filter(|t| {
-                meet(&lowered.rows_of(t.ky), &s.rows) && meet(&lowered.cols_of(t.kx), &s.cols)
-            })
-            .map(|t| t.ci)
-            .collect();
-        blocks.sort_unstable();
-        blocks.dedup();
-        blocks
-    }
-
     /// Buffers of input blocks, loaded where they are not there.
     fn inputs(
         &mut self,
@@ -219,17 +239,17 @@ impl Scheduler<'_, '_> {
         blocks: &[u32],
         pins: &mut Vec<BufferId>,
     ) -> Result<Vec<(u32, BufferId, u32)>, DoesNotFit> {
+        let key = (spatial, part);
         let there = |s: &Self, b: u32| {
-            let (buffer, at) = s.in_buffers.get(&(spatial, part, b))?;
-            let held = s.d.scratchpads.inp.holds(*buffer);
-            held.then_some((b, *buffer, *at))
+            let (buffer, at) = (*s.in_buffers.get(&key)?.get(b as usize)?)?;
+            let held = s.d.scratchpads.inp.holds(buffer);
+            held.then_some((b, buffer, at))
         };
         let hits: Vec<_> = blocks.iter().filter_map(|&b| there(self, b)).collect();
-        let mut missing: Vec<u32> = blocks
-            .iter()
-            .copied()
-            .filter(|b| !hits.iter().any(|h| h.0 == *b))
-            .collect();
+        // Both are in order.
+        let mut known = hits.iter().map(|h| h.0).peekable();
+        let is_missing = |b: &u32| known.next_if_eq(b).is_none();
+        let mut missing: Vec<u32> = blocks.iter().copied().filter(is_missing).collect();
         if missing.is_empty() {
             pins.extend(hits.iter().map(|h| h.1));
             return Ok(hits);
@@ -260,8 +280,12 @@ impl Scheduler<'_, '_> {
         };
         let start = self.d.scratchpads.inp.start(buffer)?;
         for (n, &b) in (0u32..).zip(&missing) {
-            self.in_buffers
-                .insert((spatial, part, b), (buffer, start + n * size));
+            let all = self.lowered.input.blocks as usize;
+            let buffers = self
+                .in_buffers
+                .entry(key)
+                .or_insert_with(|| vec![None; all]);
+            buffers[b as usize] = Some((buffer, start + n * size));
         }
         let input = self.lowered.input;
         self.d.load_map(&input, &missing, (&rows, &cols), buffer)?;
@@ -280,8 +304,8 @@ impl Scheduler<'_, '_> {
         {
             return Ok(buffer);
         }
-        let g = &self.cut.groups[bucket][group];
-        let (dram, count) = (g.dram, g.count);
+        let g = &self.cut.weights.groups[bucket][group];
+        let (dram, count) = (self.d.weights_at + g.first, g.count);
         let buffer = self.d.load_weights(dram, count, pins)?;
         self.wgt_buffers.insert((bucket, group), buffer);
         Ok(buffer)
