@@ -1,11 +1,10 @@
 //! Cycles of a network's layers by kept blocks, by simulating it.
 
+use crate::cycles::{CycleCounter, NetworkCycles};
 use crate::monitor::Phase;
-use crate::{Calibration, Error, Model, RunOptions};
-use rayon::prelude::*;
+use crate::{Calibration, Error, Model};
 use vta_net::sparse::{self, MaskLayer, Masks};
 use vta_program::config::HwConfig;
-use vta_prune::Simulated;
 
 pub use vta_prune::cost::{CostError, CostTable, LayerCost, Point};
 
@@ -98,20 +97,28 @@ impl<'a> Measure<'a> {
     /// A network that cannot be compiled or run; [`Error::Cancelled`].
     pub fn simulate(&self, densities: &[f64], seed: u64) -> Result<Vec<AtDensity>, Error> {
         let watch = self.model.watch();
+        let mut counter = self
+            .model
+            .cycle_counter(&Calibration::default(), &self.config)?;
         let progress = watch.phase(Phase::Simulate, Some(densities.len() as u64));
-        let runs = densities.par_iter().map(|&density| {
+        let mut runs = Vec::with_capacity(densities.len());
+        for &density in densities {
             watch.go_on()?;
-            let done = self.simulate_one(density, seed);
+            runs.push(self.simulate_one(&mut counter, density, seed)?);
             progress.step();
-            done
-        });
-        runs.collect()
+        }
+        Ok(runs)
     }
 
-    fn simulate_one(&self, density: f64, seed: u64) -> Result<AtDensity, Error> {
+    fn simulate_one(
+        &self,
+        counter: &mut CycleCounter,
+        density: f64,
+        seed: u64,
+    ) -> Result<AtDensity, Error> {
         let layers = self.layers();
         let masks = sparse::random(density, seed, &layers)?;
-        let cycles = simulate(self.model, &masks, &Calibration::default(), &self.config)?;
+        let cycles = counter.count(&masks)?;
         // Counted by the mask: the compiler may cut a dense layer into other blocks.
         let one = |(name, cycles): (String, u64)| {
             let masked = layers.iter().find(|m| m.node == name)?;
@@ -146,32 +153,6 @@ impl<'a> Measure<'a> {
     }
 }
 
-/// Cycles of a network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkCycles {
-    /// By layer of the program: its name, which is the node's.
-    pub layers: Vec<(String, u64)>,
-    /// Of all launches.
-    pub total: u64,
-}
-
-impl NetworkCycles {
-    /// The same by weight: of a weight that layers share, the cycles of all of them.
-    pub fn by_weight(self, model: &Model) -> Simulated {
-        let with_weights = model.mask_layers();
-        let mut layers = std::collections::BTreeMap::new();
-        for (node, used) in self.layers {
-            if let Some(l) = with_weights.iter().find(|l| l.node == node) {
-                *layers.entry(l.weight_name.clone()).or_default() += used;
-            }
-        }
-        Simulated {
-            layers,
-            total: self.total,
-        }
-    }
-}
-
 /// Drops what masks drop, compiles what is left and counts its cycles. They do
 /// not depend on data; they depend a little on exponents, which say where
 /// values are shifted.
@@ -185,16 +166,5 @@ pub fn simulate(
     config: &HwConfig,
 ) -> Result<NetworkCycles, Error> {
     let masked = model.clone().mask(masks.clone())?;
-    let program = masked.quantise(calibration)?.compile(config)?;
-    let options = RunOptions {
-        max_cycles: u64::MAX,
-        timing_only: true,
-        ..RunOptions::default()
-    };
-    let run = program.run_with(&[], &options)?;
-    let layers = program.layers.iter().zip(run.layers());
-    Ok(NetworkCycles {
-        layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
-        total: run.cycles(),
-    })
+    NetworkCycles::of(&masked.quantise(calibration)?.compile(config)?)
 }

@@ -35,6 +35,7 @@ mod calibration;
 mod compare;
 mod compiled;
 pub mod cost;
+pub mod cycles;
 mod error;
 #[cfg(feature = "data")]
 pub mod evaluate;
@@ -60,6 +61,7 @@ pub mod training;
 pub use calibration::Calibration;
 pub use compare::{ComparedLayer, Comparison, Side};
 pub use compiled::Program;
+pub use cycles::{CycleCounter, NetworkCycles};
 pub use error::Error;
 pub use expectation::{Apart, Expectation};
 pub use model::{MAX_MODEL_BYTES, MaskedModel, Model};

@@ -13,6 +13,7 @@ mod compare_programs;
 mod compile;
 mod config;
 mod cost;
+mod cycles;
 mod data;
 #[cfg(feature = "train")]
 mod demo;
@@ -138,6 +139,7 @@ enum Command {
     ExportImage(export_image::ExportImage),
     Golden(golden::Golden),
     Cost(cost::Cost),
+    Cycles(cycles::Cycles),
     Config(config::Config),
 }
 
@@ -301,6 +303,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::ExportImage(c) => c.run(),
         Command::Golden(c) => c.run(paint),
         Command::Cost(c) => c.run(),
+        Command::Cycles(c) => c.run(),
         Command::Config(c) => c.run(),
     }
 }

@@ -153,7 +153,8 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
                 let calibration = Calibration::exponents(known.unwrap_or(&dense).clone());
                 let model = model.with_graph(graph.clone());
                 let seen = cost::simulate(&model, masks, &calibration, hardware);
-                seen.map(|s| s.by_weight(&model)).map_err(|e| e.to_string())
+                seen.map(|s| s.by_weight(&model.mask_layers()))
+                    .map_err(|e| e.to_string())
             };
             hooks = hooks.simulating(Box::new(simulate));
         }

@@ -2,7 +2,7 @@
 
 use crate::cost::CostTable;
 use crate::monitor::Phase;
-use crate::{Calibration, Error, Model, cost};
+use crate::{Calibration, Error, Model};
 use std::collections::BTreeMap;
 use vta_net::graph::Graph;
 use vta_net::sparse::Masks;
@@ -181,10 +181,12 @@ impl Pruning {
             let masks = self.masks(&allocation);
             Ok(Choice { allocation, masks })
         };
+        let mut counter = self.model.cycle_counter(&Calibration::default(), config)?;
+        let layers = self.model.mask_layers();
         let simulate = |masks: &Masks| {
-            let simulated = cost::simulate(&self.model, masks, &Calibration::default(), config)?;
+            let counted = counter.count(masks)?;
             progress.step();
-            Ok(simulated.by_weight(&self.model))
+            Ok(counted.by_weight(&layers))
         };
         let most = (Limit(limit), ROUNDS);
         let found = correct(table, &self.layers, most, choose, simulate)?;

@@ -1,0 +1,239 @@
+//! What a mask costs: exact cycles of a network, asked again and again.
+//!
+//! Cycles do not depend on data. Shapes, masks and the hardware decide them, and of the
+//! integer network its form: whether a layer shifts all channels alike, whether there is
+//! a shift behind a sum. So the network is quantised once, and a question is answered
+//! from its masks alone: without values, without calibration.
+
+use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel};
+use std::collections::{BTreeMap, BTreeSet};
+use vta_compile::{Compiler, Options, Sparsity};
+use vta_net::quant::{self, QOp};
+use vta_net::sparse::{self, BlockMask, MaskLayer, Masks};
+use vta_program::config::HwConfig;
+use vta_prune::Simulated;
+
+/// Cycles of a network.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NetworkCycles {
+    /// By layer of the program: its name, which is the node's.
+    pub layers: Vec<(String, u64)>,
+    /// Of all launches.
+    pub total: u64,
+}
+
+impl NetworkCycles {
+    /// Those of a program. No data are moved.
+    ///
+    /// # Errors
+    /// A launch that hangs or asserts.
+    pub fn of(program: &Program) -> Result<Self, Error> {
+        let uses = program.layer_uses()?;
+        let layers = program.layers.iter().zip(&uses);
+        Ok(Self {
+            layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
+            total: uses.iter().map(|u| u.cycles).sum(),
+        })
+    }
+
+    /// The same by weight: of a weight that layers share, the cycles of all of them.
+    pub fn by_weight(self, layers: &[MaskLayer]) -> Simulated {
+        let mut sums = BTreeMap::new();
+        for (node, used) in self.layers {
+            if let Some(l) = layers.iter().find(|l| l.node == node) {
+                *sums.entry(l.weight_name.clone()).or_default() += used;
+            }
+        }
+        Simulated {
+            layers: sums,
+            total: self.total,
+        }
+    }
+}
+
+/// Answers what masks cost: exact cycles of a network on a configuration, those of the
+/// program that is compiled with these masks and the form of this quantisation.
+///
+/// It remembers how each layer was compiled for the last mask that it had. So a question
+/// in which one layer's mask differs from the question before takes a part of the time.
+///
+/// ```
+/// let model = vta::Model::zoo("resnet8", 1)?;
+/// let config = vta::config::HwConfig::default();
+/// let mut counter = model.cycle_counter(&vta::Calibration::default(), &config)?;
+///
+/// let mut masks = model.random_masks(0.5, 1)?;
+/// let half = counter.count(&masks)?;
+/// // One block more is gone.
+/// let mask = masks.values_mut().next().expect("a layer");
+/// let block = mask.kept.first_one().expect("a kept block");
+/// mask.kept.set(block, false);
+/// assert!(counter.count(&masks)?.total < half.total);
+/// # Ok::<(), vta::Error>(())
+/// ```
+pub struct CycleCounter {
+    dense: QuantisedModel,
+    calibration: Calibration,
+    config: HwConfig,
+    layers: Vec<MaskLayer>,
+    /// Dense layers whose mask lies the other way round in their weight.
+    turned: BTreeSet<String>,
+    /// Weights of which a mask changes more than which blocks are there.
+    reshaping: BTreeSet<String>,
+    /// By which of these weights lose blocks.
+    forms: BTreeMap<BTreeSet<String>, Form>,
+}
+
+/// The network in one form.
+struct Form {
+    compiler: Compiler<'static>,
+    /// By node of the integer network: its name and its weight's, and its own mask.
+    nodes: Vec<Option<(String, String, BlockMask)>>,
+}
+
+impl Form {
+    fn new(net: &QuantisedModel, config: &HwConfig) -> Result<Self, Error> {
+        let options = Options {
+            config: config.clone(),
+            sparsity: Sparsity::Sparse,
+        };
+        let compiler = Compiler::owned(net.net().clone(), &options)?;
+        let own = net.net().nodes.iter().zip(compiler.masks());
+        let nodes = own.map(|(node, mask)| match &node.op {
+            QOp::Conv(c) if !c.weight_name.is_empty() => {
+                Some((node.name.clone(), c.weight_name.clone(), mask?))
+            }
+            _ => None,
+        });
+        Ok(Self {
+            nodes: nodes.collect(),
+            compiler,
+        })
+    }
+}
+
+impl CycleCounter {
+    /// Quantises a network, and counts cycles of it in this form.
+    fn new(
+        masked: MaskedModel,
+        calibration: &Calibration,
+        config: &HwConfig,
+    ) -> Result<Self, Error> {
+        let dense = masked.quantise(calibration)?;
+        let graph = dense.masked().model().graph();
+        let form = Form::new(&dense, config)?;
+        let reshaping = quant::reshaped_by_masks(graph)?;
+        let turned = sparse::turned(graph);
+        let masked = dense.masked().masks();
+        let dropped = reshaping.iter().filter(|w| masked.contains_key(*w));
+        Ok(Self {
+            calibration: calibration.clone(),
+            config: config.clone(),
+            layers: dense.masked().model().mask_layers(),
+            turned,
+            forms: BTreeMap::from([(dropped.cloned().collect(), form)]),
+            reshaping,
+            dense,
+        })
+    }
+
+    /// The layers that can have masks.
+    pub fn layers(&self) -> &[MaskLayer] {
+        &self.layers
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &HwConfig {
+        &self.config
+    }
+
+    /// Exact cycles with these masks, by layer and in total. A layer without a mask has
+    /// what it has in the quantised network; what was dropped there stays dropped.
+    ///
+    /// # Errors
+    /// A mask that fits no layer, a layer that does not fit the configuration.
+    pub fn count(&mut self, masks: &Masks) -> Result<NetworkCycles, Error> {
+        NetworkCycles::of(&self.program(masks)?)
+    }
+
+    /// The program of these masks without the values of weights: for its cycles alone.
+    ///
+    /// # Errors
+    /// As [`CycleCounter::count`].
+    pub fn program(&mut self, masks: &Masks) -> Result<Program, Error> {
+        sparse::check(masks, &self.layers)?;
+        let watch = self.dense.masked().watch().clone();
+        watch.go_on()?;
+        let before = self.dense.masked().masks();
+        let drops = |weight: &str| {
+            let drops = |m: Option<&BlockMask>| m.is_some_and(|m| m.count_kept() < m.blocks());
+            drops(masks.get(weight)) || drops(before.get(weight))
+        };
+        let reshaped = self.reshaping.iter().filter(|w| drops(w));
+        let reshaped: BTreeSet<String> = reshaped.cloned().collect();
+        if !self.forms.contains_key(&reshaped) {
+            let form = self.reform(masks, &reshaped)?;
+            self.forms.insert(reshaped.clone(), form);
+        }
+        let Some(form) = self.forms.get_mut(&reshaped) else {
+            return Err(Error::Cancelled);
+        };
+        let asked = form.nodes.iter().map(|node| {
+            let (name, weight, own) = node.as_ref()?;
+            let mask = masks.get(weight).filter(|m| m.count_kept() < m.blocks())?;
+            let mut mask = match self.turned.contains(name) {
+                true => mask.transposed(),
+                false => mask.clone(),
+            };
+            // What was applied before stays; what was found in zeros is said anew.
+            if before.contains_key(weight) && mask.dims == own.dims {
+                mask.kept &= &own.kept;
+            }
+            Some(mask)
+        });
+        let asked: Vec<Option<BlockMask>> = asked.collect();
+        let program = form.compiler.timed(&asked)?;
+        watch.go_on()?;
+        Ok(Program::from(program))
+    }
+
+    /// The network in the form that it has when these weights lose blocks.
+    fn reform(&self, masks: &Masks, reshaped: &BTreeSet<String>) -> Result<Form, Error> {
+        let masks = masks
+            .iter()
+            .filter(|(weight, _)| reshaped.contains(*weight));
+        let masks: Masks = masks.map(|(w, m)| (w.clone(), m.clone())).collect();
+        let model = self.dense.masked().model().clone();
+        let net = model.mask(masks)?.quantise(&self.calibration)?;
+        Form::new(&net, &self.config)
+    }
+}
+
+impl MaskedModel {
+    /// What answers questions about cycles, in the form that the network has with these
+    /// scales; noise will do.
+    ///
+    /// # Errors
+    /// A network that cannot be quantised, or a node that does not fit the configuration.
+    pub fn cycle_counter(
+        &self,
+        calibration: &Calibration,
+        config: &HwConfig,
+    ) -> Result<CycleCounter, Error> {
+        CycleCounter::new(self.clone(), calibration, config)
+    }
+}
+
+impl Model {
+    /// The same of the network as it is.
+    ///
+    /// # Errors
+    /// As [`MaskedModel::cycle_counter`].
+    pub fn cycle_counter(
+        &self,
+        calibration: &Calibration,
+        config: &HwConfig,
+    ) -> Result<CycleCounter, Error> {
+        CycleCounter::new(self.clone().zero_blocks(), calibration, config)
+    }
+}
