@@ -18,13 +18,47 @@ use std::rc::Rc;
 use std::sync::Arc;
 use vta_program::config::HwConfig;
 
+/// Weight elements of a layer, in order.
+#[derive(Debug, Clone)]
+pub(crate) enum WeightElements {
+    /// Tiles of a convolution, or the identity.
+    Order(Vec<Option<usize>>),
+    /// Their bytes.
+    Bytes(Vec<u8>),
+}
+
+impl WeightElements {
+    /// Diagonals with these values.
+    fn diagonals(values: &[i8], block: u32) -> Self {
+        let block = block as usize;
+        let mut bytes = Vec::with_capacity(values.len() * block * block);
+        values.iter().for_each(|v| push_diagonal(v.cast_unsigned(), block, &mut bytes));
+        Self::Bytes(bytes)
+    }
+
+    /// Elements.
+    fn count(&self, c: &HwConfig) -> usize {
+        match self {
+            Self::Order(order) => order.len(),
+            Self::Bytes(bytes) => bytes.len() / c.wgt_bytes() as usize,
+        }
+    }
+}
+
+/// Adds an element with a value on the diagonal.
+pub(crate) fn push_diagonal(value: u8, block: usize, bytes: &mut Vec<u8>) {
+    for o in 0..block {
+        bytes.extend((0..block).map(|i| if i == o { value } else { 0 }));
+    }
+}
+
 /// A layer in the schedule.
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     /// Where its weights and biases start in their segments.
     pub at: SegmentStarts,
-    /// Its weight elements, in order: tiles, or the identity.
-    pub order: Vec<Option<usize>>,
+    /// Its weight elements, in order.
+    pub elements: WeightElements,
     /// Cycles that it cannot go below.
     pub floors: Floors,
 }
@@ -187,7 +221,7 @@ fn after(
     Ok(SegmentStarts {
         weights: fit::count(
             "weight elements of the program",
-            weights + placed.order.len(),
+            weights + placed.elements.count(c),
         )?,
         biases: fit::count("biases of the program", biases + lanes / c.block as usize)?,
     })
@@ -259,12 +293,12 @@ fn conv(
     let order = tiling::apply(lowered, tiling, c, (scratchpads, schedule), at)?;
     Ok(Placed {
         at,
-        order,
+        elements: WeightElements::Order(order),
         floors: chosen.floors,
     })
 }
 
-/// Puts a layer of whole rows into the schedule: its only weight element is the identity.
+/// Puts a layer of whole rows into the schedule: its weight elements are diagonals.
 fn rows(
     frame: &Frame,
     n: usize,
@@ -284,24 +318,29 @@ fn rows(
         layer: n,
         c,
     };
-    let floors = match frame.placements[n] {
+    let (elements, floors) = match frame.placements[n] {
         Placement::Pool(w) => {
             let lowered = LoweredPool::new(&w, maps).map_err(&unfit)?;
             let fits = |c: &HwConfig| pool::tile(&lowered, &Scratchpads::new(c)).is_some();
             pool::pool(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
-            Floors::pool(&lowered, c)
+            let identity = WeightElements::diagonals(&[1], c.block);
+            (identity, Floors::pool(&lowered, c))
         }
-        Placement::Resize(factor) => {
-            let lowered = LoweredResize::new(factor, maps).map_err(&unfit)?;
+        Placement::Resize(how) => {
+            let lowered = LoweredResize::new(how, maps).map_err(&unfit)?;
             let fits = |c: &HwConfig| resize::tile(&lowered, &Scratchpads::new(c)).is_some();
             resize::resize(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
-            Floors::resize(&lowered, c)
+            let weights = WeightElements::diagonals(&lowered.weights, c.block);
+            (weights, Floors::resize(&lowered, c))
         }
-        Placement::Conv | Placement::Host => Floors::default(),
+        Placement::Conv | Placement::Host => {
+            let none = WeightElements::Order(Vec::new());
+            (none, Floors::default())
+        }
     };
     Ok(Placed {
         at,
-        order: vec![None],
+        elements,
         floors,
     })
 }

@@ -40,14 +40,9 @@ impl Floors {
         )
     }
 
-    /// Upsampling: each output is cleared and copied.
+    /// Upsampling.
     pub(crate) fn resize(lowered: &LoweredResize, c: &HwConfig) -> Self {
-        Self::rows(
-            2 * lowered.output.vectors(),
-            &lowered.input,
-            &lowered.output,
-            c,
-        )
+        Self::rows(lowered.compute_floor(), &lowered.input, &lowered.output, c)
     }
 
     fn rows(compute: u64, i: &FMap, o: &FMap, c: &HwConfig) -> Self {

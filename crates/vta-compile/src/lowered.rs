@@ -7,6 +7,7 @@ use std::ops::Range;
 use vta_net::graph::Window;
 use vta_program::config::HwConfig;
 use vta_program::timing::{ALU_IMM_CYCLES as IMM, ALU_REG_CYCLES as REG};
+use vta_tensor::host::HostOp;
 
 /// One weight element: which blocks it joins, at which kernel position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,24 +223,177 @@ impl KernelWindow {
     }
 }
 
-/// Nearest-neighbour upsampling.
+/// Where the values between inputs come from when a map is enlarged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interpolation {
+    /// The input that an output lies in.
+    Nearest,
+    /// Between the two inputs around it.
+    Linear {
+        /// Whether the middles of both maps lie on each other, not their first elements.
+        half_pixel: bool,
+    },
+}
+
+/// How a map is enlarged: by these factors down and right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Upsampling {
+    /// Down, right.
+    pub factor: [usize; 2],
+    /// What is between.
+    pub interpolation: Interpolation,
+}
+
+impl Upsampling {
+    /// Of an operator that is one.
+    pub(crate) const fn of(op: &HostOp) -> Option<Self> {
+        let (factor, interpolation) = match op {
+            HostOp::Resize { factor } => (*factor, Interpolation::Nearest),
+            HostOp::ResizeLinear { factor, half_pixel } => {
+                let half_pixel = *half_pixel;
+                (*factor, Interpolation::Linear { half_pixel })
+            }
+            _ => return None,
+        };
+        Some(Self {
+            factor,
+            interpolation,
+        })
+    }
+}
+
+/// An input of an output: how far it is from the input that the output lies in, and
+/// its weight.
+pub(crate) type Tap = (i32, u32);
+
+/// Inputs of an axis, next to each other, around which the same inputs are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// They.
+    pub inputs: Range<u32>,
+    /// For each output that lies in one of them: its taps.
+    pub phases: Vec<Vec<Tap>>,
+}
+
+/// Upsampling along an axis.
+#[derive(Debug, Clone)]
+pub(crate) struct Enlarged {
+    /// Outputs for each input.
+    factor: u32,
+    /// Bits of the weights below the point.
+    pub shift: u8,
+    /// For each output that lies in an input, as if the map had no edge.
+    phases: Vec<Vec<Tap>>,
+}
+
+impl Enlarged {
+    fn new(factor: u32, interpolation: Interpolation) -> Result<Self, DoesNotFit> {
+        let once = |shift| Self {
+            factor,
+            shift,
+            phases: (0..factor).map(|_| vec![(0, 1)]).collect(),
+        };
+        let half_pixel = match interpolation {
+            Interpolation::Linear { half_pixel } if factor > 1 => half_pixel,
+            _ => return Ok(once(0)),
+        };
+        if !factor.is_power_of_two() || factor > MOST_TIMES {
+            return Err(DoesNotFit::TooLarge("factor of a linear upsampling"));
+        }
+        // Outputs lie at whole numbers of these, twice as fine where halves of a pixel count.
+        let (one, first, step) = match half_pixel {
+            true => (2 * factor, 1 - factor as i32, 2),
+            false => (factor, 0, 1),
+        };
+        let phases = (0..factor as i32).map(|p| {
+            let at = first + step * p;
+            let before = at.div_euclid(one as i32);
+            let behind = at.rem_euclid(one as i32).unsigned_abs();
+            let taps = [(before, one - behind), (before + 1, behind)];
+            taps.into_iter().filter(|t| t.1 > 0).collect()
+        });
+        Ok(Self {
+            factor,
+            shift: one.ilog2() as u8,
+            phases: phases.collect(),
+        })
+    }
+
+    /// How far taps reach before an input and behind it.
+    pub(crate) fn reach(&self) -> [u32; 2] {
+        let far = self.phases.iter().flatten().map(|t| t.0);
+        let (least, most) = far.fold((0, 0), |(lo, hi), d| (d.min(lo), d.max(hi)));
+        [least, most].map(i32::unsigned_abs)
+    }
+
+    /// A range of inputs, cut where the edge of a map of `len` changes the taps: beyond
+    /// it are the values at the edge.
+    pub(crate) fn stretches(&self, inputs: &Range<u32>, len: u32) -> Vec<Stretch> {
+        let [before, behind] = self.reach();
+        let mut cuts = vec![inputs.start];
+        let near = (1..=before).chain((1..=behind).rev().map(|d| len.saturating_sub(d)));
+        for at in near {
+            if at > cuts[cuts.len() - 1] && at < inputs.end {
+                cuts.push(at);
+            }
+        }
+        let ends = cuts.iter().skip(1).copied().chain([inputs.end]);
+        let stretches = cuts.iter().zip(ends).map(|(&start, end)| Stretch {
+            inputs: start..end,
+            phases: self.phases.iter().map(|p| clamped(p, start, len)).collect(),
+        });
+        stretches.collect()
+    }
+}
+
+/// The taps of an output in input `at` of `len`.
+fn clamped(taps: &[Tap], at: u32, len: u32) -> Vec<Tap> {
+    let at = i64::from(at);
+    let mut all: Vec<Tap> = Vec::with_capacity(taps.len());
+    for &(far, weight) in taps {
+        let input = (at + i64::from(far)).clamp(0, i64::from(len) - 1);
+        let far = (input - at) as i32;
+        match all.iter_mut().find(|t| t.0 == far) {
+            Some(tap) => tap.1 += weight,
+            None => all.push((far, weight)),
+        }
+    }
+    all
+}
+
+/// Largest factor of a linear upsampling: weights of both axes are in int8 or the sum of a few.
+const MOST_TIMES: u32 = 8;
+
+/// A weight as the sum of int8 values.
+pub(crate) fn parts(weight: u32) -> impl Iterator<Item = i8> {
+    let n = weight.div_ceil(i8::MAX.unsigned_abs().into()).max(1);
+    (0..n).map(move |i| ((weight + i) / n) as i8)
+}
+
+/// Upsampling by whole factors.
 #[derive(Debug, Clone)]
 pub(crate) struct LoweredResize {
     /// Operand.
     pub input: FMap,
     /// Result.
     pub output: FMap,
-    /// Down, right.
-    pub factor: [u32; 2],
+    /// Rows, columns.
+    pub axes: [Enlarged; 2],
+    /// What is on the diagonals of the weight elements.
+    pub weights: Vec<i8>,
 }
 
 impl LoweredResize {
     /// An upsampling of a map to another.
     ///
     /// # Errors
-    /// A factor that is too large to compute with, or is not that of these maps.
+    /// A factor that is too large to compute with, or is not that of these maps; a
+    /// linear upsampling whose weights are no multiples of a power of two.
     pub(crate) fn new(
-        factor: [usize; 2],
+        Upsampling {
+            factor,
+            interpolation,
+        }: Upsampling,
         (input, output): (FMap, FMap),
     ) -> Result<Self, DoesNotFit> {
         let factor = [extent("factor", factor[0])?, extent("factor", factor[1])?];
@@ -248,10 +402,52 @@ impl LoweredResize {
         if !rows || made(input.w, factor[1]) != u64::from(output.w) {
             return Err(DoesNotFit::TooLarge("rows or columns of an upsampled map"));
         }
-        Ok(Self {
+        let axis = |i: usize| Enlarged::new(factor[i], interpolation);
+        let mut lowered = Self {
             input,
             output,
-            factor,
-        })
+            axes: [axis(0)?, axis(1)?],
+            weights: Vec::new(),
+        };
+        let mut weights = Vec::new();
+        lowered.sums(|_, weight| weights.extend(parts(weight)));
+        weights.sort_unstable();
+        weights.dedup();
+        lowered.weights = weights;
+        Ok(lowered)
+    }
+
+    /// Outputs for each input, down and right.
+    pub(crate) fn factor(&self) -> [u32; 2] {
+        [self.axes[0].factor, self.axes[1].factor]
+    }
+
+    /// By how much sums are shifted right.
+    pub(crate) fn shift(&self) -> u8 {
+        self.axes[0].shift + self.axes[1].shift
+    }
+
+    /// Calls `each` for every product that some outputs have, with their number in a
+    /// block and the product's weight.
+    fn sums(&self, mut each: impl FnMut(u64, u32)) {
+        let (i, [rows, columns]) = (&self.input, &self.axes);
+        for row in rows.stretches(&(0..i.h), i.h) {
+            for column in columns.stretches(&(0..i.w), i.w) {
+                let n = u64::from(len(&row.inputs)) * u64::from(len(&column.inputs));
+                for (_, y) in row.phases.iter().flatten() {
+                    for (_, x) in column.phases.iter().flatten() {
+                        each(n, y * x);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cycles below which compute cannot go: each output is cleared, summed and shifted.
+    pub(crate) fn compute_floor(&self) -> u64 {
+        let mut steps = 0;
+        self.sums(|n, weight| steps += n * parts(weight).count() as u64);
+        let shift = if self.shift() > 0 { IMM } else { 0 };
+        steps * u64::from(self.output.blocks) + self.output.vectors() * (1 + shift)
     }
 }

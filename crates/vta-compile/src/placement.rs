@@ -2,7 +2,7 @@
 
 use crate::device::Scratchpads;
 use crate::links::Links;
-use crate::lowered::{LoweredPool, LoweredResize};
+use crate::lowered::{LoweredPool, LoweredResize, Upsampling};
 use crate::map::{FMap, map_dims};
 use crate::pool;
 use crate::resize;
@@ -19,7 +19,7 @@ pub(crate) enum Placement {
     /// A largest-value pool on the device.
     Pool(Window),
     /// Upsampling on the device.
-    Resize([usize; 2]),
+    Resize(Upsampling),
     /// The host's.
     Host,
 }
@@ -44,8 +44,8 @@ pub(crate) fn pool_fits(net: &QNet, node: &QNode, w: &Window, c: &HwConfig) -> b
 }
 
 /// Whether the device can do an upsampling.
-fn resize_fits(net: &QNet, node: &QNode, factor: [usize; 2], c: &HwConfig) -> bool {
-    let lowered = maps(net, node, c.block).and_then(|m| LoweredResize::new(factor, m).ok());
+fn resize_fits(net: &QNet, node: &QNode, how: Upsampling, c: &HwConfig) -> bool {
+    let lowered = maps(net, node, c.block).and_then(|m| LoweredResize::new(how, m).ok());
     lowered.is_some_and(|l| resize::tile(&l, &Scratchpads::new(c)).is_some())
 }
 
@@ -62,17 +62,12 @@ pub(crate) fn placements(net: &QNet, links: &Links, c: &HwConfig) -> Vec<Placeme
     let placement = |node: &QNode| match &node.op {
         QOp::Conv(_) => Placement::Conv,
         QOp::MaxPool(w) => Placement::Pool(*w),
-        // What the device has at hand is not sent through the host.
-        QOp::Host(HostOp::Resize { factor }) => {
-            let fits = resize_fits(net, node, *factor, c);
-            let near = node.inputs.iter().all(|&t| int8(t) && computed(t));
-            if fits && near {
-                Placement::Resize(*factor)
-            } else {
-                Placement::Host
-            }
+        QOp::Host(op) => {
+            // What the device has at hand is not sent through the host.
+            let near = || node.inputs.iter().all(|&t| int8(t) && computed(t));
+            let how = Upsampling::of(op).filter(|how| near() && resize_fits(net, node, *how, c));
+            how.map_or(Placement::Host, Placement::Resize)
         }
-        QOp::Host(_) => Placement::Host,
     };
     net.nodes.iter().map(placement).collect()
 }

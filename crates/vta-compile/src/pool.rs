@@ -64,7 +64,7 @@ pub(crate) fn pool(lowered: &LoweredPool, d: &mut Device<'_>) -> Result<(), Does
         }
     }
     let each_tile = |d: &mut Device<'_>, l: Loaded| compute(lowered, d, &l);
-    rows::each(d, &i, tiles, each_tile)
+    rows::each(d, &i, 1, tiles, each_tile)
 }
 
 fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), DoesNotFit> {
@@ -84,7 +84,7 @@ fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), 
         uops: smallvec![uop(
             staged,
             d.scratchpads.inp.start(l.inp)?,
-            d.scratchpads.wgt.start(l.identity)?,
+            d.scratchpads.wgt.start(l.weights)?,
         )?],
         loops: line(n),
         reset: false,

@@ -5,7 +5,7 @@ use crate::emit::{self, Bases};
 use crate::error::{CompileError, unfit};
 use crate::fit;
 use crate::frame::Frame;
-use crate::launch::{Placed, Schedules, fused};
+use crate::launch::{WeightElements, Placed, Schedules, fused, push_diagonal};
 use crate::layers::{self, Elements, Floors};
 use crate::layout::{ALIGN, MemoryLayout};
 use crate::links::Links;
@@ -91,30 +91,29 @@ impl Packed {
         c: &HwConfig,
     ) {
         let block = c.block as usize;
+        let order = match &placed.elements {
+            WeightElements::Order(order) => order,
+            WeightElements::Bytes(bytes) => return self.weights.extend(bytes),
+        };
         let (QOp::Conv(conv), Some(chosen)) = (&frame.net.nodes[n].op, chosen) else {
-            placed.order.iter().for_each(|_| self.identity(1, block));
             return;
         };
         let lowered = &chosen.lowered;
         let elements = lower::Elements::new(conv, &chosen.mask, block);
-        for tile in &placed.order {
+        for tile in order {
             match tile.map(|t| &lowered.tiles[t]) {
                 Some(t) => {
                     let at = [t.co, t.ci, t.ky, t.kx].map(|i| i as usize);
                     elements.push(at, &mut self.weights);
                 }
-                None => self.identity(1 << lowered.residual.map_or(0, |r| r.1), block),
+                None => {
+                    let value = 1 << lowered.residual.map_or(0, |r| r.1);
+                    push_diagonal(value, block, &mut self.weights);
+                }
             }
         }
         let lanes = lowered.bias.iter().chain(lowered.shifts.iter().flatten());
         self.biases.extend(lanes.flat_map(|v| v.to_le_bytes()));
-    }
-
-    fn identity(&mut self, value: u8, block: usize) {
-        for o in 0..block {
-            let row = (0..block).map(|i| if i == o { value } else { 0 });
-            self.weights.extend(row);
-        }
     }
 }
 
@@ -304,10 +303,13 @@ fn row(
     let placed = schedules.placed(n);
     let chosen = chosen[n].as_deref();
     let elements = match (placed, chosen, values) {
-        (Some(placed), Some(chosen), Values::Packed) => {
-            let (mask, at) = (&chosen.mask, placed.at.weights);
-            Some(Elements::new(&chosen.lowered, mask, at, &placed.order))
-        }
+        (Some(placed), Some(chosen), Values::Packed) => match &placed.elements {
+            WeightElements::Order(order) => {
+                let (mask, at) = (&chosen.mask, placed.at.weights);
+                Some(Elements::new(&chosen.lowered, mask, at, order))
+            }
+            WeightElements::Bytes(_) => None,
+        },
         _ => None,
     };
     let floors = placed.map_or(Floors::default(), |placed| placed.floors);

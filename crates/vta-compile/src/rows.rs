@@ -39,21 +39,22 @@ pub(crate) struct Loaded {
     pub tile: RowTile,
     /// Buffer of the inputs, `[blocks][in_rows][w]`.
     pub inp: BufferId,
-    /// Buffer of the identity.
-    pub identity: BufferId,
+    /// Buffer of the weight elements: the identity, or multiples of it.
+    pub weights: BufferId,
 }
 
-/// Loads the identity, then the inputs of each tile ahead of its `compute`.
+/// Loads `elements` weight elements, then the inputs of each tile ahead of its `compute`.
 ///
 /// # Errors
 /// A tile that does not fit.
 pub(crate) fn each(
     d: &mut Device<'_>,
     input: &FMap,
+    elements: u32,
     tiles: impl IntoIterator<Item = RowTile>,
     mut compute: impl FnMut(&mut Device<'_>, Loaded) -> Result<(), DoesNotFit>,
 ) -> Result<(), DoesNotFit> {
-    let identity = d.load_weights(d.weights_at, 1, &[])?;
+    let weights = d.load_weights(d.weights_at, elements, &[])?;
     let mut pending: Option<Loaded> = None;
     for tile in tiles {
         let row = fit::elements(input.w, len(&tile.in_rows) as usize)?;
@@ -71,11 +72,7 @@ pub(crate) fn each(
         };
         let blocks: Vec<u32> = tile.blocks.clone().collect();
         d.load_map(input, &blocks, (&tile.in_rows, &(0..input.w)), inp)?;
-        let loaded = Loaded {
-            tile,
-            inp,
-            identity,
-        };
+        let loaded = Loaded { tile, inp, weights };
         if let Some(p) = pending.replace(loaded) {
             compute(d, p)?;
         }
@@ -106,15 +103,15 @@ pub(crate) fn reset(
     d.scratchpads.acc.write(buffer, Unit::Compute, op)
 }
 
-/// Puts a GEMM that reads a tile's inputs and the identity into the schedule.
+/// Puts a GEMM that reads a tile's inputs and the weights into the schedule.
 ///
 /// # Errors
 /// A number that does not fit its field, or no such buffer.
 pub(crate) fn gemm(d: &mut Device<'_>, l: &Loaded, kind: OpKind) -> Result<OpId, DoesNotFit> {
     let mut deps = d.scratchpads.inp.before_read(l.inp)?;
-    join(&mut deps, &d.scratchpads.wgt.before_read(l.identity)?);
+    join(&mut deps, &d.scratchpads.wgt.before_read(l.weights)?);
     let op = d.push(kind, &deps)?;
     d.scratchpads.inp.read(l.inp, Unit::Compute, op)?;
-    d.scratchpads.wgt.read(l.identity, Unit::Compute, op)?;
+    d.scratchpads.wgt.read(l.weights, Unit::Compute, op)?;
     Ok(op)
 }

@@ -370,7 +370,14 @@ impl Maker<'_> {
             13 => {
                 let factor = [self.n.within(1..=3), self.n.within(1..=3)];
                 let dims = [1, c, h * factor[0], w * factor[1]];
-                self.host(HostOp::Resize { factor }, &[x], &dims);
+                let op = match self.n.below(3) {
+                    0 => HostOp::Resize { factor },
+                    n => HostOp::ResizeLinear {
+                        factor,
+                        half_pixel: n == 1,
+                    },
+                };
+                self.host(op, &[x], &dims);
             }
             14 => {
                 let pads = [0; 4].map(|_| self.n.within(0..=1));

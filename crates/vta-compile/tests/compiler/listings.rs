@@ -11,6 +11,7 @@ use vta_net::sparse::{BlockMask, Weight};
 use vta_program::asm::disassemble;
 use vta_program::isa::Insn;
 use vta_program::program::{Program, SegmentKind, Step};
+use vta_tensor::host::HostOp;
 use vta_test_support::nodes::{INT8, node};
 
 /// More lines than anybody reads.
@@ -207,6 +208,29 @@ fn max_pool() {
     let net = net(&[MAP], QOp::MaxPool(window), &[1, 32, 3, 3]);
     let what = "2x2 largest-value pool of 32 channels, on a 6x6 map";
     check("max-pool", what, &net, Sparsity::Dense);
+}
+
+#[test]
+fn linear_upsampling() {
+    let op = HostOp::ResizeLinear {
+        factor: [2, 2],
+        half_pixel: true,
+    };
+    // What a layer of the device makes: a pool that moves nothing.
+    let mut net = net(
+        &[&[1, 16, 3, 4]],
+        QOp::MaxPool(Window::POINT),
+        &[1, 16, 3, 4],
+    );
+    let of = net.outputs[0];
+    let up = node(&mut net, QOp::Host(op), &[of], &[1, 16, 6, 8]);
+    net.outputs = vec![up];
+    check(
+        "linear-upsampling",
+        "linear upsampling of 16 channels by 2 x 2, of a 3x4 map that a pool of 1x1 makes",
+        &net,
+        Sparsity::Dense,
+    );
 }
 
 #[test]

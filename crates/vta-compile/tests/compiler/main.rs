@@ -11,3 +11,4 @@ mod mistakes;
 mod networks;
 mod random;
 mod translation;
+mod upsampling;

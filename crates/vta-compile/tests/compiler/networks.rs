@@ -121,9 +121,17 @@ pub fn network(seed: u64, nodes: usize) -> QNet {
                 };
                 node(&mut net, QOp::Host(op), &[x], &[1, len, h, w])
             }
-            _ if h * w <= 400 => {
-                let op = HostOp::Resize { factor: [2, 1] };
-                node(&mut net, QOp::Host(op), &[x], &[1, c, 2 * h, w])
+            _ if h * w <= 200 => {
+                let by = 1 << n.below(3);
+                let factor = [2, by];
+                let op = match n.below(3) {
+                    0 => HostOp::Resize { factor },
+                    m => HostOp::ResizeLinear {
+                        factor,
+                        half_pixel: m == 1,
+                    },
+                };
+                node(&mut net, QOp::Host(op), &[x], &[1, c, 2 * h, by * w])
             }
             _ => continue,
         };

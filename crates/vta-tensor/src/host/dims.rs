@@ -47,7 +47,7 @@ impl HostOp {
             Self::Transpose { .. } => "Transpose",
             Self::Slice { .. } => "Slice",
             Self::Concat { .. } => "Concat",
-            Self::Resize { .. } => "Resize",
+            Self::Resize { .. } | Self::ResizeLinear { .. } => "Resize",
             Self::Pad { .. } => "Pad",
             Self::MaxPool(_) => "MaxPool",
             Self::AveragePool { .. } => "AveragePool",
@@ -120,6 +120,7 @@ impl HostOp {
             | Self::Slice { .. }
             | Self::Concat { .. }
             | Self::Resize { .. }
+            | Self::ResizeLinear { .. }
             | Self::Pad { .. }
             | Self::Gather { .. }
             | Self::Rearrange { .. }
@@ -295,7 +296,7 @@ impl HostOp {
                 dims[*axis] = sum;
                 Ok(dims)
             }
-            Self::Resize { factor } => {
+            Self::Resize { factor } | Self::ResizeLinear { factor, .. } => {
                 let [c, h, w] = self.image(x)?;
                 match (h.checked_mul(factor[0]), w.checked_mul(factor[1])) {
                     (Some(h), Some(w)) => Ok(vec![1, c, h, w]),

@@ -11,6 +11,7 @@ mod error;
 mod function;
 mod fused;
 mod gathering;
+mod linear;
 mod moving;
 mod pairwise;
 mod recurrent;
@@ -98,6 +99,15 @@ pub enum HostOp {
     Resize {
         /// Down, right.
         factor: [usize; 2],
+    },
+    /// Linear upsampling of `[1, c, h, w]`; beyond the edge are the values at the edge.
+    /// Either type: of i8 the exact sums are rounded to the nearest integer, halves up.
+    ResizeLinear {
+        /// Down, right.
+        factor: [usize; 2],
+        /// Whether the middles of both maps lie on each other (`half_pixel`), not their
+        /// first elements (`asymmetric`).
+        half_pixel: bool,
     },
     /// Constant padding; the constant of an i8 tensor is rounded.
     Pad {
@@ -434,6 +444,10 @@ impl HostOp {
             } => either!(x, a => moving::slice(a, *axis, *start, *step, &dims)),
             Self::Concat { axis } => moving::concat(inputs, *axis, &dims),
             Self::Resize { factor } => either!(x, a => moving::resize(a, *factor, &dims)),
+            Self::ResizeLinear { factor, half_pixel } => match x {
+                Tensor::I8(a) => Tensor::I8(linear::integer(a, *factor, *half_pixel, &dims)),
+                Tensor::F32(a) => Tensor::F32(linear::float(a, *factor, *half_pixel, &dims)),
+            },
             Self::Pad { pads, value } => match x {
                 Tensor::I8(a) => Tensor::I8(moving::pad(a, pads, arithmetic::to_i8(*value), &dims)),
                 Tensor::F32(a) => Tensor::F32(moving::pad(a, pads, *value, &dims)),

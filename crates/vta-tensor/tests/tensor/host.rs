@@ -424,6 +424,20 @@ fn what_does_not_fit_is_an_error() {
         (HostOp::Resize { factor: [0, 1] }, vec![&x]),
         (HostOp::Resize { factor: [huge, 2] }, vec![&x]),
         (
+            HostOp::ResizeLinear {
+                factor: [0, 1],
+                half_pixel: true,
+            },
+            vec![&x],
+        ),
+        (
+            HostOp::ResizeLinear {
+                factor: [2, huge],
+                half_pixel: false,
+            },
+            vec![&x],
+        ),
+        (
             HostOp::Resize {
                 factor: [1 << 20, 1 << 20],
             },
@@ -519,4 +533,43 @@ fn elements_in_another_order_of_memory_are_read_in_theirs() {
     let turned = Tensor::I8(x.reversed_axes());
     let r = run(&HostOp::Reshape { dims: vec![6] }, &[&turned]);
     assert_eq!(r, i8s(&[6], &[0, 3, 1, 4, 2, 5]));
+}
+
+/// What a linear upsampling is along an axis: an input has the less of an output, the
+/// farther it is from it; the edge has what is beyond it.
+fn share(o: usize, i: usize, factor: usize, half_pixel: bool, inputs: usize) -> f64 {
+    let at = match half_pixel {
+        true => (o as f64 + 0.5) / factor as f64 - 0.5,
+        false => o as f64 / factor as f64,
+    };
+    let of = |i: i64| (1.0 - (at - i as f64).abs()).max(0.0);
+    let last = inputs as i64 - 1;
+    let all = (-1..=inputs as i64).filter(|j| (*j).clamp(0, last) == i as i64);
+    all.map(of).sum()
+}
+
+proptest! {
+    #[test]
+    fn linear_upsampling_is_its_definition(
+        (h, w, fy, fx) in (1..5_usize, 1..5_usize, 1..6_usize, 1..6_usize),
+        half_pixel in any::<bool>(),
+        values in proptest::collection::vec(any::<i8>(), 32),
+    ) {
+        let (op, values) = (HostOp::ResizeLinear { factor: [fy, fx], half_pixel }, &values[..2 * h * w]);
+        let q = i8s(&[1, 2, h, w], values);
+        let x = f32s(&[1, 2, h, w], &values.iter().map(|v| f32::from(*v)).collect::<Vec<_>>());
+        let (q, x) = (run(&op, &[&q]), run(&op, &[&x]));
+        let (q, x) = (q.as_i8().expect("int8"), x.as_f32().expect("float"));
+        for (at, y) in x.indexed_iter() {
+            let mut want = 0.0;
+            for (i, v) in values.iter().enumerate().filter(|(i, _)| i / (h * w) == at[1]) {
+                let (iy, ix) = (i / w % h, i % w);
+                want += f64::from(*v) * share(at[2], iy, fy, half_pixel, h) * share(at[3], ix, fx, half_pixel, w);
+            }
+            prop_assert!((f64::from(*y) - want).abs() < 1e-3, "{at:?}: {y}, not {want}");
+            // The nearest integer; a half is one up.
+            let rounded = (want + 1e-9 + 0.5).floor();
+            prop_assert_eq!(f64::from(q[&at]), rounded, "{:?}: {}", at, want);
+        }
+    }
 }

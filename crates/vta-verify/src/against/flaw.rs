@@ -152,6 +152,15 @@ pub enum Flaw {
     },
     /// Not the element of the operand that belongs there.
     Moved(Option<Operand>),
+    /// An input that has another share of a mean.
+    Share {
+        /// The input.
+        of: Operand,
+        /// The program's: parts of how many.
+        found: (i64, i64),
+        /// The network's.
+        expected: (i64, i64),
+    },
     /// Arithmetic that is not the layer's.
     Arithmetic(&'static str),
 }
@@ -237,6 +246,15 @@ impl fmt::Display for Flaw {
                 f,
                 "holds {}, which does not belong there",
                 operand(of.as_ref())
+            ),
+            Self::Share {
+                of,
+                found,
+                expected,
+            } => write!(
+                f,
+                "{of} has {} of {} parts, by the network {} of {}",
+                found.0, found.1, expected.0, expected.1
             ),
             Self::Arithmetic(what) => f.write_str(what),
         }

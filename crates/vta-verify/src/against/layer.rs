@@ -3,6 +3,7 @@
 use super::canonical::{Canonical, Core, Linear};
 use super::expr::{Proven, Term, Value, Vector};
 use super::flaw::Flaw;
+use super::linear::Upsampling;
 use super::memory::Memory;
 use super::products::Products;
 use super::tensors::{MadeUp, TensorIndex, Tensors};
@@ -22,7 +23,8 @@ pub(super) struct Place {
 /// What is known of the network's layers.
 pub(super) struct Layers<'a> {
     net: &'a QNet,
-    block: usize,
+    /// Lanes of a vector.
+    pub(super) block: usize,
     /// Tensors that lie in DRAM; others are only inside of a layer's tile.
     stored: HashSet<usize>,
     /// Of each convolution, by the tensor that it reads.
@@ -133,7 +135,7 @@ fn same_around(found: &Found, expected: &Around) -> Result<(), Flaw> {
 }
 
 /// Rounding of a shift: a half.
-const fn half(shift: u8) -> i32 {
+pub(super) const fn half(shift: u8) -> i32 {
     match shift {
         0 => 0,
         s => 1 << (s - 1),
@@ -216,6 +218,21 @@ impl<'a> Layers<'a> {
                 let pixel = pixel as u32;
                 self.copy(&found(open, None, value)?, Vector { plane, pixel }, scene)
             }
+            QOp::Host(HostOp::ResizeLinear { factor, half_pixel }) => {
+                let how = Upsampling {
+                    factor: *factor,
+                    half_pixel: *half_pixel,
+                };
+                let value = found(open, None, value)?;
+                let Inner::Linear(sum) = &value.inner else {
+                    return Err(arithmetic("the largest of several values"));
+                };
+                if !limits_keep_int8(&value) {
+                    return Err(arithmetic("limits or slopes where there are none"));
+                }
+                let of = operand(scene.tensors, net, n, 0)?;
+                self.linear(how, (sum, &value.outer.shift[..lanes]), of, place, scene)
+            }
             QOp::Host(_) => Err(arithmetic("an operator of the host, on the device")),
         }
     }
@@ -240,6 +257,15 @@ impl<'a> Layers<'a> {
             })
         });
         !element.is_empty() && rows.all(|same| same)
+    }
+
+    /// The value on the diagonal of a weight element that has nothing else, as far as
+    /// lanes are read.
+    pub(super) fn diagonal(&self, wgt: u32, lanes: usize, memory: &Memory) -> Option<i8> {
+        let bytes = (self.block * self.block) as u64;
+        let first = memory.image(u64::from(wgt) * bytes, bytes).first()?;
+        let value = first.cast_signed();
+        self.is_diagonal(wgt, value, lanes, memory).then_some(value)
     }
 
     /// The only vector of a sum that is nothing but this vector.
@@ -659,14 +685,16 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// Whether limits and slope leave int8 as it is.
+fn limits_keep_int8(value: &Found) -> bool {
+    let (lo, hi) = value.outer.limits;
+    lo <= i8::MIN.into() && hi >= i8::MAX.into() && value.slope.is_none()
+}
+
 /// Whether limits and shifts leave int8 as it is.
 fn keeps_int8(value: &Found) -> bool {
-    let (lo, hi) = value.outer.limits;
     let lanes = value.outer.lanes;
-    lo <= i8::MIN.into()
-        && hi >= i8::MAX.into()
-        && value.slope.is_none()
-        && value.outer.shift[..lanes].iter().all(|s| *s == 0)
+    limits_keep_int8(value) && value.outer.shift[..lanes].iter().all(|s| *s == 0)
 }
 
 /// The map of a tensor.

@@ -11,6 +11,7 @@ mod expr;
 mod flaw;
 mod host;
 mod layer;
+mod linear;
 mod memory;
 mod products;
 mod tensors;
@@ -28,6 +29,7 @@ use std::collections::{HashMap, HashSet};
 use tensors::{TensorIndex, Tensors};
 use vta_net::quant::{self, QNet, QOp};
 use vta_program::program::{Layer, Program, Region, Step};
+use vta_tensor::host::HostOp;
 use walk::{LayerResult, World};
 
 /// Proves that a program computes a network: each element that it stores is the
@@ -127,6 +129,9 @@ fn foreign(of: &str, what: impl Into<String>) -> VerifyError {
     }
 }
 
+/// Weights that an input's share of an upsampled value is made of, at most.
+const PARTS: usize = 8;
+
 /// Most products that a sum of a network has, a second operand and as many
 /// again as another compiler might add of nothing included.
 fn most_products(net: &QNet, block: usize) -> usize {
@@ -140,6 +145,8 @@ fn most_products(net: &QNet, block: usize) -> usize {
                 .saturating_mul(kw);
             Some(direct.max((channels * kh * kw).div_ceil(block)))
         }
+        // Four inputs; a share may be the sum of several weights.
+        QOp::Host(HostOp::ResizeLinear { .. }) => Some(4 * PARTS),
         _ => None,
     });
     conv.max().unwrap_or(0).saturating_mul(2).saturating_add(2)

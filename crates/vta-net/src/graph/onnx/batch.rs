@@ -34,7 +34,10 @@ fn across(node: &Node) -> bool {
             HostOp::Rearrange { split, perm, .. } => {
                 split.first() != Some(&1) || perm.first() != Some(&0)
             }
-            HostOp::Lrn { .. } | HostOp::Where | HostOp::Pairwise { .. } => false,
+            HostOp::ResizeLinear { .. }
+            | HostOp::Lrn { .. }
+            | HostOp::Where
+            | HostOp::Pairwise { .. } => false,
             _ => true,
         },
         _ => false,

@@ -314,6 +314,8 @@ impl<'g> Builder<'g> {
             | Op::Resize { .. }
             | Op::Pad { .. }
             | Op::Host(HostOp::Gather { .. } | HostOp::Rearrange { .. }) => every,
+            // It rounds: not where the host can have it in single precision.
+            Op::Host(HostOp::ResizeLinear { .. }) => every && self.wanted[node.output.0],
             _ => false,
         };
         let ops = host_ops(op, x, y);

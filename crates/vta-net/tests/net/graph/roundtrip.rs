@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array1, Array2, Array4, ArrayD};
 use std::fs;
-use vta_net::graph::{Builder, ConvSpec, Dense, Graph, Op, Window, onnx, zoo};
+use vta_net::graph::{Builder, ConvSpec, Dense, Graph, HostOp, Op, Window, onnx, zoo};
 
 /// Says where two graphs differ.
 fn assert_same(a: &Graph, b: &Graph) {
@@ -77,6 +77,9 @@ fn every_operator() {
     let plus = b.add_const("plus", product, ramp(&[6, 1, 1]));
     let times = b.mul_const("times", plus, ramp(&[]));
     let up = b.resize("up", times, 3);
+    let between = |factor, half_pixel| Op::Host(HostOp::ResizeLinear { factor, half_pixel });
+    let up = b.op("between", between([2, 1], true), &[up]);
+    let up = b.op("between2", between([1, 3], false), &[up]);
     let mut window = Window::square(3, 2, 1);
     window.pads = [0, 1, 2, 1];
     let count_include_pad = true;

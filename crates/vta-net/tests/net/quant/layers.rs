@@ -395,3 +395,33 @@ fn layers_of_zeros_are_fine() {
         assert!(zeros.iter().all(|y| *y == 0.));
     }
 }
+
+/// Between layers a linear upsampling takes int8; for who reads it in single precision
+/// it is not rounded.
+#[test]
+fn linear_upsampling_is_rounded_for_layers_only() {
+    let op = || {
+        Op::Host(HostOp::ResizeLinear {
+            factor: [2, 2],
+            half_pixel: true,
+        })
+    };
+    let mut b = Builder::new("up", 1);
+    let x = b.input("x", &[1, 4, 6, 6]);
+    let x = b.conv("a", x, spec(8, 3));
+    let x = b.op("between", op(), &[x]);
+    let x = b.conv("b", x, spec(4, 3));
+    let y = b.op("last", op(), &[x]);
+    b.output(y);
+    let net = default(&b.finish());
+    let node = |source: &str| {
+        let found = net.nodes.iter().find(|n| n.name == source);
+        found.unwrap_or_else(|| panic!("{:?}", device(&net)))
+    };
+    let between = node("between");
+    assert!(matches!(between.op, QOp::Host(HostOp::ResizeLinear { .. })));
+    let types = [between.inputs[0], between.output].map(|t| net.tensor(t).ty);
+    assert!(matches!(types[0], QType::Int8 { .. }), "{types:?}");
+    assert_eq!(types[0], types[1]);
+    assert_eq!(net.tensor(node("last").output).ty, QType::Float);
+}

@@ -3,7 +3,7 @@
 
 use super::super::constant::ty;
 use super::nodes::Nodes;
-use super::{Writer, float, int, ints};
+use super::{Writer, float, int, ints, string};
 use crate::graph::TensorId;
 use vta_tensor::host::{Cell, HostOp, Pairwise, Recurrent, Reduction};
 
@@ -49,6 +49,20 @@ impl Nodes<'_, '_> {
                 let y = self.node("Transpose", vec![y], None, vec![ints("perm", perm)]);
                 let to = self.ints("dims", dims);
                 self.node("Reshape", vec![y, to], Some(output), vec![]);
+            }
+            HostOp::ResizeLinear { factor, half_pixel } => {
+                let scales = [1.0, 1.0, factor[0] as f32, factor[1] as f32];
+                x.push(String::new());
+                x.push(self.floats("scales", &[4], &scales));
+                let coordinates = match half_pixel {
+                    true => "half_pixel",
+                    false => "asymmetric",
+                };
+                let attributes = vec![
+                    string("mode", "linear"),
+                    string("coordinate_transformation_mode", coordinates),
+                ];
+                self.node("Resize", x, Some(output), attributes);
             }
             HostOp::Interpolate {
                 axis,
@@ -211,7 +225,7 @@ impl Nodes<'_, '_> {
         }
         let mut attributes = vec![int("hidden_size", r.hidden)];
         if r.reverse {
-            attributes.push(super::string("direction", "reverse"));
+            attributes.push(string("direction", "reverse"));
         }
         if let Cell::Gru {
             linear_before_reset,

@@ -1,5 +1,5 @@
-//! `Resize`: nearest repeats or picks elements, linear and cubic are weighted sums
-//! along each axis.
+//! `Resize`: nearest repeats or picks elements, linear by whole factors is an operator
+//! of its own, all else is weighted sums along each axis.
 
 use super::super::constant::Const;
 use super::super::error::{Fault, Res};
@@ -277,6 +277,9 @@ fn weighted(
     modes: &Modes,
 ) -> Res<()> {
     let mut x = n.tensor(0)?;
+    if let Some(op) = whole(mode, lines, modes) {
+        return im.result(n, Op::Host(op), &[x]);
+    }
     for (axis, line) in lines.iter().enumerate() {
         let mut sums = Vec::with_capacity(line.to);
         for o in 0..line.to {
@@ -305,6 +308,27 @@ fn weighted(
         x = im.step(n, Op::Host(op), &[x])?;
     }
     finish(im, n, x, lines, modes)
+}
+
+/// Linear upsampling of maps by whole factors.
+fn whole(mode: &str, lines: &[Line], modes: &Modes) -> Option<HostOp> {
+    let half_pixel = match modes.coordinate.as_str() {
+        "half_pixel" | "half_pixel_symmetric" | "pytorch_half_pixel" => true,
+        "asymmetric" => false,
+        _ => return None,
+    };
+    let [batch, channels, rows, columns] = lines else {
+        return None;
+    };
+    let factor = |l: &Line| {
+        let times = l.to / l.from.max(1);
+        (times > 0 && l.to == l.from * times && l.scale == times as f64).then_some(times)
+    };
+    let still = factor(batch) == Some(1) && factor(channels) == Some(1);
+    (mode == "linear" && still).then_some(HostOp::ResizeLinear {
+        factor: [factor(rows)?, factor(columns)?],
+        half_pixel,
+    })
 }
 
 /// Outputs that lie outside of the input get the value for that.

@@ -152,7 +152,7 @@ pub static OPERATORS: &[Operator] = operators! {
     "ReduceSumSquare" 1 Host reduce::reduce, "";
     "Relu" 1 Device elementwise::relu, "";
     "Reshape" 1 Moves layout::reshape, "Constant dimensions.";
-    "Resize" 10 Moves resize::resize, "Nearest by whole factors on the device; other nearest forms move elements; linear and cubic are the host's.";
+    "Resize" 10 Moves resize::resize, "By whole factors on the device: nearest, and linear in `half_pixel` and `asymmetric` (by 2, 4 and 8). Other nearest forms move elements; all else is the host's.";
     "Round" 11 Table function::function, "";
     "ScatterElements" 11 Moves gathering::scatter_elements, "Constant indices, no reduction.";
     "ScatterND" 11 Moves gathering::scatter_nd, "Constant indices, no reduction.";

@@ -1,6 +1,7 @@
 //! Upsampling.
 
 use super::*;
+use vta_net::graph::HostOp;
 
 fn factor(m: &Model) -> [usize; 2] {
     let g = m.graph();
@@ -80,4 +81,45 @@ fn linear_sums() {
         1., 1.25, 1.75, 2., 1.5, 1.75, 2.25, 2.5, 2.5, 2.75, 3.25, 3.5, 3., 3.25, 3.75, 4.,
     ];
     assert_eq!(y, want);
+}
+
+fn linear(mode: &'static str, scale: f32) -> Vec<Op> {
+    let attrs = [
+        ("mode", Text("linear")),
+        ("coordinate_transformation_mode", Text(mode)),
+    ];
+    let m = single(13, "Resize", &["x", "", "s"], &attrs);
+    let g = m.init(floats("s", &[4], &[1.0, 1.0, scale, 1.0])).graph();
+    g.nodes().map(|n| n.op.clone()).collect()
+}
+
+#[test]
+fn linear_by_whole_factors_is_one_operator() {
+    for (mode, half_pixel) in [
+        ("half_pixel", true),
+        ("pytorch_half_pixel", true),
+        ("asymmetric", false),
+    ] {
+        for scale in [2.0, 3.0] {
+            let factor = [scale as usize, 1];
+            let op = HostOp::ResizeLinear { factor, half_pixel };
+            assert_eq!(linear(mode, scale), [Op::Host(op)], "{mode}");
+        }
+    }
+    // No input has the same share of two outputs at the same distance.
+    for (mode, scale) in [("align_corners", 2.0), ("half_pixel", 1.5)] {
+        let ops = linear(mode, scale);
+        let sums = |op: &Op| matches!(op, Op::Host(HostOp::Interpolate { .. }));
+        assert!(ops.iter().any(sums), "{mode}: {ops:?}");
+    }
+    let old = [
+        ("mode", Text("linear")),
+        ("scales", Floats(vec![1.0, 1.0, 2.0, 4.0])),
+    ];
+    let op = HostOp::ResizeLinear {
+        factor: [2, 4],
+        half_pixel: false,
+    };
+    let g = single(7, "Upsample", &["x"], &old).graph();
+    assert_eq!(only(&g).op, Op::Host(op));
 }
