@@ -29,7 +29,7 @@ pub use masks::reshaped_by_masks;
 pub use net::{QConv, QNet, QNode, QOp, QTensor, QTensorId, QType, Shift};
 pub use noise::{Noise, noise};
 pub use plan::slope;
-pub use quantise::{QuantOptions, quantise};
+pub use quantise::{QuantOptions, ShareResidual, quantise};
 pub use scales::{Exponents, ExponentsError};
 pub use shape::Map;
 pub use weights::PerChannel;

@@ -19,6 +19,22 @@ use vta_tensor::host::Tensor;
 /// Fraction of the error that may stay for a changed step to be kept.
 const WORTH: f64 = 0.99;
 
+/// The same where the change may take another shift, a cycle for each vector of a layer.
+const WORTH_A_SHIFT: f64 = 0.97;
+
+/// When residual operands and results share an exponent, so that the sum needs no shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShareResidual {
+    /// Unless samples show that the error of the outputs falls by three hundredths with an
+    /// exponent of its own: another shift may take one more cycle for each vector of a layer.
+    #[default]
+    Auto,
+    /// In every layer.
+    Always,
+    /// In no layer.
+    Never,
+}
+
 /// How to quantise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantOptions {
@@ -26,8 +42,8 @@ pub struct QuantOptions {
     pub method: Method,
     /// When output channels have shifts of their own.
     pub per_channel: PerChannel,
-    /// Whether residual operands and results share an exponent, so that the sum needs no shift.
-    pub share_residual: bool,
+    /// When residual operands and results share an exponent.
+    pub share_residual: ShareResidual,
     /// Whether tensors between layers of the device are scaled so that their steps need
     /// not be powers of two in the float network. Never by noise.
     pub fit_steps: bool,
@@ -44,7 +60,7 @@ impl Default for QuantOptions {
         Self {
             method: Method::Best,
             per_channel: PerChannel::Auto,
-            share_residual: true,
+            share_residual: ShareResidual::Auto,
             fit_steps: true,
             merge_branches: true,
             correct_bias: true,
@@ -70,7 +86,11 @@ pub fn quantise(
     if options.merge_branches {
         plan.merge(|plan, parts, sum| merging_pays(plan, calibration, parts, sum));
     }
-    let groups = Groups::of(&plan, options.share_residual);
+    let shared = options.share_residual != ShareResidual::Never;
+    let groups = Groups::of(&plan, shared);
+    let apart = (options.share_residual == ShareResidual::Auto)
+        .then(|| Groups::of(&plan, false))
+        .filter(|apart| apart.members.len() > groups.members.len());
     let real = matches!(calibration.origin, Origin::Samples { .. });
     let weights = float_weights(&plan)?;
     let seen = calibration.of_plan(&plan);
@@ -87,6 +107,7 @@ pub fn quantise(
         options,
         plan: &plan,
         groups: &groups,
+        apart: apart.as_ref(),
         frames,
         real,
     };
@@ -175,26 +196,45 @@ impl Frame {
     }
 }
 
+/// Exponents, and what the network with them is.
+struct Improved {
+    exponents: Vec<i32>,
+    tried: Tried,
+}
+
 struct Search<'a, 'g> {
     calibration: &'a Calibration,
     options: &'a QuantOptions,
     plan: &'a Plan<'g>,
     groups: &'a Groups,
+    /// Those in which residual operands and results need not share an exponent.
+    apart: Option<&'a Groups>,
     /// At least one; the best guess is first.
     frames: Vec<Frame>,
     /// Whether samples are real.
     real: bool,
 }
 
+/// What exponents are for: sets of tensors, and their factors.
+#[derive(Clone, Copy)]
+struct Candidate<'s> {
+    groups: &'s Groups,
+    frame: &'s Frame,
+}
+
 impl Search<'_, '_> {
     fn best(&self) -> Result<QNet, QuantError> {
-        let frame = &self.frames[0];
+        let of = |frame| Candidate {
+            groups: self.groups,
+            frame,
+        };
         if self.options.method != Method::Best || !self.real {
-            let exponents = self.exponents(frame, self.options.method)?;
+            let first = of(&self.frames[0]);
+            let exponents = self.exponents(first, self.options.method)?;
             if !self.real || !self.options.correct_bias {
-                return Ok(self.emit(frame).net(&exponents).net);
+                return Ok(self.emit(first).net(&exponents).net);
             }
-            return Ok(self.try_out(frame, &exponents, self.samples(1))?.net);
+            return Ok(self.try_out(first, &exponents, self.samples(1))?.net);
         }
         let tries = self.frames.len() * TRIED.len();
         let samples = self.samples(tries as u64);
@@ -202,38 +242,70 @@ impl Search<'_, '_> {
         for (i, frame) in self.frames.iter().enumerate() {
             let mut seen: Vec<Vec<i32>> = Vec::new();
             for method in TRIED {
-                let exponents = self.exponents(frame, method)?;
+                let exponents = self.exponents(of(frame), method)?;
                 if seen.contains(&exponents) {
                     continue;
                 }
-                let error = self.try_out(frame, &exponents, samples)?.error;
+                let error = self.try_out(of(frame), &exponents, samples)?.error;
                 tracing::debug!(frame = i, ?method, samples, error, "steps");
-                if best.as_ref().is_none_or(|(_, _, least)| error < *least) {
+                if best.as_ref().is_none_or(|(.., least)| error < *least) {
                     best = Some((frame, exponents.clone(), error));
                 }
                 seen.push(exponents);
             }
         }
         let (frame, start, _) = best.ok_or(QuantError::NoSamples)?;
-        let refined = self.refine(frame, &start)?;
-        let all = self.samples(1);
-        let best = self.try_out(frame, &start, all)?;
-        if refined == start {
-            return Ok(best.net);
+        let mut best = self.improve(of(frame), start, WORTH)?;
+        if let Some(groups) = self.apart {
+            let apart = Candidate { groups, frame };
+            let exponents = groups.members.iter();
+            let exponents = exponents.map(|m| self.groups.exponent(&best.exponents, m[0]));
+            let other = self.improve(apart, exponents.collect(), WORTH_A_SHIFT)?;
+            tracing::debug!(
+                shared = best.tried.error,
+                apart = other.tried.error,
+                "residuals"
+            );
+            if other.tried.error < best.tried.error {
+                best = other;
+            }
         }
-        let changed = self.try_out(frame, &refined, all)?;
-        tracing::debug!(before = best.error, after = changed.error, "steps changed");
-        Ok(if changed.error < best.error {
-            changed.net
-        } else {
-            best.net
+        Ok(best.tried.net)
+    }
+
+    /// Changes exponents one by one; the result is not worse on all samples.
+    fn improve(
+        &self,
+        of: Candidate<'_>,
+        start: Vec<i32>,
+        worth: f64,
+    ) -> Result<Improved, QuantError> {
+        let refined = self.refine(of, &start, worth)?;
+        let all = self.samples(1);
+        let tried = self.try_out(of, &start, all)?;
+        let before = Improved {
+            exponents: start,
+            tried,
+        };
+        if refined == before.exponents {
+            return Ok(before);
+        }
+        let tried = self.try_out(of, &refined, all)?;
+        let (error, after) = (before.tried.error, tried.error);
+        tracing::debug!(before = error, after, "steps changed");
+        Ok(match after < error {
+            true => Improved {
+                exponents: refined,
+                tried,
+            },
+            false => before,
         })
     }
 
-    fn emit<'s>(&'s self, frame: &'s Frame) -> Emit<'s, 's> {
+    fn emit<'s>(&'s self, Candidate { groups, frame }: Candidate<'s>) -> Emit<'s, 's> {
         Emit {
             plan: self.plan,
-            groups: self.groups,
+            groups,
             weights: &frame.weights,
             factors: &frame.factors,
             seen: Some(&frame.seen),
@@ -242,10 +314,10 @@ impl Search<'_, '_> {
         }
     }
 
-    fn exponents(&self, frame: &Frame, method: Method) -> Result<Vec<i32>, QuantError> {
-        let mut exponents = self.groups.choose(self.plan, &frame.seen, method)?;
-        self.groups
-            .connect(self.plan, &frame.needed, &mut exponents)?;
+    fn exponents(&self, of: Candidate<'_>, method: Method) -> Result<Vec<i32>, QuantError> {
+        let Candidate { groups, frame } = of;
+        let mut exponents = groups.choose(self.plan, &frame.seen, method)?;
+        groups.connect(self.plan, &frame.needed, &mut exponents)?;
         Ok(exponents)
     }
 
@@ -259,11 +331,11 @@ impl Search<'_, '_> {
 
     fn try_out(
         &self,
-        frame: &Frame,
+        of: Candidate<'_>,
         exponents: &[i32],
         samples: usize,
     ) -> Result<Tried, QuantError> {
-        let mut emitted = self.emit(frame).net(exponents);
+        let mut emitted = self.emit(of).net(exponents);
         if !self.options.correct_bias {
             emitted.links.clear();
         }
@@ -278,8 +350,8 @@ impl Search<'_, '_> {
     }
 
     /// Changes exponents one by one while the error falls and the effort lasts.
-    fn refine(&self, frame: &Frame, start: &[i32]) -> Result<Vec<i32>, QuantError> {
-        let (plan, groups) = (self.plan, self.groups);
+    fn refine(&self, of: Candidate<'_>, start: &[i32], worth: f64) -> Result<Vec<i32>, QuantError> {
+        let (plan, Candidate { groups, frame }) = (self.plan, of);
         let mut exponents = start.to_vec();
         // Fewer samples mislead; each exponent has two neighbours, and may have them again.
         let samples = self.calibration.samples.len().min(32);
@@ -288,7 +360,7 @@ impl Search<'_, '_> {
         if left < 2 {
             return Ok(exponents);
         }
-        let mut error = self.try_out(frame, &exponents, samples)?.error;
+        let mut error = self.try_out(of, &exponents, samples)?.error;
         let mut improved = true;
         while improved {
             improved = false;
@@ -304,8 +376,8 @@ impl Search<'_, '_> {
                         return Ok(exponents);
                     }
                     left -= 1;
-                    let tried = self.try_out(frame, &changed, samples)?;
-                    if tried.error < WORTH * error {
+                    let tried = self.try_out(of, &changed, samples)?;
+                    if tried.error < worth * error {
                         tracing::debug!(group, step, error = tried.error, "step changed");
                         (exponents, error, improved) = (changed, tried.error, true);
                         break;

@@ -4,8 +4,8 @@ use super::zoo::distance;
 use ndarray::{ArrayD, IxDyn};
 use vta_net::graph::{Builder, ConvSpec, Graph, Op, TensorId, Window};
 use vta_net::quant::{
-    Calibration, PerChannel, QNet, QOp, QType, QuantOptions, Shift, check, float, quantise,
-    reference,
+    Calibration, PerChannel, QNet, QOp, QType, QuantOptions, ShareResidual, Shift, check, float,
+    quantise, reference,
 };
 use vta_tensor::host::{HostOp, Tensor};
 
@@ -118,7 +118,7 @@ fn residuals_with_steps_of_their_own_are_shifted() {
         b.add("fine", c, small)
     });
     let options = QuantOptions {
-        share_residual: false,
+        share_residual: ShareResidual::Never,
         ..QuantOptions::default()
     };
     let net = near(&graph, &options, 0.003);
@@ -127,7 +127,11 @@ fn residuals_with_steps_of_their_own_are_shifted() {
         .map(|c| (c.residual_shift, c.post_shift))
         .collect();
     assert!(shifts.iter().any(|s| s.1 > 0), "{shifts:?}");
-    let shared = near(&graph, &QuantOptions::default(), 0.01);
+    let options = QuantOptions {
+        share_residual: ShareResidual::Always,
+        ..QuantOptions::default()
+    };
+    let shared = near(&graph, &options, 0.01);
     assert!(
         convs(&shared)
             .iter()
