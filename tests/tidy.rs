@@ -157,6 +157,10 @@ mod layers {
                     ],
                 ),
                 (
+                    "rearrange",
+                    &["device", "fit", "loops", "lowered", "map", "op", "rows"],
+                ),
+                (
                     "resize",
                     &["device", "fit", "loops", "lowered", "map", "op", "rows"],
                 ),
@@ -181,7 +185,15 @@ mod layers {
                 ),
                 (
                     "placement",
-                    &["device", "links", "lowered", "map", "pool", "resize"],
+                    &[
+                        "device",
+                        "links",
+                        "lowered",
+                        "map",
+                        "pool",
+                        "rearrange",
+                        "resize",
+                    ],
                 ),
                 ("layout", &["error", "fit", "links", "map", "placement"]),
                 ("lower", &["error", "fit", "lowered", "map", "options"]),
@@ -209,6 +221,7 @@ mod layers {
                         "options",
                         "placement",
                         "pool",
+                        "rearrange",
                         "resize",
                         "schedule",
                         "tiling",

@@ -7,10 +7,11 @@ use crate::error::{CompileError, no_room, unfit};
 use crate::fit::{self, DoesNotFit};
 use crate::frame::Frame;
 use crate::layers::Floors;
-use crate::lowered::{LoweredPool, LoweredResize};
+use crate::lowered::{LoweredPool, LoweredRearrange, LoweredResize};
 use crate::order::Group;
 use crate::placement::Placement;
 use crate::pool;
+use crate::rearrange;
 use crate::resize;
 use crate::schedule::{Mark, Schedule};
 use crate::tiling::{self, SegmentStarts, Tiling};
@@ -298,7 +299,7 @@ fn conv(
     })
 }
 
-/// Puts a layer of whole rows into the schedule: its weight elements are diagonals.
+/// Puts a layer of whole rows into the schedule.
 fn rows(
     frame: &Frame,
     n: usize,
@@ -318,20 +319,29 @@ fn rows(
         layer: n,
         c,
     };
-    let (elements, floors) = match frame.placements[n] {
+    let (elements, floors) = match &frame.placements[n] {
         Placement::Pool(w) => {
-            let lowered = LoweredPool::new(&w, maps).map_err(&unfit)?;
+            let lowered = LoweredPool::new(w, maps).map_err(&unfit)?;
             let fits = |c: &HwConfig| pool::tile(&lowered, &Scratchpads::new(c)).is_some();
             pool::pool(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
             let identity = WeightElements::diagonals(&[1], c.block);
             (identity, Floors::pool(&lowered, c))
         }
         Placement::Resize(how) => {
-            let lowered = LoweredResize::new(how, maps).map_err(&unfit)?;
+            let lowered = LoweredResize::new(*how, maps).map_err(&unfit)?;
             let fits = |c: &HwConfig| resize::tile(&lowered, &Scratchpads::new(c)).is_some();
             resize::resize(&lowered, &mut device).map_err(|why| no_room(node, c, why, fits))?;
             let weights = WeightElements::diagonals(&lowered.weights, c.block);
             (weights, Floors::resize(&lowered, c))
+        }
+        Placement::Rearrange(of) => {
+            let lowered = LoweredRearrange::new(of, maps, c.block).map_err(&unfit)?;
+            let fits = |c: &HwConfig| rearrange::tile(&lowered, &Scratchpads::new(c)).is_some();
+            let done = rearrange::rearrange(&lowered, &mut device);
+            done.map_err(|why| no_room(node, c, why, fits))?;
+            let bytes = lowered.contents.iter().map(|w| w.cast_unsigned());
+            let picks = WeightElements::Bytes(bytes.collect());
+            (picks, Floors::rearrange(&lowered, c))
         }
         Placement::Conv | Placement::Host => {
             let none = WeightElements::Order(Vec::new());

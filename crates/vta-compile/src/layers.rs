@@ -5,7 +5,7 @@ use crate::error::CompileError;
 use crate::fit;
 use crate::layout::MemoryLayout;
 use crate::lower::LayerMask;
-use crate::lowered::{LoweredConv, LoweredPool, LoweredResize};
+use crate::lowered::{LoweredConv, LoweredPool, LoweredRearrange, LoweredResize};
 use crate::map::FMap;
 use vta_net::quant::{QNet, QNode, QOp};
 use vta_program::config::HwConfig;
@@ -42,6 +42,11 @@ impl Floors {
 
     /// Upsampling.
     pub(crate) fn resize(lowered: &LoweredResize, c: &HwConfig) -> Self {
+        Self::rows(lowered.compute_floor(), &lowered.input, &lowered.output, c)
+    }
+
+    /// Depth to space.
+    pub(crate) fn rearrange(lowered: &LoweredRearrange, c: &HwConfig) -> Self {
         Self::rows(lowered.compute_floor(), &lowered.input, &lowered.output, c)
     }
 

@@ -8,7 +8,7 @@
 //! | frame | `frame` | network | all of these: what masks do not change |
 //! | lower | `lower` | node, mask | lowered operation: weight elements, biases with rounding (`lowered`) |
 //! | tile | `tiling`, `choice` | lowered operation | how it may be cut, by the estimate |
-//! | schedule | `conv`, `pool`, `resize` | lowered operation, tiling | operations (`op`) in the instruction schedule (`schedule`) |
+//! | schedule | `conv`, `pool`, `resize`, `rearrange` | lowered operation, tiling | operations (`op`) in the instruction schedule (`schedule`) |
 //! | allocate | `allocator` | sizes | buffers in scratchpads, who touched them last |
 //! | tokens | `tokens` | dependencies | tokens, from what must have ended |
 //! | estimate | `estimate` | operations | when they end |
@@ -25,7 +25,7 @@
 //! | `allocator`, `tokens`, `estimate`, `stores` | scratchpads, token inference, time, what was stored where: none knows the others |
 //! | `schedule` | the instruction schedule, from tokens, estimate and stores |
 //! | `device` | scratchpads and schedule together; transfers |
-//! | `rows`, `pool`, `resize`, `conv` | schedules of each lowered operation |
+//! | `rows`, `pool`, `resize`, `rearrange`, `conv` | schedules of each lowered operation |
 //! | `tiling`, `placement` | how a convolution is cut; what the device can do |
 //! | `layout`, `lower`, `order`, `emit`, `layers` | DRAM, weights, launches, words, the table of layers |
 //! | `choice`, `frame` | a layer by itself; what masks do not change |
@@ -59,6 +59,7 @@ mod order;
 mod placement;
 mod pool;
 mod program;
+mod rearrange;
 mod resize;
 mod rows;
 mod schedule;

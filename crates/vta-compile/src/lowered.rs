@@ -1,8 +1,9 @@
 //! What the device is to do for one layer, in elements of the scratchpads.
 
 use crate::cost::Cost;
-use crate::fit::DoesNotFit;
+use crate::fit::{self, DoesNotFit};
 use crate::map::{FMap, KernelWindow, extent, len};
+use std::collections::HashMap;
 use std::ops::Range;
 use vta_net::graph::Window;
 use vta_program::config::HwConfig;
@@ -449,5 +450,154 @@ impl LoweredResize {
         self.sums(|n, weight| steps += n * parts(weight).count() as u64);
         let shift = if self.shift() > 0 { IMM } else { 0 };
         steps * u64::from(self.output.blocks) + self.output.vectors() * (1 + shift)
+    }
+}
+
+/// Channels that move to places of a larger map, or change places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DepthToSpace {
+    /// Phases down and right.
+    pub factor: [usize; 2],
+    /// For each phase, row by row, and each channel of the result: the channel that it is.
+    pub channels: Vec<Vec<usize>>,
+}
+
+impl DepthToSpace {
+    /// Of an operator that is one, on a map of rows and columns.
+    pub(crate) fn of(op: &HostOp, [h, w]: [usize; 2]) -> Option<Self> {
+        let HostOp::Rearrange { split, perm, dims } = op else {
+            return None;
+        };
+        let (rows, columns) = (split.len().checked_sub(2)?, split.len() - 1);
+        let at = |axis: usize| perm.iter().position(|p| *p == axis);
+        let (y, x) = (at(rows)?, at(columns)?);
+        if split[rows..] != [h, w] || y >= x {
+            return None;
+        }
+        // Axes that count the channels of the result, and its phases.
+        let parts = [&perm[..y], &perm[y + 1..x], &perm[x + 1..]];
+        let [c, fy, fx] = parts.map(|axes| axes.iter().map(|a| split[*a]).product::<usize>());
+        if *dims != [1, c, fy * h, fx * w] {
+            return None;
+        }
+        // What a step along an axis is in channels of the operand.
+        let step = |axis: usize| split[axis + 1..rows].iter().product::<usize>();
+        let offset = |axes: &[usize], mut index: usize| {
+            let mut sum = 0;
+            for &a in axes.iter().rev() {
+                sum += index % split[a] * step(a);
+                index /= split[a];
+            }
+            sum
+        };
+        let phases = (0..fy).flat_map(|dy| (0..fx).map(move |dx| [dy, dx]));
+        let channels = phases.map(|[dy, dx]| {
+            let phase = offset(parts[1], dy) + offset(parts[2], dx);
+            (0..c).map(|o| offset(parts[0], o) + phase).collect()
+        });
+        Some(Self {
+            factor: [fy, fx],
+            channels: channels.collect(),
+        })
+    }
+}
+
+/// Lanes of a block that go to a block of the result, in one phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pick {
+    /// Phase, down and right.
+    pub phase: [u32; 2],
+    /// Block of the result.
+    pub to: u32,
+    /// Block of the operand.
+    pub from: u32,
+    /// Weight element, which has a 1 for each lane.
+    pub element: u32,
+}
+
+/// Depth to space.
+#[derive(Debug, Clone)]
+pub(crate) struct LoweredRearrange {
+    /// Operand.
+    pub input: FMap,
+    /// Result.
+    pub output: FMap,
+    /// Phases down and right.
+    pub factor: [u32; 2],
+    /// What goes where.
+    pub picks: Vec<Pick>,
+    /// Bytes of the weight elements.
+    pub contents: Vec<i8>,
+    block: u32,
+}
+
+impl LoweredRearrange {
+    /// Of a map to another.
+    ///
+    /// # Errors
+    /// More than can be counted.
+    pub(crate) fn new(
+        of: &DepthToSpace,
+        (input, output): (FMap, FMap),
+        block: u32,
+    ) -> Result<Self, DoesNotFit> {
+        let factor = [
+            extent("factor", of.factor[0])?,
+            extent("factor", of.factor[1])?,
+        ];
+        let lanes = block as usize;
+        let mut picks = Vec::new();
+        let mut known: HashMap<Vec<i8>, u32> = HashMap::new();
+        let mut contents = Vec::new();
+        for (phase, channels) in (0u32..).zip(&of.channels) {
+            for (to, outs) in (0u32..).zip(channels.chunks(lanes)) {
+                let mut from: Vec<usize> = outs.iter().map(|c| c / lanes).collect();
+                from.sort_unstable();
+                from.dedup();
+                for from in from {
+                    let mut element = vec![0; lanes * lanes];
+                    for (lane, c) in outs.iter().enumerate() {
+                        if c / lanes == from {
+                            element[lane * lanes + c % lanes] = 1;
+                        }
+                    }
+                    let element = match known.get(&element) {
+                        Some(n) => *n,
+                        None => {
+                            contents.extend_from_slice(&element);
+                            let n = fit::count("weight elements of a layer", known.len())?;
+                            known.insert(element, n);
+                            n
+                        }
+                    };
+                    picks.push(Pick {
+                        phase: [phase / factor[1], phase % factor[1]],
+                        to,
+                        from: fit::count("blocks of channels", from)?,
+                        element,
+                    });
+                }
+            }
+        }
+        // Sums that follow each other are different ones where that can be.
+        picks.sort_by_key(|p| p.from);
+        Ok(Self {
+            input,
+            output,
+            factor,
+            picks,
+            contents,
+            block,
+        })
+    }
+
+    /// Weight elements.
+    pub(crate) fn elements(&self) -> u32 {
+        (self.contents.len() as u32) / (self.block * self.block)
+    }
+
+    /// Cycles below which compute cannot go: each output is cleared, and picked.
+    pub(crate) fn compute_floor(&self) -> u64 {
+        self.output.vectors() + self.picks.len() as u64 * u64::from(self.input.plane())
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::device::Scratchpads;
 use crate::links::Links;
-use crate::lowered::{LoweredPool, LoweredResize, Upsampling};
+use crate::lowered::{DepthToSpace, LoweredPool, LoweredRearrange, LoweredResize, Upsampling};
 use crate::map::{FMap, map_dims};
 use crate::pool;
+use crate::rearrange;
 use crate::resize;
 use vta_net::graph::Window;
 use vta_net::quant::{QNet, QNode, QOp, QTensorId, QType};
@@ -12,7 +13,7 @@ use vta_program::config::HwConfig;
 use vta_tensor::host::HostOp;
 
 /// Where a node runs, and as what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Placement {
     /// A convolution on the device.
     Conv,
@@ -20,14 +21,16 @@ pub(crate) enum Placement {
     Pool(Window),
     /// Upsampling on the device.
     Resize(Upsampling),
+    /// Depth to space or a permutation of channels on the device.
+    Rearrange(DepthToSpace),
     /// The host's.
     Host,
 }
 
 impl Placement {
     /// Whether the device does it.
-    pub(crate) fn on_device(self) -> bool {
-        self != Self::Host
+    pub(crate) fn on_device(&self) -> bool {
+        *self != Self::Host
     }
 }
 
@@ -49,6 +52,13 @@ fn resize_fits(net: &QNet, node: &QNode, how: Upsampling, c: &HwConfig) -> bool 
     lowered.is_some_and(|l| resize::tile(&l, &Scratchpads::new(c)).is_some())
 }
 
+/// Whether the device can do a depth to space.
+fn rearrange_fits(net: &QNet, node: &QNode, of: &DepthToSpace, c: &HwConfig) -> bool {
+    let lowered = |m| LoweredRearrange::new(of, m, c.block).ok();
+    let lowered = maps(net, node, c.block).and_then(lowered);
+    lowered.is_some_and(|l| rearrange::tile(&l, &Scratchpads::new(c)).is_some())
+}
+
 /// Where each node runs.
 pub(crate) fn placements(net: &QNet, links: &Links, c: &HwConfig) -> Vec<Placement> {
     let int8 = |t: QTensorId| matches!(net.tensor(t).ty, QType::Int8 { .. });
@@ -66,7 +76,16 @@ pub(crate) fn placements(net: &QNet, links: &Links, c: &HwConfig) -> Vec<Placeme
             // What the device has at hand is not sent through the host.
             let near = || node.inputs.iter().all(|&t| int8(t) && computed(t));
             let how = Upsampling::of(op).filter(|how| near() && resize_fits(net, node, *how, c));
-            how.map_or(Placement::Host, Placement::Resize)
+            if let Some(how) = how {
+                return Placement::Resize(how);
+            }
+            let from = node
+                .inputs
+                .first()
+                .and_then(|t| map_dims(&net.tensor(*t).dims));
+            let of = from.and_then(|(_, h, w)| DepthToSpace::of(op, [h, w]));
+            let of = of.filter(|of| near() && rearrange_fits(net, node, of, c));
+            of.map_or(Placement::Host, Placement::Rearrange)
         }
     };
     net.nodes.iter().map(placement).collect()

@@ -56,10 +56,12 @@ pub(crate) fn pool(lowered: &LoweredPool, d: &mut Device<'_>) -> Result<(), Does
     for y0 in (0..o.h).step_by(th as usize) {
         for b0 in (0..o.blocks).step_by(tb as usize) {
             let rows = y0..(y0 + th).min(o.h);
+            let blocks = b0..(b0 + tb).min(o.blocks);
             tiles.push(RowTile {
                 in_rows: lowered.window.needed(0, &rows, 0..=last_row, i.h),
                 rows,
-                blocks: b0..(b0 + tb).min(o.blocks),
+                in_blocks: blocks.clone(),
+                blocks,
             });
         }
     }

@@ -58,10 +58,12 @@ pub(crate) fn resize(lowered: &LoweredResize, d: &mut Device<'_>) -> Result<(), 
     for y0 in (0..i.h).step_by(th as usize) {
         for b0 in (0..o.blocks).step_by(tb as usize) {
             let y1 = (y0 + th).min(i.h);
+            let blocks = b0..(b0 + tb).min(o.blocks);
             tiles.push(RowTile {
                 rows: y0 * fy..y1 * fy,
                 in_rows: y0.saturating_sub(before)..(y1 + behind).min(i.h),
-                blocks: b0..(b0 + tb).min(o.blocks),
+                in_blocks: blocks.clone(),
+                blocks,
             });
         }
     }

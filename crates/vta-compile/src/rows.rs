@@ -17,9 +17,11 @@ use vta_program::isa::Unit;
 pub(crate) struct RowTile {
     /// Input rows.
     pub in_rows: Range<u32>,
+    /// Input blocks.
+    pub in_blocks: Range<u32>,
     /// Output rows.
     pub rows: Range<u32>,
-    /// Blocks of both.
+    /// Output blocks.
     pub blocks: Range<u32>,
 }
 
@@ -58,7 +60,7 @@ pub(crate) fn each(
     let mut pending: Option<Loaded> = None;
     for tile in tiles {
         let row = fit::elements(input.w, len(&tile.in_rows) as usize)?;
-        let size = fit::elements(row, len(&tile.blocks) as usize)?;
+        let size = fit::elements(row, len(&tile.in_blocks) as usize)?;
         let pins: Vec<BufferId> = pending.iter().map(|p| p.inp).collect();
         let inp = match d.scratchpads.inp.alloc(size, &pins) {
             Ok(buffer) => buffer,
@@ -70,7 +72,7 @@ pub(crate) fn each(
                 d.scratchpads.inp.alloc(size, &[])?
             }
         };
-        let blocks: Vec<u32> = tile.blocks.clone().collect();
+        let blocks: Vec<u32> = tile.in_blocks.clone().collect();
         d.load_map(input, &blocks, (&tile.in_rows, &(0..input.w)), inp)?;
         let loaded = Loaded { tile, inp, weights };
         if let Some(p) = pending.replace(loaded) {

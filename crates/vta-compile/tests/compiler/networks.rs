@@ -43,7 +43,7 @@ pub fn network(seed: u64, nodes: usize) -> QNet {
             continue;
         };
         let [_, c, h, w] = dims(&net, x);
-        let made = match n.below(9) {
+        let made = match n.below(10) {
             0..=3 => {
                 let kernel = [1, 3, 3, 5][n.below(4) as usize];
                 let s = 1 + n.below(2) as usize;
@@ -120,6 +120,15 @@ pub fn network(seed: u64, nodes: usize) -> QNet {
                     step: 1,
                 };
                 node(&mut net, QOp::Host(op), &[x], &[1, len, h, w])
+            }
+            8 if c % 4 == 0 => {
+                let (split, perm) = match n.below(2) {
+                    0 => (vec![2, 2, c / 4, h, w], vec![2, 3, 0, 4, 1]),
+                    _ => (vec![c / 4, 2, 2, h, w], vec![0, 3, 1, 4, 2]),
+                };
+                let dims = vec![1, c / 4, 2 * h, 2 * w];
+                let op = HostOp::Rearrange { split, perm, dims };
+                node(&mut net, QOp::Host(op), &[x], &[1, c / 4, 2 * h, 2 * w])
             }
             _ if h * w <= 200 => {
                 let by = 1 << n.below(3);

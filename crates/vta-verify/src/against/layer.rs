@@ -5,6 +5,7 @@ use super::expr::{Proven, Term, Value, Vector};
 use super::flaw::Flaw;
 use super::linear::Upsampling;
 use super::memory::Memory;
+use super::moved::Rearranged;
 use super::products::Products;
 use super::tensors::{MadeUp, TensorIndex, Tensors};
 use std::collections::{HashMap, HashSet};
@@ -232,6 +233,19 @@ impl<'a> Layers<'a> {
                 }
                 let of = operand(scene.tensors, net, n, 0)?;
                 self.linear(how, (sum, &value.outer.shift[..lanes]), of, place, scene)
+            }
+            QOp::Host(HostOp::Rearrange { split, perm, .. }) => {
+                let value = found(open, None, value)?;
+                let Inner::Linear(sum) = &value.inner else {
+                    return Err(Flaw::Moved(None));
+                };
+                if !keeps_int8(&value) {
+                    return Err(arithmetic("limits or shifts where there are none"));
+                }
+                let (planes, from) = operand(scene.tensors, net, n, 0)?;
+                let to = map_of(scene.tensors, net.nodes[n].output.0)?;
+                let how = Rearranged { split, perm };
+                self.rearranged(how, sum, (planes, from, to), (place, lanes), scene)
             }
             QOp::Host(_) => Err(arithmetic("an operator of the host, on the device")),
         }

@@ -13,6 +13,7 @@ mod host;
 mod layer;
 mod linear;
 mod memory;
+mod moved;
 mod products;
 mod tensors;
 mod walk;
@@ -144,6 +145,10 @@ fn most_products(net: &QNet, block: usize) -> usize {
                 .saturating_mul(kh)
                 .saturating_mul(kw);
             Some(direct.max((channels * kh * kw).div_ceil(block)))
+        }
+        QOp::Host(HostOp::Rearrange { .. }) => {
+            let channels = n.inputs.first().and_then(|t| net.tensor(*t).dims.get(1));
+            channels.map(|c| c.div_ceil(block))
         }
         // Four inputs; a share may be the sum of several weights.
         QOp::Host(HostOp::ResizeLinear { .. }) => Some(4 * PARTS),

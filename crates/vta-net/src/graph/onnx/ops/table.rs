@@ -78,7 +78,7 @@ pub static OPERATORS: &[Operator] = operators! {
     "Cos" 7 Table function::function, "";
     "Cosh" 9 Table function::function, "";
     "CumSum" 11 Host reduce::cum_sum, "";
-    "DepthToSpace" 1 Moves layout::depth_to_space, "";
+    "DepthToSpace" 1 Moves layout::depth_to_space, "Between layers the device's.";
     "DequantizeLinear" 10 Import quantized::dequantize, "Another scale than the tensor's is a factor.";
     "Div" 1 Host elementwise::arithmetic, "By a constant it is a factor, as `Mul`.";
     "Dropout" 1 Import elementwise::dropout, "Inference only.";
