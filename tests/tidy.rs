@@ -162,7 +162,16 @@ mod layers {
                 ),
                 (
                     "resize",
-                    &["device", "fit", "loops", "lowered", "map", "op", "rows"],
+                    &[
+                        "allocator",
+                        "device",
+                        "fit",
+                        "loops",
+                        "lowered",
+                        "map",
+                        "op",
+                        "rows",
+                    ],
                 ),
                 (
                     "conv",
