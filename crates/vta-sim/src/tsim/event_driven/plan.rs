@@ -5,7 +5,7 @@ use super::tokens;
 use crate::fsim::byte_addr;
 use crate::tsim::vme::Client;
 use vta_program::config::{HwConfig, Scratchpad};
-use vta_program::isa::{Insn, Load, MemoryType, Store, Unit, memory_type_bits};
+use vta_program::isa::{Illegal, Insn, Load, MemoryType, Store, Unit, memory_type_bits};
 use vta_program::mem::Dram;
 use vta_program::timing::{Geometry, fetch};
 
@@ -49,6 +49,16 @@ pub const OUT: usize = 4;
 /// queue of one, and beats on their way through the unit.
 const IN_FLIGHT: u64 = 18;
 
+/// Instructions that are decoded before the first of them is looked at: fields
+/// that have just been written one by one are slow to read together.
+const BATCH: usize = 16;
+
+/// What stands behind the last instruction of a batch that is not full.
+const NONE: Result<Insn, Illegal> = Err(Illegal {
+    field: "opcode",
+    value: 0,
+});
+
 /// Largest sum of paddings in one direction.
 const PADS: u16 = 30;
 
@@ -75,26 +85,32 @@ impl Plan {
         }
         let code = u64::from(insn_addr)..u64::from(insn_addr) + 16 * u64::from(insn_count);
         let words = dram.read(code.start, code.end - code.start).ok()?;
-        for word in words.chunks_exact(16) {
-            let word = u128::from_le_bytes(word.try_into().ok()?);
-            let insn = Insn::decode(word).ok()?;
-            let fits = match &insn {
-                _ if insn.is_sync() => true,
-                Insn::Load(l) => plan.load_fits(l, cfg.depth(l.memory_type.scratchpad())),
-                Insn::Store(s) => plan.store_fits(s, &code),
-                _ => true,
-            };
-            if !fits {
-                return None;
-            }
-            let (takes, gives) = tokens(&insn);
-            plan.ops.push(Op {
-                insn,
-                unit: insn.unit(),
-                memory_type: memory_type_bits(word),
-                takes,
-                gives,
+        for words in words.chunks(16 * BATCH) {
+            let words = words.as_chunks::<16>().0;
+            let decoded: [_; BATCH] = std::array::from_fn(|i| match words.get(i) {
+                Some(word) => Insn::decode(u128::from_le_bytes(*word)),
+                None => NONE,
             });
+            for (insn, word) in decoded.iter().zip(words) {
+                let insn = insn.as_ref().ok()?;
+                let fits = match insn {
+                    _ if insn.is_sync() => true,
+                    Insn::Load(l) => plan.load_fits(l, cfg.depth(l.memory_type.scratchpad())),
+                    Insn::Store(s) => plan.store_fits(s, &code),
+                    _ => true,
+                };
+                if !fits {
+                    return None;
+                }
+                let (takes, gives) = tokens(insn);
+                plan.ops.push(Op {
+                    insn: *insn,
+                    unit: insn.unit(),
+                    memory_type: memory_type_bits(u128::from_le_bytes(*word)),
+                    takes,
+                    gives,
+                });
+            }
         }
         Some(plan)
     }

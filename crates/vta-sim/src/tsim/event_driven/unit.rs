@@ -48,6 +48,7 @@ impl UnitQueue {
     }
 
     /// The instruction at the head, and since when it is.
+    #[inline]
     pub fn head(&self) -> Option<(u32, u64)> {
         self.entries
             .front()
@@ -55,6 +56,7 @@ impl UnitQueue {
     }
 
     /// Whether its head is under way.
+    #[inline]
     pub const fn runs(&self) -> bool {
         matches!(self.phase, Phase::Runs | Phase::Asserts(_))
     }
@@ -66,23 +68,27 @@ impl UnitQueue {
 
     /// Entries in a cycle, as its enqueue side sees them: one that leaves in
     /// this cycle is still there.
+    #[inline]
     pub fn count_in(&self, cycle: u64) -> usize {
         self.entries.len() + usize::from(self.free == cycle + 1)
     }
 
     /// Entries.
+    #[inline]
     pub fn count(&self) -> usize {
         self.entries.len()
     }
 
     /// Puts an instruction in that is there from a cycle on; says whether it
     /// is the head.
+    #[inline]
     pub fn push(&mut self, insn: u32, from: u64) -> bool {
         self.entries.push_back((insn, from));
         self.entries.len() == 1
     }
 
     /// Takes the head out at the end of a cycle.
+    #[inline]
     pub fn pop(&mut self, cycle: u64) -> Option<(u32, u64)> {
         self.free = cycle + 1;
         self.entries.pop_front()
