@@ -93,15 +93,45 @@ impl Plan {
     pub(super) fn gather(&mut self, g: &Gemm, uops: &[u32], c: &HwConfig) {
         let trips = uop_trips(g.uop_bgn, g.uop_end);
         self.words.clear();
+        let bgn = usize::from(g.uop_bgn);
+        match uops.get(bgn..bgn + trips as usize) {
+            Some(words) => self.words.extend_from_slice(words),
+            None => {
+                let index = |n| uop_index(g.uop_bgn, n, c.uop_depth);
+                self.words.extend((0..trips).map(|n| uops[index(n)]));
+            }
+        }
+        let most = self.words.iter().fold([0; 3], |most: [u32; 3], word| {
+            let index = uop(*word);
+            std::array::from_fn(|k| most[k].max(index[k]))
+        });
+        let factors = loops(g).map(|l| [l.dst, l.src, l.wgt].map(|f| (l.trips - 1) * u64::from(f)));
+        self.most = std::array::from_fn(|k| u64::from(most[k]) + factors[0][k] + factors[1][k]);
         self.runs.clear();
+        self.taps.clear();
+        let dst = |word: &u32| uop(*word)[0];
+        match self.words.first().map(dst) {
+            Some(one) if self.words.iter().all(|w| dst(w) == one) => {
+                let tap = |word: &u32| {
+                    let [_, src, wgt] = uop(*word);
+                    Tap { src, wgt }
+                };
+                self.taps.extend(self.words.iter().map(tap));
+                self.runs.push(Run {
+                    dst: one,
+                    first: 0,
+                    count: trips as u32,
+                });
+            }
+            _ => self.split(),
+        }
+    }
+
+    /// Sorts the micro-ops by accumulator, in the order in which each comes first.
+    fn split(&mut self) {
         self.run_of.resize(1 << U_DST_BITS, 0);
-        let mut most = [0u32; 3];
-        for n in 0..trips {
-            let word = uops[uop_index(g.uop_bgn, n, c.uop_depth)];
-            let index = uop(word);
-            let dst = index[0];
-            most = std::array::from_fn(|k| most[k].max(index[k]));
-            self.words.push(word);
+        for &word in &self.words {
+            let dst = uop(word)[0];
             // What is left from other instructions points to another run.
             let known = &mut self.run_of[dst as usize];
             match self.runs.get_mut(*known as usize) {
@@ -118,15 +148,13 @@ impl Plan {
             run.first = first;
             first += std::mem::take(&mut run.count);
         }
-        self.taps.resize(trips as usize, Tap { src: 0, wgt: 0 });
+        self.taps.resize(self.words.len(), Tap { src: 0, wgt: 0 });
         for &word in &self.words {
             let [dst, src, wgt] = uop(word);
             let run = &mut self.runs[self.run_of[dst as usize] as usize];
             self.taps[(run.first + run.count) as usize] = Tap { src, wgt };
             run.count += 1;
         }
-        let factors = loops(g).map(|l| [l.dst, l.src, l.wgt].map(|f| (l.trips - 1) * u64::from(f)));
-        self.most = std::array::from_fn(|k| u64::from(most[k]) + factors[0][k] + factors[1][k]);
     }
 
     /// Whether no index of any step wraps.
