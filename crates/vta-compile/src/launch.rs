@@ -33,7 +33,9 @@ impl WeightElements {
     fn diagonals(values: &[i8], block: u32) -> Self {
         let block = block as usize;
         let mut bytes = Vec::with_capacity(values.len() * block * block);
-        values.iter().for_each(|v| push_diagonal(v.cast_unsigned(), block, &mut bytes));
+        values
+            .iter()
+            .for_each(|v| push_diagonal(v.cast_unsigned(), block, &mut bytes));
         Self::Bytes(bytes)
     }
 
@@ -229,7 +231,7 @@ fn after(
 }
 
 /// Operations in the schedule after which no more tilings are tried in their place.
-const MANY: usize = 2_000;
+const MANY: usize = 8_000;
 
 /// Puts a convolution into the schedule where the layers before left off, in the best of
 /// the ways to cut it that were chosen.

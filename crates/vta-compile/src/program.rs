@@ -5,7 +5,7 @@ use crate::emit::{self, Bases};
 use crate::error::{CompileError, unfit};
 use crate::fit;
 use crate::frame::Frame;
-use crate::launch::{WeightElements, Placed, Schedules, fused, push_diagonal};
+use crate::launch::{Placed, Schedules, WeightElements, fused, push_diagonal};
 use crate::layers::{self, Elements, Floors};
 use crate::layout::{ALIGN, MemoryLayout};
 use crate::links::Links;
