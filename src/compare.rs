@@ -51,7 +51,7 @@ impl<'a> Side<'a> {
             max_cycles,
             ..RunOptions::default()
         };
-        let run = Runner::new(program, options).run(sample)?;
+        let run = Runner::new(program, options).run_once(sample)?;
         Ok(Self { program, run })
     }
 

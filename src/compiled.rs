@@ -233,7 +233,7 @@ impl Program {
     /// # Errors
     /// As [`Program::run`].
     pub fn run_with(&self, inputs: &[Tensor], options: &RunOptions) -> Result<Run, Error> {
-        Runner::new(self, options.clone()).run(inputs)
+        Runner::new(self, options.clone()).run_once(inputs)
     }
 
     /// Cycles of all launches. No data are moved: cycles do not depend on them.
@@ -259,7 +259,7 @@ impl Program {
             timing_only: true,
             ..RunOptions::default()
         };
-        Runner::new(self, options).run(&[])
+        Runner::new(self, options).run_once(&[])
     }
 
     /// Where the cycles of all launches went: for each unit and layer, how

@@ -313,7 +313,7 @@ impl Compiled {
     pub fn cycles<L>(&self, samples: &[Sample<L>]) -> Result<Cycles, Error> {
         let first = samples.first().ok_or(EvaluateError::NoImages)?;
         let sample = input(self.net.masked().model().graph(), &first.image)?;
-        let run = |p| Runner::new(p, options(Simulator::Tsim)).run(&sample);
+        let run = |p| Runner::new(p, options(Simulator::Tsim)).run_once(&sample);
         let (dense, sparse) = rayon::join(|| run(&self.dense), || run(&self.sparse));
         let (dense, sparse) = (dense?, sparse?);
         if dense.outputs() != sparse.outputs() {

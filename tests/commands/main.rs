@@ -7,6 +7,7 @@ mod cli_network;
 #[cfg(feature = "train")]
 mod cli_prune;
 mod cli_sight;
+mod cycles;
 #[cfg(feature = "train")]
 mod diverge;
 mod docs;
