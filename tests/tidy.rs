@@ -229,6 +229,7 @@ mod layers {
                         "choice",
                         "error",
                         "fit",
+                        "layers",
                         "layout",
                         "links",
                         "lower",

@@ -71,30 +71,12 @@ fn after_operand(operands: &[FMap], c: &HwConfig) -> Result<(Scratchpads, Schedu
     Ok((scratchpads, schedule))
 }
 
-/// How a convolution is cut, and whether the pool that alone reads it is in its tile.
+/// Ways to cut a convolution, best first. A pool that alone reads it becomes a part of
+/// it where that ends earlier.
 ///
 /// # Errors
 /// No way to cut it fits.
 pub(crate) fn choose(
-    mut lowered: LoweredConv,
-    mask: &LayerMask,
-    pool: Option<Pooled>,
-    made_here: &[FMap],
-    c: &HwConfig,
-) -> Result<Chosen, (LoweredConv, DoesNotFit)> {
-    let tilings = match tilings(&mut lowered, pool, made_here, c) {
-        Ok(tilings) => tilings,
-        Err(why) => return Err((lowered, why)),
-    };
-    Ok(Chosen {
-        floors: Floors::conv(&lowered, c),
-        mask: mask.clone(),
-        lowered,
-        tilings,
-    })
-}
-
-fn tilings(
     lowered: &mut LoweredConv,
     pool: Option<Pooled>,
     made_here: &[FMap],

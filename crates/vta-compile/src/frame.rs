@@ -4,6 +4,7 @@
 use crate::choice::{self, Chosen};
 use crate::error::{CompileError, no_room, unfit};
 use crate::fit::DoesNotFit;
+use crate::layers::Floors;
 use crate::layout::MemoryLayout;
 use crate::links::Links;
 use crate::lower::{self, LayerMask};
@@ -138,10 +139,17 @@ impl Frame {
         let _span = tracing::debug_span!("layer", name = node.name).entered();
         let unfit = unfit(node);
         let maps = self.maps(n).map_err(&unfit)?;
-        let lowered = lower::conv(n, conv, mask, maps, c.block).map_err(&unfit)?;
+        let mut lowered = lower::conv(n, conv, mask, maps, c.block).map_err(&unfit)?;
         let pool = self.pool_of[n].and_then(|pool| self.pooled(pool));
-        choice::choose(lowered, mask, pool, &self.made_here[n], c)
-            .map_err(|(lowered, why)| no_room(node, c, why, |c| tiling::fits(&lowered, c)))
+        let tilings = choice::choose(&mut lowered, pool, &self.made_here[n], c);
+        let tilings =
+            tilings.map_err(|why| no_room(node, c, why, |c| tiling::fits(&lowered, c)))?;
+        Ok(Chosen {
+            floors: Floors::conv(&lowered, c),
+            mask: mask.clone(),
+            lowered,
+            tilings,
+        })
     }
 
     /// A pool, as a part of the convolution that it reads.

@@ -45,13 +45,16 @@ struct Residual {
     identity: BufferId,
 }
 
+/// A buffer and an element of it, if there is one.
+type Place = Option<(BufferId, u32)>;
+
 struct Scheduler<'a, 'd> {
     lowered: &'a LoweredConv,
     t: Tiling,
     d: &'a mut Device<'d>,
     cut: Cut,
     /// By tile of the map and part of the kernel, for each input block: buffer and first element.
-    in_buffers: FxHashMap<(usize, usize), Vec<Option<(BufferId, u32)>>>,
+    in_buffers: FxHashMap<(usize, usize), Vec<Place>>,
     wgt_buffers: FxHashMap<(usize, usize), BufferId>,
     identity: Option<BufferId>,
     identity_dram: u32,
