@@ -5,8 +5,9 @@
 //! a shift behind a sum. So the network is quantised once, and a question is answered
 //! from its masks alone: without values, without calibration.
 
-use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel, RunOptions};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use vta_compile::{Compiler, Options, Sparsity};
 use vta_net::quant::{self, QOp};
 use vta_net::sparse::{self, BlockMask, MaskLayer, Masks};
@@ -28,11 +29,16 @@ impl NetworkCycles {
     /// # Errors
     /// A launch that hangs or asserts.
     pub fn of(program: &Program) -> Result<Self, Error> {
-        let uses = program.layer_uses()?;
-        let layers = program.layers.iter().zip(&uses);
+        let options = RunOptions {
+            max_cycles: u64::MAX,
+            timing_only: true,
+            ..RunOptions::default()
+        };
+        let run = program.run_with(&[], &options)?;
+        let layers = program.layers.iter().zip(run.layers());
         Ok(Self {
             layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
-            total: uses.iter().map(|u| u.cycles).sum(),
+            total: run.cycles(),
         })
     }
 
@@ -72,7 +78,9 @@ impl NetworkCycles {
 /// # Ok::<(), vta::Error>(())
 /// ```
 pub struct CycleCounter {
-    dense: QuantisedModel,
+    masked: MaskedModel,
+    /// What was applied to it.
+    before: Masks,
     calibration: Calibration,
     config: HwConfig,
     layers: Vec<MaskLayer>,
@@ -119,21 +127,20 @@ impl CycleCounter {
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<Self, Error> {
-        let dense = masked.quantise(calibration)?;
-        let graph = dense.masked().model().graph();
-        let form = Form::new(&dense, config)?;
+        let form = Form::new(&masked.clone().quantise(calibration)?, config)?;
+        let (graph, before) = (masked.model().graph(), masked.masks());
         let reshaping = quant::reshaped_by_masks(graph)?;
         let turned = sparse::turned(graph);
-        let masked = dense.masked().masks();
-        let dropped = reshaping.iter().filter(|w| masked.contains_key(*w));
+        let dropped = reshaping.iter().filter(|w| before.contains_key(*w));
         Ok(Self {
             calibration: calibration.clone(),
             config: config.clone(),
-            layers: dense.masked().model().mask_layers(),
+            layers: masked.model().mask_layers(),
             turned,
             forms: BTreeMap::from([(dropped.cloned().collect(), form)]),
             reshaping,
-            dense,
+            before,
+            masked,
         })
     }
 
@@ -162,21 +169,26 @@ impl CycleCounter {
     /// As [`CycleCounter::count`].
     pub fn program(&mut self, masks: &Masks) -> Result<Program, Error> {
         sparse::check(masks, &self.layers)?;
-        let watch = self.dense.masked().watch().clone();
-        watch.go_on()?;
-        let before = self.dense.masked().masks();
+        self.masked.watch().go_on()?;
+        let before = &self.before;
         let drops = |weight: &str| {
             let drops = |m: Option<&BlockMask>| m.is_some_and(|m| m.count_kept() < m.blocks());
             drops(masks.get(weight)) || drops(before.get(weight))
         };
         let reshaped = self.reshaping.iter().filter(|w| drops(w));
         let reshaped: BTreeSet<String> = reshaped.cloned().collect();
-        if !self.forms.contains_key(&reshaped) {
-            let form = self.reform(masks, &reshaped)?;
-            self.forms.insert(reshaped.clone(), form);
-        }
-        let Some(form) = self.forms.get_mut(&reshaped) else {
-            return Err(Error::Cancelled);
+        let form = match self.forms.entry(reshaped) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                // The network in the form that it has when these weights lose blocks.
+                let lost = masks
+                    .iter()
+                    .filter(|(weight, _)| new.key().contains(*weight));
+                let lost: Masks = lost.map(|(w, m)| (w.clone(), m.clone())).collect();
+                let masked = self.masked.model().clone().mask(lost)?;
+                let net = masked.quantise(&self.calibration)?;
+                new.insert(Form::new(&net, &self.config)?)
+            }
         };
         let asked = form.nodes.iter().map(|node| {
             let (name, weight, own) = node.as_ref()?;
@@ -193,19 +205,8 @@ impl CycleCounter {
         });
         let asked: Vec<Option<BlockMask>> = asked.collect();
         let program = form.compiler.timed(&asked)?;
-        watch.go_on()?;
+        self.masked.watch().go_on()?;
         Ok(Program::from(program))
-    }
-
-    /// The network in the form that it has when these weights lose blocks.
-    fn reform(&self, masks: &Masks, reshaped: &BTreeSet<String>) -> Result<Form, Error> {
-        let masks = masks
-            .iter()
-            .filter(|(weight, _)| reshaped.contains(*weight));
-        let masks: Masks = masks.map(|(w, m)| (w.clone(), m.clone())).collect();
-        let model = self.dense.masked().model().clone();
-        let net = model.mask(masks)?.quantise(&self.calibration)?;
-        Form::new(&net, &self.config)
     }
 }
 
