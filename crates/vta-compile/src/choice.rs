@@ -10,7 +10,7 @@ use crate::fit::DoesNotFit;
 use crate::layers::Floors;
 use crate::lower::LayerMask;
 use crate::lowered::{LoweredConv, LoweredPool, Pooled};
-use crate::map::{Area, FMap};
+use crate::map::FMap;
 use crate::op::{Loops, OpKind, uop};
 use crate::pool;
 use crate::schedule::Schedule;
@@ -59,14 +59,7 @@ fn after_operand(operands: &[FMap], c: &HwConfig) -> Result<(Scratchpads, Schedu
     };
     let made = device.push(gemm, &[None; 3])?;
     for map in operands {
-        let rows = 0..map.h;
-        let last = rows.end.saturating_sub(1).max(rows.start)..rows.end;
-        let area = Area {
-            blocks: 0..map.blocks,
-            rows: last,
-            cols: 0..map.w,
-        };
-        device.store_after(map, &area, made)?;
+        device.store_after(map, made)?;
     }
     Ok((scratchpads, schedule))
 }

@@ -6,7 +6,7 @@ use crate::frame::Frame;
 use crate::launch::Schedules;
 use crate::links::Links;
 use crate::lower::{self, LayerMask};
-use crate::options::Options;
+use crate::options::{Options, Sparsity};
 use crate::order;
 use crate::placement::Placement;
 use crate::program::{self, Values};
@@ -77,12 +77,7 @@ impl<'n> Compiler<'n> {
         let packable: Vec<bool> = packable
             .map(|node| order::pack(&net, &links, node, block).is_some())
             .collect();
-        let drops = |node: &QNode| match &node.op {
-            QOp::Conv(conv) => lower::mask_of(conv, options.sparsity).drops(),
-            _ => false,
-        };
-        let unpacked = packable.iter().zip(&net.nodes);
-        let unpacked: Vec<bool> = unpacked.map(|(is, node)| *is && drops(node)).collect();
+        let unpacked = unpacked(&net, &packable, None, options.sparsity);
         let frame = Frame::new(&net, &options.config, &unpacked)?;
         Ok(Self {
             chosen: vec![None; frame.net.nodes.len()],
@@ -128,15 +123,7 @@ impl<'n> Compiler<'n> {
     /// Lays the network out anew where convolutions that are packed begin to lose blocks,
     /// or no longer do.
     fn unpack(&mut self, masks: Option<&[Option<BlockMask>]>) -> Result<(), CompileError> {
-        let given = self.given.nodes.iter().enumerate();
-        let unpacked: Vec<bool> = given
-            .map(|(n, node)| match &node.op {
-                QOp::Conv(conv) if self.packable[n] => self
-                    .mask(conv, masks.and_then(|m| m.get(n)?.as_ref()))
-                    .drops(),
-                _ => false,
-            })
-            .collect();
+        let unpacked = unpacked(&self.given, &self.packable, masks, self.options.sparsity);
         if unpacked != self.unpacked {
             self.frame = Frame::new(&self.given, &self.options.config, &unpacked)?;
             self.chosen = vec![None; self.frame.net.nodes.len()];
@@ -144,17 +131,6 @@ impl<'n> Compiler<'n> {
             self.unpacked = unpacked;
         }
         Ok(())
-    }
-
-    /// The mask of a convolution: another one where it fits.
-    fn mask(&self, conv: &QConv, other: Option<&BlockMask>) -> LayerMask {
-        match other.filter(|m| m.dims == conv.weight.mask_dims()) {
-            Some(mask) => LayerMask {
-                mask: mask.clone(),
-                sparse: true,
-            },
-            None => lower::mask_of(conv, self.options.sparsity),
-        }
     }
 
     fn program(
@@ -167,7 +143,7 @@ impl<'n> Compiler<'n> {
         let layers = nodes.filter_map(|(n, node)| match &node.op {
             QOp::Conv(conv) if frame.placements[n] == Placement::Conv => {
                 let other = masks.and_then(|m| m.get(frame.given[n]?)?.as_ref());
-                Some((n, conv, self.mask(conv, other)))
+                Some((n, conv, mask(conv, other, self.options.sparsity)))
             }
             _ => None,
         });
@@ -192,4 +168,33 @@ impl<'n> Compiler<'n> {
         self.schedules.update(&self.frame, &self.chosen, c)?;
         program::program(&self.frame, &self.schedules, &self.chosen, c, values)
     }
+}
+
+/// The mask of a convolution: another one where it fits.
+fn mask(conv: &QConv, other: Option<&BlockMask>, sparsity: Sparsity) -> LayerMask {
+    match other.filter(|m| m.dims == conv.weight.mask_dims()) {
+        Some(mask) => LayerMask {
+            mask: mask.clone(),
+            sparse: true,
+        },
+        None => lower::mask_of(conv, sparsity),
+    }
+}
+
+/// Convolutions that could be packed and lose something.
+fn unpacked(
+    net: &QNet,
+    packable: &[bool],
+    masks: Option<&[Option<BlockMask>]>,
+    sparsity: Sparsity,
+) -> Vec<bool> {
+    let nodes = net.nodes.iter().enumerate();
+    let is_unpacked = |(n, node): (usize, &QNode)| match &node.op {
+        QOp::Conv(conv) if packable[n] => {
+            let other = masks.and_then(|m| m.get(n)?.as_ref());
+            mask(conv, other, sparsity).drops()
+        }
+        _ => false,
+    };
+    nodes.map(is_unpacked).collect()
 }

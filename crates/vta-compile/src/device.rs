@@ -225,20 +225,15 @@ impl Device<'_> {
         Ok(buffer)
     }
 
-    /// Stores an area of a map when `made` has ended, from the first accumulators.
+    /// Stores the last row of a map when `made` has ended, as if the others were there.
     ///
     /// # Errors
     /// A transfer that no instruction can say.
-    pub(crate) fn store_after(
-        &mut self,
-        out: &FMap,
-        area: &Area,
-        made: OpId,
-    ) -> Result<(), DoesNotFit> {
+    pub(crate) fn store_after(&mut self, out: &FMap, made: OpId) -> Result<(), DoesNotFit> {
         let rows = Rows {
             dram: out.base,
             y: 1,
-            x: len(&area.rows) * len(&area.cols),
+            x: out.w,
             stride: 1,
         };
         let mut deps = Deps::default();

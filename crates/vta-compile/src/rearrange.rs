@@ -6,9 +6,9 @@ use crate::fit::DoesNotFit;
 use crate::loops::map_loops;
 use crate::lowered::LoweredRearrange;
 use crate::map::len;
-use crate::op::{OpKind, uop};
-use crate::rows::{self, Loaded, RowTile, gemm, reset};
-use vta_program::isa::{C_AIDX_BITS, Unit};
+use crate::op::uop;
+use crate::rows::{self, Loaded, RowTile, gemms, reset};
+use vta_program::isa::C_AIDX_BITS;
 
 /// Input rows of a tile, which has all channels: as many as leave room for two tiles.
 pub(crate) fn tile(lowered: &LoweredRearrange, scratchpads: &Scratchpads) -> Option<u32> {
@@ -67,15 +67,6 @@ fn compute(lowered: &LoweredRearrange, d: &mut Device<'_>, l: &Loaded) -> Result
         uops.push(uop(dst, src + pick.from * in_size, wgt + pick.element)?);
     }
     let loops = map_loops(len(&t.in_rows), i.w, [fy * o.w, fx], [i.w, 1]);
-    // No more micro-ops in an instruction than the scratchpad has.
-    for part in uops.chunks(d.c.uop_depth as usize) {
-        let kind = OpKind::Gemm {
-            uops: part.into(),
-            loops,
-            reset: false,
-        };
-        let op = gemm(d, l, kind)?;
-        d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
-    }
+    gemms(d, l, buffer, &uops, loops)?;
     d.store(&o, &t.area(&o), buffer, out)
 }

@@ -10,8 +10,8 @@ use crate::fit::{self, DoesNotFit};
 use crate::loops::{alu, line, map_loops};
 use crate::lowered::{LoweredResize, Stretch, Tap, parts};
 use crate::map::len;
-use crate::op::{Loops, OpKind, uop};
-use crate::rows::{self, Loaded, RowTile, gemm, reset};
+use crate::op::{Loops, uop};
+use crate::rows::{self, Loaded, RowTile, gemms, reset};
 use vta_program::isa::{AluOpcode, C_AIDX_BITS, Unit, Uop};
 
 /// Input rows and blocks of a tile: as many as leave room for two tiles.
@@ -167,15 +167,5 @@ fn products(
         [fy * o.w, fx],
         [i.w, 1],
     );
-    // No more micro-ops in an instruction than the scratchpad has.
-    for part in uops.chunks(d.c.uop_depth as usize) {
-        let kind = OpKind::Gemm {
-            uops: part.into(),
-            loops,
-            reset: false,
-        };
-        let op = gemm(d, l, kind)?;
-        d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
-    }
-    Ok(())
+    gemms(d, l, buffer, &uops, loops)
 }

@@ -7,10 +7,10 @@ use crate::device::Device;
 use crate::fit::{self, DoesNotFit};
 use crate::loops::line;
 use crate::map::{Area, FMap, len};
-use crate::op::{OpKind, uop};
+use crate::op::{Loops, OpKind, uop};
 use smallvec::smallvec;
 use std::ops::Range;
-use vta_program::isa::Unit;
+use vta_program::isa::{Unit, Uop};
 
 /// A tile of whole rows: what it reads and what it writes.
 #[derive(Debug, Clone)]
@@ -116,4 +116,28 @@ pub(crate) fn gemm(d: &mut Device<'_>, l: &Loaded, kind: OpKind) -> Result<OpId,
     d.scratchpads.inp.read(l.inp, Unit::Compute, op)?;
     d.scratchpads.wgt.read(l.weights, Unit::Compute, op)?;
     Ok(op)
+}
+
+/// Puts GEMMs that sum a tile's inputs times the weights into a buffer of accumulators:
+/// no more micro-ops in an instruction than their scratchpad has.
+///
+/// # Errors
+/// As [`gemm`].
+pub(crate) fn gemms(
+    d: &mut Device<'_>,
+    l: &Loaded,
+    buffer: BufferId,
+    uops: &[Uop],
+    loops: Loops,
+) -> Result<(), DoesNotFit> {
+    for part in uops.chunks(d.c.uop_depth as usize) {
+        let kind = OpKind::Gemm {
+            uops: part.into(),
+            loops,
+            reset: false,
+        };
+        let op = gemm(d, l, kind)?;
+        d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a convolution is cut into: tiles of the map, and for each of them its weights
 //! in pieces.
 
-use super::weights::{Group, Position, WeightCut, pieces};
+use super::weights::{Group, MOST_CHUNKS, Position, WeightCut, pieces};
 use crate::fit::DoesNotFit;
 use crate::lowered::LoweredConv;
 use crate::map::{FMap, len, meet};
@@ -76,9 +76,6 @@ pub(super) struct Cut {
     /// Whole input rows are loaded.
     whole_rows: bool,
 }
-
-/// Most chunks of a layer: a schedule of more would fill gigabytes.
-const MOST_CHUNKS: u64 = 1 << 22;
 
 /// Counts what a layer is cut into: tiles of the map, times chunks of weights.
 ///

@@ -78,7 +78,7 @@ fn kept(tiles: &[Tile], by: u32, at: fn(&Tile) -> u32) -> Vec<RangeInclusive<u32
 }
 
 /// Most chunks of a layer: a schedule of more would fill gigabytes.
-const MOST_CHUNKS: usize = 1 << 22;
+pub(super) const MOST_CHUNKS: u64 = 1 << 22;
 
 impl WeightCut {
     /// The pieces of a layer's weights.
@@ -94,7 +94,7 @@ impl WeightCut {
         let (n_co_tiles, n_ci_tiles) = (o.blocks.div_ceil(t.tco), i.blocks.div_ceil(t.tci));
         let of_tile = (ky.len() * kx.len()).saturating_mul(n_ci_tiles as usize);
         let all = (n_co_tiles as usize).saturating_mul(of_tile);
-        if all > MOST_CHUNKS {
+        if all as u64 > MOST_CHUNKS {
             return Err(DoesNotFit::TooLarge("chunks of a layer"));
         }
         let part = |k: u32, axis: &[RangeInclusive<u32>], by: u32| (k - axis[0].start()) / by;

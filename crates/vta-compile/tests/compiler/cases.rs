@@ -24,6 +24,25 @@ pub struct Conv {
     pub seed: u64,
 }
 
+impl Conv {
+    /// A dense 1x1 convolution of as many channels as it reads.
+    pub fn pointwise(channels: usize, size: [usize; 2], seed: u64) -> Self {
+        Self {
+            co: channels,
+            ci: channels,
+            groups: 1,
+            size,
+            window: Window::POINT,
+            residual: false,
+            leaky: None,
+            by_channel: false,
+            post_shift: 0,
+            kept: Kept::Share(1.0),
+            seed,
+        }
+    }
+}
+
 /// Which blocks of a layer are kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Kept {

@@ -80,19 +80,7 @@ proptest! {
 
 /// A mean over a whole map behind a layer of the device.
 fn mean(channels: usize, [h, w]: [usize; 2]) -> QNet {
-    let first = Conv {
-        co: channels,
-        ci: channels,
-        groups: 1,
-        size: [h, w],
-        window: Window::POINT,
-        residual: false,
-        leaky: None,
-        by_channel: false,
-        post_shift: 0,
-        kept: Kept::Share(1.0),
-        seed: 3,
-    };
+    let first = Conv::pointwise(channels, [h, w], 3);
     let mut net = QNet::default();
     let map = [1, channels, h, w];
     let x = net.add_tensor("x", &map, INT8);

@@ -1,9 +1,8 @@
 //! Time in proportion to layers and launches: networks that nobody could wait for
 //! if each launch looked at all the others.
 
-use crate::cases::{Conv, Kept};
+use crate::cases::Conv;
 use vta_compile::{Options, compile};
-use vta_net::graph::Window;
 use vta_net::quant::{QNet, QOp};
 use vta_program::program::{Program, Step};
 use vta_tensor::host::HostOp;
@@ -15,19 +14,7 @@ fn chain(links: usize) -> QNet {
     let mut net = QNet::default();
     let mut x = net.add_tensor("x", &dims, INT8);
     net.inputs.push(x);
-    let conv = Conv {
-        co: 4,
-        ci: 4,
-        groups: 1,
-        size: [2, 2],
-        window: Window::POINT,
-        residual: false,
-        leaky: None,
-        by_channel: false,
-        post_shift: 0,
-        kept: Kept::Share(1.0),
-        seed: 1,
-    };
+    let conv = Conv::pointwise(4, [2, 2], 1);
     for k in 0..links {
         x = node(
             &mut net,
@@ -69,19 +56,7 @@ fn a_thousand_concatenations() {
     net.inputs.push(x);
     let mut c = 16;
     for k in 0..1000 {
-        let conv = Conv {
-            co: 16,
-            ci: 16,
-            groups: 1,
-            size: [1, 1],
-            window: Window::POINT,
-            residual: false,
-            leaky: None,
-            by_channel: false,
-            post_shift: 0,
-            kept: Kept::Share(1.0),
-            seed: k,
-        };
+        let conv = Conv::pointwise(16, [1, 1], k);
         let len = 16;
         let slice = QOp::Host(HostOp::Slice {
             axis: 1,

@@ -1,9 +1,8 @@
 //! Upsampling and depth to space: whose it is, that it is right at all edges, and that mistakes are found.
 
-use crate::cases::{Conv, Kept};
+use crate::cases::Conv;
 use crate::layers::right;
 use vta_compile::{Options, compile};
-use vta_net::graph::Window;
 use vta_net::quant::{QNet, QOp};
 use vta_program::config::HwConfig;
 use vta_program::program::{Program, SegmentKind, Step};
@@ -17,17 +16,8 @@ fn network(c: usize, [h, w]: [usize; 2], op: HostOp) -> QNet {
     let x = net.add_tensor("x", &[1, c, h, w], INT8);
     net.inputs.push(x);
     let conv = Conv {
-        co: c,
-        ci: c,
         groups: c,
-        size: [h, w],
-        window: Window::POINT,
-        residual: false,
-        leaky: None,
-        by_channel: false,
-        post_shift: 0,
-        kept: Kept::Share(1.0),
-        seed: 5,
+        ..Conv::pointwise(c, [h, w], 5)
     };
     let y = node(&mut net, QOp::Conv(conv.qconv("")), &[x], &[1, c, h, w]);
     let dims = op.dims(&[&[1, c, h, w]]).expect("it can be enlarged");
