@@ -5,13 +5,19 @@
 //! a shift behind a sum. So the network is quantised once, and a question is answered
 //! from its masks alone: without values, without calibration.
 
-use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel, RunOptions};
+use crate::execution::watched;
+use crate::layers::layer_uses;
+use crate::monitor::Phase;
+use crate::simulate::{Sim, Simulator};
+use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel};
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::ops::Range;
 use vta_compile::{Compiler, Options, Sparsity};
 use vta_net::quant::{self, QOp};
 use vta_net::sparse::{self, BlockMask, MaskLayer, Masks};
 use vta_program::config::HwConfig;
+use vta_program::mem::Dram;
 use vta_prune::Simulated;
 
 /// Cycles of a network.
@@ -29,16 +35,24 @@ impl NetworkCycles {
     /// # Errors
     /// A launch that hangs or asserts.
     pub fn of(program: &Program) -> Result<Self, Error> {
-        let options = RunOptions {
-            max_cycles: u64::MAX,
-            timing_only: true,
-            ..RunOptions::default()
-        };
-        let run = program.run_with(&[], &options)?;
-        let layers = program.layers.iter().zip(run.layers());
+        Self::in_image(program, &mut Image::default())
+    }
+
+    /// The same, in DRAM that is used again.
+    fn in_image(program: &Program, image: &mut Image) -> Result<Self, Error> {
+        let sim = Sim::new(Simulator::Tsim, &program.config);
+        let mut sim = sim.timing_only(true).with_symbol_ends();
+        let mut dram = Dram::new(image.take(program));
+        let (all, watch) = (0..program.steps.len(), program.watch());
+        let _phase = watch.phase(Phase::Simulate, None);
+        let run = watched(&mut sim, program, &mut dram, u64::MAX, all, None, watch)?;
+        image.bytes = dram.into_bytes();
+        let run = run.ended_well()?;
+        let uses = layer_uses(program, &[], |l| run.report(&l.name));
+        let layers = program.layers.iter().zip(uses);
         Ok(Self {
             layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
-            total: run.cycles(),
+            total: run.cycles().unwrap_or(0),
         })
     }
 
@@ -54,6 +68,36 @@ impl NetworkCycles {
             layers: sums,
             total: self.total,
         }
+    }
+}
+
+/// The DRAM of one program after the other, of which none stores anything: its bytes are
+/// made once, not for each of them.
+#[derive(Default)]
+struct Image {
+    bytes: Vec<u8>,
+    /// Where the last program has bytes; all others are 0.
+    written: Vec<Range<usize>>,
+}
+
+impl Image {
+    /// The program's DRAM image.
+    fn take(&mut self, program: &Program) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        for written in self.written.drain(..) {
+            if let Some(bytes) = bytes.get_mut(written) {
+                bytes.fill(0);
+            }
+        }
+        bytes.resize(program.dram_bytes as usize, 0);
+        for (addr, data) in program.segments.iter().map(|s| (s.addr as usize, &s.data)) {
+            let at = addr..addr + data.len();
+            if let Some(bytes) = bytes.get_mut(at.clone()) {
+                bytes.copy_from_slice(data);
+                self.written.push(at);
+            }
+        }
+        bytes
     }
 }
 
@@ -90,6 +134,7 @@ pub struct CycleCounter {
     reshaping: BTreeSet<String>,
     /// By which of these weights lose blocks.
     forms: BTreeMap<BTreeSet<String>, Form>,
+    image: Image,
 }
 
 /// The network in one form.
@@ -139,6 +184,7 @@ impl CycleCounter {
             turned,
             forms: BTreeMap::from([(dropped.cloned().collect(), form)]),
             reshaping,
+            image: Image::default(),
             before,
             masked,
         })
@@ -160,7 +206,7 @@ impl CycleCounter {
     /// # Errors
     /// A mask that fits no layer, a layer that does not fit the configuration.
     pub fn count(&mut self, masks: &Masks) -> Result<NetworkCycles, Error> {
-        NetworkCycles::of(&self.program(masks)?)
+        NetworkCycles::in_image(&self.program(masks)?, &mut self.image)
     }
 
     /// The program of these masks without the values of weights: for its cycles alone.

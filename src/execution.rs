@@ -179,6 +179,12 @@ impl Execution {
         }
     }
 
+    /// What the simulator says of a launch; none where it was not run.
+    pub fn report(&self, launch: &str) -> Option<&LaunchReport> {
+        let mut named = self.launches.iter().filter(|l| l.name == launch);
+        named.next().map(|l| &l.report)
+    }
+
     /// Cycles of all launches; none where cycles are not counted.
     pub fn cycles(&self) -> Option<u64> {
         self.launches.iter().map(|l| l.report.cycles).sum()

@@ -24,9 +24,9 @@ pub struct LayerUse {
 
 /// What each layer of a program took, in order.
 ///
-/// `steps` are the program's [`symbol_steps`]; `report` gives what the
-/// simulator said of a launch, with [`LaunchReport::symbols`]. A launch without
-/// either counts nothing.
+/// `steps` are the program's [`symbol_steps`], or nothing where they are not wanted;
+/// `report` gives what the simulator said of a launch, with [`LaunchReport::symbols`]. A
+/// launch without a report counts nothing.
 pub fn layer_uses<'a>(
     program: &Program,
     steps: &[Vec<u64>],
@@ -38,7 +38,7 @@ pub fn layer_uses<'a>(
         Step::Launch(launch) => Some((n, launch)),
         Step::Host(_) => None,
     });
-    for ((step, launch), steps) in launches.zip(steps) {
+    for (n, (step, launch)) in launches.enumerate() {
         let Some(report) = report(launch) else {
             continue;
         };
@@ -49,12 +49,12 @@ pub fn layer_uses<'a>(
             }
             // A layer without compute instructions ends with the one before it.
             let mut own_end = end;
-            for ((symbol, seen), steps) in launch.symbols.iter().zip(&report.symbols).zip(steps) {
+            for (k, (symbol, seen)) in launch.symbols.iter().zip(&report.symbols).enumerate() {
                 if symbol.name == layer.name {
                     own_end = own_end.max(seen.end.unwrap_or(0));
                     used.bytes_read += seen.bytes_read;
                     used.bytes_written += seen.bytes_written;
-                    used.gemm_steps += steps;
+                    used.gemm_steps += steps.get(n).and_then(|of| of.get(k)).unwrap_or(&0);
                 }
             }
             used.cycles = own_end - end;

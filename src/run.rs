@@ -123,10 +123,7 @@ impl<'a> Runner<'a> {
             }
         };
         Ok(Run {
-            layers: layer_uses(program, &self.steps, |l| {
-                let mut named = execution.launches.iter().filter(|r| r.name == l.name);
-                named.next().map(|r| &r.report)
-            }),
+            layers: layer_uses(program, &self.steps, |l| execution.report(&l.name)),
             outputs,
             exponents: program.outputs.iter().map(|r| r.exponent).collect(),
             execution,

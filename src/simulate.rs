@@ -157,8 +157,18 @@ pub enum SimError {
 pub struct Sim {
     which: Simulator,
     config: HwConfig,
-    symbols: bool,
+    symbols: Symbols,
     data: bool,
+}
+
+/// What is said of the symbols of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Symbols {
+    Nothing,
+    /// When they end.
+    Ends,
+    /// And their bytes.
+    Uses,
 }
 
 impl Sim {
@@ -167,7 +177,7 @@ impl Sim {
         Self {
             which,
             config: config.clone(),
-            symbols: false,
+            symbols: Symbols::Nothing,
             data: true,
         }
     }
@@ -185,8 +195,33 @@ impl Sim {
 
     /// Reports on each symbol, where cycles are counted and no trace is written.
     pub fn with_symbols(mut self) -> Self {
-        self.symbols = true;
+        self.symbols = Symbols::Uses;
         self
+    }
+
+    /// Reports when each symbol ends, in a fraction of the time: bytes are left out.
+    pub fn with_symbol_ends(mut self) -> Self {
+        self.symbols = Symbols::Ends;
+        self
+    }
+
+    /// Runs a launch, and reports on its symbols: with `BYTES` all of it, else when they end.
+    fn run_symbols<const BYTES: bool>(
+        &self,
+        dram: &mut Dram,
+        launch: &Launch,
+        options: tsim::Options,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<LaunchReport, SimError> {
+        let (addr, count) = (launch.insn_addr, launch.insn_count);
+        let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
+        let beat = self.config.beat_bytes();
+        let mut ranges = Ranges::<BYTES>::watch((addr, count), beat, symbols);
+        let mut sink = Until::new(stop, &mut ranges);
+        let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
+        let mut report = LaunchReport::from(done);
+        report.symbols = ranges.into_uses();
+        Ok(report)
     }
 
     /// Runs a launch from reset. A store under way at the end is completed.
@@ -233,21 +268,15 @@ impl Sim {
                 let done = fsim::run_until(&self.config, dram, (addr, count), limits, stop)?;
                 Ok(from_fsim(&self.config, &done, limits))
             }
-            (Simulator::Tsim, None) if self.symbols => {
-                let symbols = launch.symbols.iter().map(|s| (s.first, s.count));
-                let beat = self.config.beat_bytes();
-                let mut ranges = Ranges::new((addr, count), beat, symbols);
-                let mut sink = Until::new(stop, &mut ranges);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
-                let mut report = LaunchReport::from(done);
-                report.symbols = ranges.into_uses();
-                Ok(report)
-            }
-            (Simulator::Tsim, None) => {
-                let mut sink = Until::new(stop, NoSink);
-                let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
-                Ok(done.into())
-            }
+            (Simulator::Tsim, None) => match self.symbols {
+                Symbols::Nothing => {
+                    let mut sink = Until::new(stop, NoSink);
+                    let done = tsim::run(&self.config, dram, addr, count, options, &mut sink)?;
+                    Ok(done.into())
+                }
+                Symbols::Ends => self.run_symbols::<false>(dram, launch, options, stop),
+                Symbols::Uses => self.run_symbols::<true>(dram, launch, options, stop),
+            },
             (Simulator::Tsim, Some(to)) => {
                 let mut csv = Csv::new(to);
                 let mut sink = Until::new(stop, &mut csv);

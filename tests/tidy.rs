@@ -192,9 +192,13 @@ mod layers {
                         "pool",
                     ],
                 ),
+                ("tiling", &["conv", "cost", "lowered"]),
+                ("ways", &["conv", "device", "fit", "lowered", "schedule"]),
                 (
-                    "tiling",
-                    &["conv", "cost", "device", "fit", "lowered", "schedule"],
+                    "search",
+                    &[
+                        "conv", "device", "fit", "lowered", "schedule", "tiling", "ways",
+                    ],
                 ),
                 (
                     "placement",
@@ -216,11 +220,12 @@ mod layers {
                     "layers",
                     &["cost", "error", "fit", "layout", "lower", "lowered", "map"],
                 ),
+                ("sample", &["fit", "lower", "lowered", "map"]),
                 (
                     "choice",
                     &[
-                        "device", "fit", "layers", "lower", "lowered", "map", "op", "pool",
-                        "schedule", "tiling",
+                        "conv", "device", "fit", "layers", "lower", "lowered", "map", "op", "pool",
+                        "schedule", "search", "ways",
                     ],
                 ),
                 (
@@ -237,14 +242,14 @@ mod layers {
                         "map",
                         "order",
                         "placement",
-                        "tiling",
+                        "sample",
+                        "search",
                     ],
                 ),
                 (
                     "launch",
                     &[
                         "choice",
-                        "conv",
                         "device",
                         "error",
                         "fit",
@@ -257,7 +262,8 @@ mod layers {
                         "rearrange",
                         "resize",
                         "schedule",
-                        "tiling",
+                        "search",
+                        "ways",
                     ],
                 ),
                 (
@@ -280,6 +286,7 @@ mod layers {
                         "order",
                         "placement",
                         "program",
+                        "sample",
                     ],
                 ),
             ],

@@ -5,6 +5,7 @@
 //! on the layers around it. So layers are chosen beside each other, a choice holds
 //! wherever the layer is met again, and another mask of one layer changes no other's.
 
+use crate::conv::{Tiling, WeightCuts};
 use crate::device::{Device, Scratchpads};
 use crate::fit::DoesNotFit;
 use crate::layers::Floors;
@@ -14,7 +15,8 @@ use crate::map::FMap;
 use crate::op::{Loops, OpKind, uop};
 use crate::pool;
 use crate::schedule::Schedule;
-use crate::tiling::{self, SegmentStarts, Tiling};
+use crate::search::search;
+use crate::ways::{self, Effort, Place, SegmentStarts, Way};
 use smallvec::smallvec;
 use vta_program::config::HwConfig;
 
@@ -26,9 +28,18 @@ pub(crate) struct Chosen {
     /// Which blocks it keeps.
     pub mask: LayerMask,
     /// Ways to cut it, best first.
-    pub tilings: Vec<Tiling>,
+    pub ways: Vec<Way>,
     /// Cycles that it cannot go below.
     pub floors: Floors,
+}
+
+/// What a search found for layers that are cut alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Ways to cut them, best first.
+    tilings: Vec<Tiling>,
+    /// Whether the pool that alone reads the layer is in its tile.
+    pooled: bool,
 }
 
 /// Steps of GEMM before a layer: what its first loads of weights run beside.
@@ -64,8 +75,40 @@ fn after_operand(operands: &[FMap], c: &HwConfig) -> Result<(Scratchpads, Schedu
     Ok((scratchpads, schedule))
 }
 
-/// Ways to cut a convolution, best first. A pool that alone reads it becomes a part of
+/// What is tried of what a search found.
+const EFFORT: Effort = Effort {
+    tried: 16,
+    ops: 72_000,
+    kept: 16,
+    before: u64::MAX,
+};
+
+/// Looks for ways to cut a convolution. A pool that alone reads it becomes a part of
 /// it where that ends earlier.
+///
+/// # Errors
+/// No way to cut it fits.
+pub(crate) fn find(
+    lowered: &LoweredConv,
+    pool: Option<Pooled>,
+    made_here: &[FMap],
+    c: &HwConfig,
+) -> Result<Found, DoesNotFit> {
+    let (scratchpads, mut schedule) = after_operand(made_here, c)?;
+    let alone = search(lowered, c, (&scratchpads, &mut schedule, AT))?;
+    let together = match (pool, alone.first()) {
+        (Some(pooled), Some(way)) => {
+            with_pool(lowered, way, pooled, (&scratchpads, &mut schedule), c)
+        }
+        _ => None,
+    };
+    Ok(Found {
+        pooled: together.is_some(),
+        tilings: together.unwrap_or(alone).iter().map(|w| w.tiling).collect(),
+    })
+}
+
+/// Ways to cut a convolution, best first, of those that were found for layers like it.
 ///
 /// # Errors
 /// No way to cut it fits.
@@ -73,61 +116,75 @@ pub(crate) fn choose(
     lowered: &mut LoweredConv,
     pool: Option<Pooled>,
     made_here: &[FMap],
+    found: Option<&Found>,
     c: &HwConfig,
-) -> Result<Vec<Tiling>, DoesNotFit> {
+) -> Result<Vec<Way>, DoesNotFit> {
     let (scratchpads, mut schedule) = after_operand(made_here, c)?;
-    let alone = tiling::choose(lowered, c, &scratchpads, &mut schedule, AT)?;
-    let (Some(pooled), Some(&tiling)) = (pool, alone.first()) else {
-        return Ok(alone);
+    let mut tried = |lowered: &LoweredConv, tilings: &[Tiling]| {
+        let place = (&scratchpads, &mut schedule, AT);
+        ways::best_of(
+            tilings,
+            lowered,
+            &mut WeightCuts::default(),
+            c,
+            place,
+            EFFORT,
+        )
     };
-    let together = with_pool(lowered, tiling, pooled, (&scratchpads, &mut schedule), c);
-    Ok(match together {
-        Some(together) => {
-            lowered.pool = Some(pooled);
-            together
+    if let Some(found) = found {
+        lowered.pool = pool.filter(|_| found.pooled);
+        if let Ok(ways) = tried(lowered, &found.tilings)
+            && !ways.is_empty()
+        {
+            return Ok(ways);
         }
-        None => alone,
-    })
+        // What was found for layers like it does not fit this one.
+        lowered.pool = None;
+    }
+    let own = find(lowered, pool, made_here, c)?;
+    lowered.pool = pool.filter(|_| own.pooled);
+    tried(lowered, &own.tilings)
 }
 
-/// The tiling with the pool in the tile, if that ends earlier than one after the other.
+/// Ways with the pool in the tile, if the best of them ends earlier than one after the
+/// other.
 fn with_pool(
     lowered: &LoweredConv,
-    tiling: Tiling,
+    alone: &Way,
     pooled: Pooled,
     (scratchpads, schedule): (&Scratchpads, &mut Schedule),
     c: &HwConfig,
-) -> Option<Vec<Tiling>> {
+) -> Option<Vec<Way>> {
     let fused = LoweredConv {
         pool: Some(pooled),
         ..lowered.clone()
     };
-    let fused_tilings = tiling::choose(&fused, c, scratchpads, schedule, AT).ok()?;
-    let fused_tiling = *fused_tilings.first()?;
+    let together = search(&fused, c, (scratchpads, &mut *schedule, AT)).ok()?;
+    let best = together.first()?.end;
     let mark = schedule.mark();
-    let mut trial = scratchpads.clone();
-    let done = tiling::apply(&fused, fused_tiling, c, (&mut trial, schedule), AT);
-    let together = tiling::end(schedule);
-    schedule.rollback(&mark);
-    done.ok()?;
-    let mut trial = scratchpads.clone();
-    let first = tiling::apply(lowered, tiling, c, (&mut trial, schedule), AT);
+    let mut pads = scratchpads.clone();
+    let mut place = Place {
+        scratchpads: &mut pads,
+        schedule: &mut *schedule,
+        at: AT,
+    };
+    let first = alone.apply(lowered, c, &mut place);
     let mut device = Device {
-        scratchpads: &mut trial,
-        schedule,
+        scratchpads: &mut pads,
+        schedule: &mut *schedule,
         layer: lowered.layer,
         weights_at: AT.weights,
         biases_at: AT.biases,
         c,
     };
-    let alone = LoweredPool {
+    let apart = LoweredPool {
         input: lowered.output,
         output: pooled.map,
         window: pooled.window,
     };
-    let second = pool::pool(&alone, &mut device);
-    let apart = tiling::end(schedule);
+    let second = pool::pool(&apart, &mut device);
+    let end = ways::end(schedule);
     schedule.rollback(&mark);
-    let better = first.is_err() || second.is_err() || together < apart;
-    better.then_some(fused_tilings)
+    let better = first.is_err() || second.is_err() || best < end;
+    better.then_some(together)
 }

@@ -1,6 +1,6 @@
 //! A network on a configuration, compiled for one choice of masks after the other.
 
-use crate::choice::Chosen;
+use crate::choice::{Chosen, Found};
 use crate::error::CompileError;
 use crate::frame::Frame;
 use crate::launch::Schedules;
@@ -10,8 +10,10 @@ use crate::options::{Options, Sparsity};
 use crate::order;
 use crate::placement::Placement;
 use crate::program::{self, Values};
+use crate::sample::Sample;
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use vta_net::quant::{QConv, QNet, QNode, QOp};
 use vta_net::sparse::BlockMask;
@@ -50,6 +52,8 @@ pub struct Compiler<'n> {
     frame: Frame,
     /// For each node of the frame's network, what was chosen last.
     chosen: Vec<Option<Arc<Chosen>>>,
+    /// What was found for layers that are cut alike.
+    found: HashMap<Sample, Option<Found>>,
     schedules: Schedules,
 }
 
@@ -85,6 +89,7 @@ impl<'n> Compiler<'n> {
             options: options.clone(),
             packable,
             unpacked,
+            found: HashMap::new(),
             schedules: Schedules::default(),
             frame,
         })
@@ -156,10 +161,37 @@ impl<'n> Compiler<'n> {
             chosen.is_none_or(|chosen| chosen.mask != *mask)
         };
         let new: Vec<_> = layers.iter().filter(is_new).collect();
-        let made = new.par_iter().map(|(n, conv, mask)| {
-            let chosen = frame.choose(*n, conv, mask, c)?;
-            Ok((*n, Arc::new(chosen)))
+        let samples = new
+            .par_iter()
+            .map(|(n, conv, mask)| frame.sample(*n, conv, mask));
+        let samples = samples.collect::<Result<Vec<_>, _>>()?;
+        let mut unknown: Vec<(&Sample, usize, &QConv)> = Vec::new();
+        for (sample, (n, conv, _)) in samples.iter().zip(&new) {
+            if let Some(sample) = sample
+                && !self.found.contains_key(sample)
+                && unknown.iter().all(|(other, ..)| *other != sample)
+            {
+                unknown.push((sample, *n, conv));
+            }
+        }
+        let found = unknown.par_iter().map(|(sample, n, conv)| {
+            let found = frame.find((*n, conv), sample, c)?;
+            Ok(((*sample).clone(), found))
         });
+        let found: Vec<Result<_, CompileError>> = found.collect();
+        for found in found {
+            let (sample, found) = found?;
+            self.found.insert(sample, found);
+        }
+        let known = &self.found;
+        let made = new
+            .par_iter()
+            .zip(&samples)
+            .map(|((n, conv, mask), sample)| {
+                let found = sample.as_ref().and_then(|s| known.get(s)?.as_ref());
+                let chosen = frame.choose((*n, conv, mask), found, c)?;
+                Ok((*n, Arc::new(chosen)))
+            });
         let made: Vec<Result<_, CompileError>> = made.collect();
         for made in made {
             let (n, chosen) = made?;

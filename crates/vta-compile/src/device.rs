@@ -8,6 +8,7 @@ use crate::fit::{self, DoesNotFit};
 use crate::map::{Area, FMap, len};
 use crate::op::{Base, OpKind};
 use crate::schedule::Schedule;
+use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
 use vta_program::config::HwConfig;
 use vta_program::isa::{M_STRIDE_BITS, MemoryType, Unit};
@@ -77,12 +78,12 @@ pub(crate) struct Device<'a> {
 
 /// A load in parts, none of which the hardware counts wrong: a load whose beats in
 /// flight can come round their counter is over too early.
-fn parts(c: &HwConfig, memory_type: MemoryType, rows: Rows) -> Vec<Rows> {
+fn parts(c: &HwConfig, memory_type: MemoryType, rows: Rows) -> SmallVec<[Rows; 4]> {
     let pad = memory_type.scratchpad();
     let geo = Geometry::new(c, c.elem_bytes(pad));
-    let mut done = Vec::new();
+    let mut done = SmallVec::new();
     // The next one last.
-    let mut open = vec![rows];
+    let mut open: SmallVec<[Rows; 4]> = smallvec![rows];
     while let Some(r) = open.pop() {
         let single = r.y == 1 && r.x == 1;
         if single || timing::counter_wraps(c, pad, &r.at(geo)).is_none() {
@@ -262,7 +263,7 @@ impl Device<'_> {
         let (h, w) = (len(&area.rows), len(&area.cols));
         let dram = |b: u32| out.base + b * out.plane() + area.rows.start * out.w + area.cols.start;
         let whole = w == out.w;
-        let mut parts = Vec::new();
+        let mut parts: SmallVec<[Rows; 8]> = SmallVec::new();
         if whole && out.plane() <= MAX_STRIDE {
             parts.push(Rows {
                 dram: dram(area.blocks.start),

@@ -1,7 +1,7 @@
 //! What of a network on a configuration does not change with masks: who does what,
 //! where tensors lie, in which order.
 
-use crate::choice::{self, Chosen};
+use crate::choice::{self, Chosen, Found};
 use crate::error::{CompileError, no_room, unfit};
 use crate::fit::DoesNotFit;
 use crate::layers::Floors;
@@ -12,7 +12,8 @@ use crate::lowered::Pooled;
 use crate::map::{FMap, KernelWindow};
 use crate::order::{self, Group};
 use crate::placement::{self, Placement, pooled};
-use crate::tiling;
+use crate::sample::{self, Sample};
+use crate::search;
 use std::collections::{HashMap, HashSet};
 use vta_net::quant::{QConv, QNet};
 use vta_program::config::HwConfig;
@@ -124,31 +125,74 @@ impl Frame {
         self.layout.has_room(bytes, "weights")
     }
 
-    /// Lowers a convolution, and chooses how it is cut.
+    /// A convolution on its maps.
+    ///
+    /// # Errors
+    /// A map that is too large.
+    fn layer<'a>(&'a self, n: usize, conv: &'a QConv) -> Result<sample::Layer<'a>, DoesNotFit> {
+        Ok(sample::Layer {
+            node: n,
+            conv,
+            maps: self.maps(n)?,
+            pool: self.pool_of[n].and_then(|pool| self.pooled(pool)),
+            made_here: &self.made_here[n],
+        })
+    }
+
+    /// What a convolution is cut like; none where it is like no other.
+    ///
+    /// # Errors
+    /// Sizes that are too large to compute with.
+    pub(crate) fn sample(
+        &self,
+        n: usize,
+        conv: &QConv,
+        mask: &LayerMask,
+    ) -> Result<Option<Sample>, CompileError> {
+        let sample = self.layer(n, conv).and_then(|layer| layer.sample(mask));
+        sample.map_err(unfit(&self.net.nodes[n]))
+    }
+
+    /// Looks for ways to cut layers of a sample, of which this convolution is one. None
+    /// where no way fits: the layer itself says why, or finds one.
+    ///
+    /// # Errors
+    /// Sizes that are too large to compute with.
+    pub(crate) fn find(
+        &self,
+        (n, conv): (usize, &QConv),
+        sample: &Sample,
+        c: &HwConfig,
+    ) -> Result<Option<Found>, CompileError> {
+        let layer = self.layer(n, conv);
+        let made = layer.and_then(|layer| layer.of_sample(sample, c.block));
+        let (lowered, pool, made_here) = made.map_err(unfit(&self.net.nodes[n]))?;
+        Ok(choice::find(&lowered, pool, &made_here, c).ok())
+    }
+
+    /// Lowers a convolution, and chooses how it is cut; with what was found for layers
+    /// like it.
     ///
     /// # Errors
     /// It does not fit the hardware.
     pub(crate) fn choose(
         &self,
-        n: usize,
-        conv: &QConv,
-        mask: &LayerMask,
+        (n, conv, mask): (usize, &QConv, &LayerMask),
+        found: Option<&Found>,
         c: &HwConfig,
     ) -> Result<Chosen, CompileError> {
         let node = &self.net.nodes[n];
         let _span = tracing::debug_span!("layer", name = node.name).entered();
         let unfit = unfit(node);
-        let maps = self.maps(n).map_err(&unfit)?;
-        let mut lowered = lower::conv(n, conv, mask, maps, c.block).map_err(&unfit)?;
-        let pool = self.pool_of[n].and_then(|pool| self.pooled(pool));
-        let tilings = choice::choose(&mut lowered, pool, &self.made_here[n], c);
-        let tilings =
-            tilings.map_err(|why| no_room(node, c, why, |c| tiling::fits(&lowered, c)))?;
+        let layer = self.layer(n, conv).map_err(&unfit)?;
+        let mut lowered = lower::conv(n, conv, mask, layer.maps, c.block).map_err(&unfit)?;
+        let ways = choice::choose(&mut lowered, layer.pool, layer.made_here, found, c);
+        let ways = ways.map_err(|why| no_room(node, c, why, |c| search::fits(&lowered, c)))?;
         Ok(Chosen {
             floors: Floors::conv(&lowered, c),
             mask: mask.clone(),
             lowered,
-            tilings,
+            ways,
         })
     }
 

@@ -1,7 +1,6 @@
 //! Puts layers into the instruction schedules of launches, one after the other.
 
 use crate::choice::Chosen;
-use crate::conv::{Limit, WeightCut};
 use crate::device::{Device, Scratchpads};
 use crate::error::{CompileError, no_room, unfit};
 use crate::fit::{self, DoesNotFit};
@@ -14,8 +13,8 @@ use crate::pool;
 use crate::rearrange;
 use crate::resize;
 use crate::schedule::{Mark, Schedule};
-use crate::tiling::{self, SegmentStarts, Tiling};
-use std::rc::Rc;
+use crate::search::search;
+use crate::ways::{Place, SegmentStarts, Way};
 use std::sync::Arc;
 use vta_program::config::HwConfig;
 
@@ -230,11 +229,8 @@ fn after(
     })
 }
 
-/// Operations in the schedule after which no more tilings are tried in their place.
-const MANY: usize = 8_000;
-
-/// Puts a convolution into the schedule where the layers before left off, in the best of
-/// the ways to cut it that were chosen.
+/// Puts a convolution into the schedule where the layers before left off, in the way of
+/// those that were chosen that ends first there.
 fn conv(
     chosen: &Chosen,
     c: &HwConfig,
@@ -243,62 +239,66 @@ fn conv(
 ) -> Result<Placed, DoesNotFit> {
     let lowered = &chosen.lowered;
     let mark = schedule.mark();
-    let from = schedule.ops().len();
     let before = scratchpads.clone();
-    let mut best: Option<(u64, Tiling, bool)> = None;
     let mut why = DoesNotFit::NoRoom;
-    let mut pushed = 0;
-    for (i, &tiling) in chosen.tilings.iter().enumerate() {
-        if i >= 2 && best.is_some() && pushed > MANY {
-            break;
+    let mut put = |way: &Way, rewound: bool, how: How, schedule: &mut Schedule| {
+        scratchpads.clone_from(&before);
+        if rewound {
+            scratchpads.rewind();
         }
-        let weights = Rc::new(WeightCut::new(lowered, &tiling)?);
-        // What fits an empty scratchpad fits from its first element on.
-        for rewound in [false, true] {
-            scratchpads.clone_from(&before);
-            if rewound {
-                scratchpads.rewind();
-            }
-            let limit = best.map(|(end, ..)| Limit {
-                end: end.saturating_sub(1),
-                floor: chosen.floors.compute,
-            });
-            let place = (&mut *scratchpads, &mut *schedule);
-            let done = tiling::trial(lowered, tiling, (c, weights.clone()), place, at, limit);
-            let end = tiling::end(schedule);
-            pushed += schedule.ops().len() - from;
-            schedule.rollback(&mark);
-            match done {
-                Ok(true) if best.is_none_or(|b| end < b.0) => best = Some((end, tiling, rewound)),
-                Ok(_) => {}
-                Err(e) => {
-                    why = e;
-                    continue;
-                }
-            }
-            break;
-        }
-    }
-    scratchpads.clone_from(&before);
-    let tiling = match best {
-        Some((_, tiling, rewound)) => {
-            if rewound {
-                scratchpads.rewind();
-            }
-            tiling
-        }
-        // Tokens that others left on their way are in the way of all of them.
-        None => {
-            let found = tiling::choose(lowered, c, &before, schedule, at).map_err(|_| why)?;
-            *found.first().ok_or(why)?
+        let mut place = Place {
+            scratchpads: &mut *scratchpads,
+            schedule,
+            at,
+        };
+        match how {
+            How::Beginning => way.end_in(lowered, c, &mut place),
+            How::Whole => way.apply(lowered, c, &mut place).map(|()| 0),
         }
     };
-    let order = tiling::apply(lowered, tiling, c, (scratchpads, schedule), at)?;
-    Ok(Placed {
+    let mut order = Vec::with_capacity(chosen.ways.len());
+    for way in &chosen.ways {
+        // What fits an empty scratchpad fits from its first element on.
+        for rewound in [false, true] {
+            let end = put(way, rewound, How::Beginning, schedule);
+            schedule.rollback(&mark);
+            match end {
+                Ok(end) => {
+                    order.push((end, way, rewound));
+                    break;
+                }
+                Err(e) => why = e,
+            }
+        }
+    }
+    order.sort_by_key(|(end, ..)| *end);
+    let placed = |way: &Way| Placed {
         at,
-        elements: WeightElements::Order(order),
+        elements: WeightElements::Order(way.weights.order().to_vec()),
         floors: chosen.floors,
-    })
+    };
+    for (_, way, rewound) in order {
+        // Its end may not fit where its beginning does.
+        for rewound in [rewound, true] {
+            match put(way, rewound, How::Whole, schedule) {
+                Ok(_) => return Ok(placed(way)),
+                Err(e) => why = e,
+            }
+            schedule.rollback(&mark);
+        }
+    }
+    // Tokens that others left on their way are in the way of all of them.
+    let found = search(lowered, c, (&before, &mut *schedule, at)).map_err(|_| why)?;
+    let way = found.first().ok_or(why)?;
+    put(way, false, How::Whole, schedule)?;
+    Ok(placed(way))
+}
+
+/// How much of a layer is put into the schedule.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Beginning,
+    Whole,
 }
 
 /// Puts a layer of whole rows into the schedule.

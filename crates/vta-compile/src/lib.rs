@@ -7,7 +7,7 @@
 //! | order | `order` | network | groups of nodes: a launch, or steps of the host |
 //! | frame | `frame` | network | all of these: what masks do not change |
 //! | lower | `lower` | node, mask | lowered operation: weight elements, biases with rounding (`lowered`) |
-//! | tile | `tiling`, `choice` | lowered operation | how it may be cut, by the estimate |
+//! | tile | `sample`, `tiling`, `search`, `choice` | lowered operation | ways to cut it (`ways`), by the estimate |
 //! | schedule | `conv`, `pool`, `resize`, `rearrange` | lowered operation, tiling | operations (`op`) in the instruction schedule (`schedule`) |
 //! | allocate | `allocator` | sizes | buffers in scratchpads, who touched them last |
 //! | tokens | `tokens` | dependencies | tokens, from what must have ended |
@@ -26,9 +26,9 @@
 //! | `schedule` | the instruction schedule, from tokens, estimate and stores |
 //! | `device` | scratchpads and schedule together; transfers |
 //! | `rows`, `pool`, `resize`, `rearrange`, `conv` | schedules of each lowered operation |
-//! | `tiling`, `placement` | how a convolution is cut; what the device can do |
+//! | `tiling`, `ways`, `search`, `placement` | how a convolution may be cut, by a formula and by trial; what the device can do |
 //! | `layout`, `lower`, `order`, `emit`, `layers` | DRAM, weights, launches, words, the table of layers |
-//! | `choice`, `frame` | a layer by itself; what masks do not change |
+//! | `sample`, `choice`, `frame` | layers that are cut alike; a layer by itself; what masks do not change |
 //! | `launch`, `program` | launch after launch; the bytes of the program |
 //! | `compiler` | all of it, for one choice of masks after the other |
 
@@ -62,10 +62,13 @@ mod program;
 mod rearrange;
 mod resize;
 mod rows;
+mod sample;
 mod schedule;
+mod search;
 mod stores;
 mod tiling;
 mod tokens;
+mod ways;
 
 pub use compiler::Compiler;
 pub use error::CompileError;

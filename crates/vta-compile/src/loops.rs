@@ -1,7 +1,7 @@
 //! Micro-ops and the loops around them.
 
 use crate::fit::{self, DoesNotFit};
-use crate::op::{Loops, OpKind, Uops, uop};
+use crate::op::{Loops, OpKind, uop};
 use smallvec::smallvec;
 use vta_program::isa::{AluOpcode, C_WIDX_BITS, Uop};
 
@@ -73,19 +73,20 @@ pub(crate) fn map_loops(ny: u32, nx: u32, dst: [u32; 2], src: [u32; 2]) -> Loops
     }
 }
 
-/// Moves repetition from micro-ops into loops that have one trip.
+/// Moves repetition from micro-ops into loops that have one trip. Gives the micro-ops
+/// that are left, which are the first ones.
 ///
 /// # Errors
 /// More micro-ops than can be counted.
-pub(crate) fn compress(mut uops: Uops, mut loops: Loops) -> Result<(Uops, Loops), DoesNotFit> {
+pub(crate) fn compress(mut uops: &[Uop], mut loops: Loops) -> Result<(&[Uop], Loops), DoesNotFit> {
     for l in [0, 1] {
         if loops.iter[l] != 1 {
             continue;
         }
-        if let Some((n, d)) = period(&uops) {
+        if let Some((n, d)) = period(uops) {
             loops.iter[l] = fit::count("micro-ops of an instruction", uops.len() / n)?;
             (loops.dst[l], loops.src[l], loops.wgt[l]) = d;
-            uops.truncate(n);
+            uops = &uops[..n];
         }
     }
     Ok((uops, loops))

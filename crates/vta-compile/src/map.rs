@@ -110,7 +110,7 @@ pub(crate) fn meet(a: &Range<u32>, b: &Range<u32>) -> bool {
 }
 
 /// The window of a convolution or a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct KernelWindow {
     /// Rows, columns.
     pub kernel: [u32; 2],

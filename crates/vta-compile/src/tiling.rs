@@ -1,38 +1,17 @@
-//! Chooses how a convolution is cut.
-//!
-//! All tilings that fit are ranked by a formula; the best of them are put into
-//! the schedule one after the other, and the one after which compute is free
-//! earliest stays.
+//! Ways to cut a convolution, ranked by a formula: what is to be tried in the schedule.
 
+use crate::conv::Part;
 pub(crate) use crate::conv::Tiling;
-use crate::conv::{self, Limit, Part, WeightCut, WeightCuts};
 use crate::cost::Cost;
-use crate::device::{Device, Scratchpads};
-use crate::fit::DoesNotFit;
 use crate::lowered::{LoweredConv, Tile};
-use crate::schedule::Schedule;
-use std::rc::Rc;
 use vta_program::config::HwConfig;
-use vta_program::isa::Unit;
 use vta_program::timing::PIPELINE;
-
-/// Tilings that are tried in the schedule.
-const TRIED: usize = 48;
-
-/// Widths of a tile that are looked at, from the widest; narrower ones where none fits.
-const WIDTHS: usize = 8;
 
 /// Tilings of which the best are looked for, by the formula: far more than are tried.
 const LOOKED_AT: usize = 1024;
 
-/// Tilings that are given: the place of the layer decides between them.
-const KEPT: usize = 16;
-
-/// Operations in the schedule after which no more are tried.
-const MANY: usize = 72_000;
-
 /// The sizes of a part that give different numbers of parts of `n`, largest first.
-fn sizes(n: u32) -> Vec<u32> {
+pub(crate) fn sizes(n: u32) -> Vec<u32> {
     let mut all: Vec<u32> = (1..=n).map(|parts| n.div_ceil(parts)).collect();
     all.dedup();
     all
@@ -45,12 +24,12 @@ struct Ranked {
 }
 
 /// What the formula knows of a layer.
-struct Formula<'a> {
+pub(crate) struct Formula<'a> {
     lowered: &'a LoweredConv,
     c: &'a HwConfig,
     acc: u64,
     /// Kernel rows and columns up to the last that is kept.
-    kernel: [u32; 2],
+    pub kernel: [u32; 2],
     steps: f64,
     alu: f64,
     store: f64,
@@ -60,7 +39,8 @@ struct Formula<'a> {
 }
 
 impl<'a> Formula<'a> {
-    fn new(lowered: &'a LoweredConv, c: &'a HwConfig, acc: u32) -> Self {
+    /// That of a layer, with so many accumulators.
+    pub(crate) fn new(lowered: &'a LoweredConv, c: &'a HwConfig, acc: u32) -> Self {
         let max_k = |f: fn(&Tile) -> u32| lowered.tiles.iter().map(f).max().unwrap_or(0);
         let mut positions: Vec<_> = lowered.tiles.iter().map(|t| (t.ky, t.kx)).collect();
         positions.dedup();
@@ -132,7 +112,7 @@ impl<'a> Formula<'a> {
     }
 
     /// Whether the inputs of two chunks fit.
-    fn runs_ahead(&self, t: &Tiling) -> bool {
+    pub(crate) fn runs_ahead(&self, t: &Tiling) -> bool {
         let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1), t.tk);
         2 * area * u64::from(t.tci) <= self.c.inp_depth.into()
     }
@@ -210,7 +190,7 @@ impl<'a> Formula<'a> {
 }
 
 /// Parts that a kernel can be cut into: rows of it, and columns where one row is too much.
-fn kernel_parts(kernel: [u32; 2]) -> Vec<Part> {
+pub(crate) fn kernel_parts(kernel: [u32; 2]) -> Vec<Part> {
     let part = |size, whole_rows| Part { size, whole_rows };
     let by_rows = sizes(kernel[0]).into_iter().skip(1);
     let by_rows = by_rows.map(|n| part([n, kernel[1]], true));
@@ -221,16 +201,17 @@ fn kernel_parts(kernel: [u32; 2]) -> Vec<Part> {
 }
 
 /// Ways to cut that are looked at together.
-struct Cuts<'a> {
+pub(crate) struct Cuts<'a> {
     /// Widths of a tile.
-    widths: &'a [u32],
+    pub widths: &'a [u32],
     /// Parts of the kernel.
-    parts: &'a [Part],
-    tight: bool,
+    pub parts: &'a [Part],
+    /// As [`Tiling::tight`].
+    pub tight: bool,
 }
 
 /// Tilings that fit, best first.
-fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Ranked> {
+pub(crate) fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Tiling> {
     let (lowered, c) = (f.lowered, f.c);
     let o = lowered.stored();
     let caps: Vec<u32> = [2, 4, 8].iter().map(|d| (c.wgt_depth / d).max(1)).collect();
@@ -269,207 +250,5 @@ fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Ranked> {
         found.truncate(LOOKED_AT);
     }
     found.sort_by(by_cycles);
-    found
-}
-
-/// Where the layer's weights and biases start in their segments.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SegmentStarts {
-    /// In weight elements.
-    pub weights: u32,
-    /// In accumulators.
-    pub biases: u32,
-}
-
-impl SegmentStarts {
-    /// That of the first layer.
-    pub(crate) const START: Self = Self {
-        weights: 0,
-        biases: 0,
-    };
-}
-
-/// When a layer is over: compute is free, and half of what the store takes
-/// longer, which the next layer hides in part.
-pub(crate) fn end(schedule: &Schedule) -> u64 {
-    let (compute, store) = (schedule.free(Unit::Compute), schedule.free(Unit::Store));
-    compute + store.saturating_sub(compute) / 2
-}
-
-/// Puts a layer into the schedule, and gives the order of its weight elements in DRAM.
-///
-/// # Errors
-/// The tiling does not fit.
-pub(crate) fn apply(
-    lowered: &LoweredConv,
-    t: Tiling,
-    c: &HwConfig,
-    place: (&mut Scratchpads, &mut Schedule),
-    at: SegmentStarts,
-) -> Result<Vec<Option<usize>>, DoesNotFit> {
-    let weights = Rc::new(WeightCut::new(lowered, &t)?);
-    trial(lowered, t, (c, weights.clone()), place, at, None)?;
-    Ok(weights.order().to_vec())
-}
-
-/// Puts a layer into the schedule, unless it cannot end within a limit.
-pub(crate) fn trial(
-    lowered: &LoweredConv,
-    t: Tiling,
-    (c, weights): (&HwConfig, Rc<WeightCut>),
-    (scratchpads, schedule): (&mut Scratchpads, &mut Schedule),
-    at: SegmentStarts,
-    limit: Option<Limit>,
-) -> Result<bool, DoesNotFit> {
-    let mut device = Device {
-        scratchpads,
-        schedule,
-        layer: lowered.layer,
-        weights_at: at.weights,
-        biases_at: at.biases,
-        c,
-    };
-    conv::schedule(lowered, t, weights, &mut device, limit)
-}
-
-/// The best way that is found to cut a layer; the schedule stays as it is.
-///
-/// # Errors
-/// None fits.
-pub(crate) fn choose(
-    lowered: &LoweredConv,
-    c: &HwConfig,
-    scratchpads: &Scratchpads,
-    schedule: &mut Schedule,
-    at: SegmentStarts,
-) -> Result<Vec<Tiling>, DoesNotFit> {
-    let f = Formula::new(lowered, c, scratchpads.acc.size());
-    let widths = sizes(lowered.stored().w);
-    let (wide, kernel) = (
-        &widths[..widths.len().min(WIDTHS)],
-        Part {
-            size: f.kernel,
-            whole_rows: true,
-        },
-    );
-    let mut cuts_known = WeightCuts::default();
-    let mut best = |widths: &[u32], parts: &[Part], tight: bool, before: Option<u64>| {
-        let cuts = Cuts {
-            widths,
-            parts,
-            tight,
-        };
-        let ranked = candidates(&f, &cuts);
-        best_of(
-            &ranked,
-            &f,
-            &mut cuts_known,
-            (scratchpads, schedule),
-            at,
-            before,
-        )
-    };
-    let whole = best(wide, &[kernel], false, None);
-    // A kernel is cut where inputs of all of it leave no room for loads to run ahead.
-    if let Ok(whole) = &whole
-        && whole
-            .first()
-            .is_some_and(|(_, tiling)| f.runs_ahead(tiling))
-    {
-        return Ok(whole.iter().map(|(_, tiling)| *tiling).collect());
-    }
-    let parts = kernel_parts(f.kernel);
-    let before = whole.as_ref().ok().and_then(|all| all.first());
-    let before = before.map(|(end, _)| *end);
-    let found = match (whole, best(wide, &parts, false, before)) {
-        (_, Ok(cut)) if !cut.is_empty() => cut,
-        (Ok(whole), _) if !whole.is_empty() => whole,
-        (whole, cut) => {
-            let parts: Vec<_> = [kernel].into_iter().chain(parts).collect();
-            let found = best(&widths, &parts, true, None);
-            // A field that is too narrow says more than that there is no room.
-            let says_more = |why: &DoesNotFit| *why != DoesNotFit::NoRoom;
-            let mut said = [whole.err(), cut.err()].into_iter().flatten();
-            found.map_err(|why| said.find(says_more).unwrap_or(why))?
-        }
-    };
-    Ok(found.into_iter().map(|(_, tiling)| tiling).collect())
-}
-
-/// The best of some ways to cut a layer with when they end, best first; none where all
-/// that fit end later than `before`. The schedule stays as it is.
-///
-/// # Errors
-/// None fits.
-fn best_of(
-    ranked: &[Ranked],
-    f: &Formula<'_>,
-    cuts: &mut WeightCuts,
-    (scratchpads, schedule): (&Scratchpads, &mut Schedule),
-    at: SegmentStarts,
-    before: Option<u64>,
-) -> Result<Vec<(u64, Tiling)>, DoesNotFit> {
-    let (lowered, c) = (f.lowered, f.c);
-    let floor = lowered.compute_floor();
-    let mark = schedule.mark();
-    let mut best: Vec<(u64, Tiling)> = Vec::new();
-    let mut ops = 0;
-    let mut tried = 0;
-    let mut why = DoesNotFit::NoRoom;
-    let mut trial_pads = scratchpads.clone();
-    let mut seen: Vec<Tiling> = Vec::new();
-    for r in ranked {
-        if tried >= TRIED || (tried >= 3 && ops > MANY) {
-            break;
-        }
-        let (tiling, weights) = match cuts.of(lowered, r.tiling) {
-            Ok(cut) => cut,
-            Err(e) => {
-                why = e;
-                continue;
-            }
-        };
-        // The same with larger loads, which there are not.
-        if seen.contains(&tiling) {
-            continue;
-        }
-        seen.push(tiling);
-        trial_pads.clone_from(scratchpads);
-        // Those that end much later than the best one are never the best in their place.
-        let near = best.first().map_or(u64::MAX, |b| b.0 + b.0 / 64 + 256);
-        let worst = best.get(KEPT - 1).map_or(u64::MAX, |b| b.0);
-        let least = worst.min(near).min(before.unwrap_or(u64::MAX));
-        let limit = Some(Limit {
-            end: least.saturating_sub(1),
-            floor,
-        });
-        let place = (&mut trial_pads, &mut *schedule);
-        match trial(lowered, tiling, (c, weights), place, at, limit) {
-            Ok(done) => {
-                let end = end(schedule);
-                if done && end < least {
-                    let at = best.partition_point(|b| b.0 <= end);
-                    best.insert(at, (end, tiling));
-                    best.truncate(KEPT);
-                }
-                tried += 1;
-                ops += schedule.ops().len();
-            }
-            // A field that is too narrow says more than that there is no room.
-            Err(e) if matches!(why, DoesNotFit::NoRoom) => why = e,
-            Err(_) => {}
-        }
-        schedule.rollback(&mark);
-    }
-    match tried {
-        0 => Err(why),
-        _ => Ok(best),
-    }
-}
-
-/// Whether a layer fits a configuration that does nothing else.
-pub(crate) fn fits(lowered: &LoweredConv, c: &HwConfig) -> bool {
-    let schedule = &mut Schedule::new(c);
-    let at = SegmentStarts::START;
-    choose(lowered, c, &Scratchpads::new(c), schedule, at).is_ok()
+    found.into_iter().map(|r| r.tiling).collect()
 }

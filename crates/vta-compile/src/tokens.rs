@@ -43,6 +43,13 @@ const MOST: usize = 255;
 /// Tokens from which on the giver waits until half of them are surely taken.
 const MANY: usize = 224;
 
+/// Whether so many tokens may not be taken yet: the last ones, when those that take
+/// them are known to be over up to a position. `taken` is in order.
+fn are_open(taken: &[usize], known: usize, many: usize) -> bool {
+    let first = taken.len().checked_sub(many);
+    first.is_some_and(|first| taken[first] >= known)
+}
+
 /// A point to go back to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
@@ -138,9 +145,7 @@ impl Tokens {
             }
             self.tokens.push((d, this));
             let taken = &mut self.taken[other][unit as usize];
-            // Those that are surely taken when this one is given.
-            let over = taken.partition_point(|to| *to < before.known[unit as usize]);
-            if taken.len() - over >= MOST {
+            if are_open(taken, before.known[unit as usize], MOST) {
                 return Err(DoesNotFit::Tokens);
             }
             taken.push(at);
@@ -162,9 +167,7 @@ impl Tokens {
         let known = self.last(unit).map_or([0; 3], |o| o.known);
         for (to, taken) in self.taken[unit as usize].iter().enumerate() {
             let waited = deps[to].map_or(0, |d| self.ops[d.index()].at + 1);
-            let known = known[to].max(waited);
-            let over = taken.partition_point(|at| *at < known);
-            if taken.len() - over >= MANY {
+            if are_open(taken, known[to].max(waited), MANY) {
                 let half = taken[taken.len() - MANY / 2];
                 more[to] = self.queues[to].get(half).copied();
             }

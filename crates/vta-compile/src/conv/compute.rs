@@ -11,9 +11,9 @@ use crate::fit::{self, DoesNotFit};
 use crate::loops::{alu, by_block, compress, line, map_loops};
 use crate::lowered::Pooled;
 use crate::map::{Area, len};
-use crate::op::{Base, OpKind, Uops, uop};
+use crate::op::{Base, OpKind, uop};
 use crate::pool::Maxima;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, MemoryType, Unit, Uop};
 
@@ -60,7 +60,8 @@ impl Scheduler<'_, '_> {
 
     /// Puts the arithmetic of a step, and its store, into the schedule.
     pub(crate) fn compute(&mut self, l: Loaded) -> Result<(), DoesNotFit> {
-        let spatial = self.cut.spatial_tiles[l.step.spatial].clone();
+        let tiles = self.cut.spatial_tiles.clone();
+        let spatial = &tiles[l.step.spatial];
         let blocks = self.blocks(l.step.co_tile);
         let n = len(&blocks);
         if l.step.first {
@@ -90,18 +91,18 @@ impl Scheduler<'_, '_> {
         };
         let acc = self.d.scratchpads.acc.start(buffer)?;
         if let (Some(group), Some(weights)) = (l.step.group, l.weights) {
-            self.gemm(&l, &spatial, group, weights, (acc, blocks.start))?;
+            self.gemm(&l, spatial, group, weights, (acc, blocks.start))?;
         }
         if l.step.last {
             let acc = match self.lowered.pool {
                 None => acc,
-                Some(p) => self.pool(&p, &spatial, n, acc)?,
+                Some(p) => self.pool(&p, spatial, n, acc)?,
             };
             self.finish(&l, buffer, acc, &blocks, spatial.stored())?;
             let area = Area {
                 blocks,
-                rows: spatial.out_rows,
-                cols: spatial.out_cols,
+                rows: spatial.out_rows.clone(),
+                cols: spatial.out_cols.clone(),
             };
             self.d.store(self.lowered.stored(), &area, buffer, acc)?;
         }
@@ -145,7 +146,7 @@ impl Scheduler<'_, '_> {
     ) -> Result<(), DoesNotFit> {
         let lowered = self.lowered;
         let wgt = self.d.scratchpads.wgt.start(weights)?;
-        let cut = self.cut.weights.clone();
+        let cut = self.cut.weights;
         let g = &cut.groups[bucket][group];
         let [in_rows, in_cols] = self.cut.met(lowered, l.step.spatial, cut.part_of(bucket));
         let (w, in_w) = (len(&spatial.cols), len(&in_cols));
@@ -153,12 +154,14 @@ impl Scheduler<'_, '_> {
         // Where each input block is.
         let from = l.inputs.first().map_or(0, |i| i.0);
         let to = l.inputs.last().map_or(0, |i| i.0 + 1);
-        let mut inputs = vec![0; (to - from) as usize];
+        let mut inputs = std::mem::take(&mut self.input_starts);
+        inputs.clear();
+        inputs.resize((to - from) as usize, 0);
         for &(block, _, at) in &l.inputs {
             inputs[(block - from) as usize] = at;
         }
         // Kernel positions with the same rows and columns go together.
-        let mut parts: Vec<(Range<u32>, Range<u32>, Uops)> = Vec::new();
+        let mut parts: SmallVec<[(Range<u32>, Range<u32>, Vec<Uop>); 9]> = SmallVec::new();
         let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
         for p in &g.positions {
             let ys = clip(lowered.rows_of(p.ky), &spatial.rows);
@@ -172,7 +175,7 @@ impl Scheduler<'_, '_> {
             let src = iy * in_w + ix;
             let known = parts.iter().position(|p| p.0 == ys && p.1 == xs);
             let known = known.unwrap_or_else(|| {
-                parts.push((ys, xs, Uops::with_capacity(g.tiles.len())));
+                parts.push((ys, xs, self.uop_lists.pop().unwrap_or_default()));
                 parts.len() - 1
             });
             let uops = &mut parts[known].2;
@@ -195,15 +198,16 @@ impl Scheduler<'_, '_> {
                 wgt_idx: wgt as u16,
             }));
         }
+        self.input_starts = inputs;
         let mut deps = self.d.scratchpads.wgt.before_read(weights)?;
         for i in &l.inputs {
             join(&mut deps, &self.d.scratchpads.inp.before_read(i.1)?);
         }
-        for (ys, xs, uops) in parts {
+        for (ys, xs, mut list) in parts {
             let (ny, nx) = (len(&ys), len(&xs));
             let stride = lowered.window.stride;
             let loops = map_loops(ny, nx, [w, 1], [stride[0].saturating_mul(in_w), stride[1]]);
-            let (uops, loops) = compress(uops, loops)?;
+            let (uops, loops) = compress(&list, loops)?;
             // No more micro-ops in an instruction than the scratchpad has.
             for part in uops.chunks(self.d.c.uop_depth as usize) {
                 let kind = OpKind::Gemm {
@@ -221,6 +225,8 @@ impl Scheduler<'_, '_> {
                     self.d.scratchpads.acc.write(buffer, compute, op)?;
                 }
             }
+            list.clear();
+            self.uop_lists.push(list);
         }
         Ok(())
     }

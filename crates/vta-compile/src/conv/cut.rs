@@ -68,11 +68,11 @@ impl SpatialTile {
 }
 
 /// A layer in pieces.
-pub(super) struct Cut {
+pub(super) struct Cut<'a> {
     /// Parts of the output map.
-    pub spatial_tiles: Vec<SpatialTile>,
+    pub spatial_tiles: Rc<[SpatialTile]>,
     /// Weights, by tile of output blocks, part of the kernel and chunk of input blocks.
-    pub weights: Rc<WeightCut>,
+    pub weights: &'a WeightCut,
     /// Whole input rows are loaded.
     whole_rows: bool,
 }
@@ -128,7 +128,7 @@ fn spatial_tiles(lowered: &LoweredConv, t: &Tiling) -> Result<Vec<SpatialTile>, 
     Ok(all)
 }
 
-impl Cut {
+impl<'w> Cut<'w> {
     /// The pieces of a layer.
     ///
     /// # Errors
@@ -136,12 +136,12 @@ impl Cut {
     pub fn new(
         lowered: &LoweredConv,
         t: &Tiling,
-        weights: Rc<WeightCut>,
+        weights: &'w WeightCut,
     ) -> Result<Self, DoesNotFit> {
         let out = lowered.stored();
-        chunks(out, t, &weights)?;
+        chunks(out, t, weights)?;
         Ok(Self {
-            spatial_tiles: spatial_tiles(lowered, t)?,
+            spatial_tiles: spatial_tiles(lowered, t)?.into(),
             weights,
             whole_rows: t.tk.whole_rows && t.tw >= out.w,
         })

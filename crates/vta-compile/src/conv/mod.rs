@@ -13,9 +13,9 @@ use crate::map::len;
 use cut::Cut;
 pub(crate) use cut::{Part, Tiling};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::ops::Range;
-use std::rc::Rc;
-use vta_program::isa::Unit;
+use vta_program::isa::{Unit, Uop};
 use vta_program::timing::PIPELINE;
 pub(crate) use weights::{WeightCut, WeightCuts};
 
@@ -29,11 +29,17 @@ struct Step {
     last: bool,
 }
 
+/// Input blocks: buffer and first element.
+type Inputs = SmallVec<[(u32, BufferId, u32); 8]>;
+
+/// Buffers that must stay.
+type Pins = SmallVec<[BufferId; 16]>;
+
 /// A step whose loads are in the schedule.
 struct Loaded {
     step: Step,
     /// For each input block that is needed: buffer and first element.
-    inputs: Vec<(u32, BufferId, u32)>,
+    inputs: Inputs,
     weights: Option<BufferId>,
     residual: Option<Residual>,
 }
@@ -52,7 +58,7 @@ struct Scheduler<'a, 'd> {
     lowered: &'a LoweredConv,
     t: Tiling,
     d: &'a mut Device<'d>,
-    cut: Cut,
+    cut: Cut<'a>,
     /// By tile of the map and part of the kernel, for each input block: buffer and first element.
     in_buffers: FxHashMap<(usize, usize), Vec<Place>>,
     wgt_buffers: FxHashMap<(usize, usize), BufferId>,
@@ -60,6 +66,9 @@ struct Scheduler<'a, 'd> {
     identity_dram: u32,
     bias_buffers: FxHashMap<u32, BufferId>,
     acc_buffer: Option<BufferId>,
+    /// Where input blocks are, and lists of micro-ops: memory that is used again.
+    input_starts: Vec<u32>,
+    uop_lists: Vec<Vec<Uop>>,
 }
 
 /// When a trial has lost: another ends before compute can be free here.
@@ -71,19 +80,52 @@ pub(crate) struct Limit {
     pub floor: u64,
 }
 
-/// Schedules a convolution whose weights are cut so. False where it cannot end within
-/// a limit: then the schedule is not complete.
+/// How far a convolution is scheduled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// To its end.
+    End,
+    /// To its end, unless it has lost.
+    Lost(Limit),
+    /// So many steps of it.
+    Steps(usize),
+}
+
+/// The beginning of a convolution: what is behind it takes the same time wherever the
+/// convolution stands in the schedule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning {
+    /// Steps that have been loaded.
+    pub steps: usize,
+    /// When compute is free then.
+    pub free: u64,
+}
+
+/// How a convolution was scheduled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scheduled {
+    /// Whether all of it is in the schedule.
+    pub whole: bool,
+    /// Its beginning; all of it where it is short.
+    pub beginning: Beginning,
+}
+
+/// Operations of a beginning.
+const BEGINNING: usize = 96;
+
+/// Schedules a convolution whose weights are cut so.
 ///
 /// # Errors
 /// The tiling does not fit.
 pub(crate) fn schedule(
     lowered: &LoweredConv,
     t: Tiling,
-    weights: Rc<WeightCut>,
+    weights: &WeightCut,
     d: &mut Device<'_>,
-    limit: Option<Limit>,
-) -> Result<bool, DoesNotFit> {
+    until: Until,
+) -> Result<Scheduled, DoesNotFit> {
     let before = d.schedule.steps_cycles();
+    let first = d.schedule.ops().len();
     let mut s = Scheduler {
         lowered,
         t,
@@ -95,6 +137,8 @@ pub(crate) fn schedule(
         identity: None,
         bias_buffers: FxHashMap::default(),
         acc_buffer: None,
+        input_starts: Vec::new(),
+        uop_lists: Vec::new(),
     };
     let steps = s.steps();
     // What the operations of steps take beside their own steps, those of one at least.
@@ -105,13 +149,24 @@ pub(crate) fn schedule(
     };
     let mut overheads: u64 = steps.iter().map(overhead).sum();
     let mut pending: Option<Loaded> = None;
-    for step in steps {
-        if let Some(limit) = limit {
-            let done = s.d.schedule.steps_cycles() - before;
-            let left = limit.floor.saturating_sub(done) + overheads;
-            if s.d.schedule.free(Unit::Compute) + left > limit.end {
-                return Ok(false);
+    let (mut beginning, all) = (None, steps.len());
+    for (n, step) in steps.into_iter().enumerate() {
+        let free = s.d.schedule.free(Unit::Compute);
+        if beginning.is_none() && s.d.schedule.ops().len() - first >= BEGINNING {
+            beginning = Some(Beginning { steps: n, free });
+        }
+        let whole = match until {
+            Until::End => true,
+            Until::Lost(limit) => {
+                let done = s.d.schedule.steps_cycles() - before;
+                let left = limit.floor.saturating_sub(done) + overheads;
+                free + left <= limit.end
             }
+            Until::Steps(steps) => n < steps,
+        };
+        if !whole {
+            let beginning = beginning.unwrap_or(Beginning { steps: n, free });
+            return Ok(Scheduled { whole, beginning });
         }
         let loaded = match s.load(step, pending.as_ref()) {
             Ok(l) => l,
@@ -136,7 +191,13 @@ pub(crate) fn schedule(
     if let Some(p) = pending {
         s.compute(p)?;
     }
-    Ok(true)
+    Ok(Scheduled {
+        whole: true,
+        beginning: beginning.unwrap_or(Beginning {
+            steps: all,
+            free: s.d.schedule.free(Unit::Compute),
+        }),
+    })
 }
 
 impl Scheduler<'_, '_> {
@@ -186,8 +247,8 @@ impl Scheduler<'_, '_> {
 
     /// Puts the loads of a step into the schedule; nothing of `pending` is overwritten.
     fn load(&mut self, step: Step, pending: Option<&Loaded>) -> Result<Loaded, DoesNotFit> {
-        let mut inp_pins: Vec<BufferId> = Vec::new();
-        let mut wgt_pins: Vec<BufferId> = Vec::new();
+        let mut inp_pins = Pins::new();
+        let mut wgt_pins = Pins::new();
         if let Some(p) = pending {
             inp_pins.extend(p.inputs.iter().map(|i| i.1));
             inp_pins.extend(p.residual.iter().map(|r| r.inp));
@@ -200,9 +261,9 @@ impl Scheduler<'_, '_> {
             _ => None,
         };
         wgt_pins.extend(identity);
-        let (mut inputs, mut weights) = (Vec::new(), None);
+        let (mut inputs, mut weights) = (Inputs::new(), None);
         if let Some((bucket, group)) = step.group {
-            let cut = self.cut.weights.clone();
+            let cut = self.cut.weights;
             let of_group = &cut.groups[bucket][group];
             let blocks = self.cut.needed_blocks(step.spatial, of_group);
             let part = cut.part_of(bucket);
@@ -240,19 +301,19 @@ impl Scheduler<'_, '_> {
         &mut self,
         (spatial, part): (usize, usize),
         blocks: &[u32],
-        pins: &mut Vec<BufferId>,
-    ) -> Result<Vec<(u32, BufferId, u32)>, DoesNotFit> {
+        pins: &mut Pins,
+    ) -> Result<Inputs, DoesNotFit> {
         let key = (spatial, part);
         let there = |s: &Self, b: u32| {
             let (buffer, at) = (*s.in_buffers.get(&key)?.get(b as usize)?)?;
             let held = s.d.scratchpads.inp.holds(buffer);
             held.then_some((b, buffer, at))
         };
-        let hits: Vec<_> = blocks.iter().filter_map(|&b| there(self, b)).collect();
+        let hits: Inputs = blocks.iter().filter_map(|&b| there(self, b)).collect();
         // Both are in order.
         let mut known = hits.iter().map(|h| h.0).peekable();
         let is_missing = |b: &u32| known.next_if_eq(b).is_none();
-        let mut missing: Vec<u32> = blocks.iter().copied().filter(is_missing).collect();
+        let mut missing: SmallVec<[u32; 16]> = blocks.iter().copied().filter(is_missing).collect();
         if missing.is_empty() {
             pins.extend(hits.iter().map(|h| h.1));
             return Ok(hits);
@@ -274,7 +335,7 @@ impl Scheduler<'_, '_> {
                 if hits.is_empty() {
                     return Err(e);
                 }
-                missing = blocks.to_vec();
+                missing = blocks.into();
                 self.d
                     .scratchpads
                     .inp

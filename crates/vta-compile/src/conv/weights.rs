@@ -7,7 +7,7 @@ use crate::fit::{self, DoesNotFit};
 use crate::lowered::{LoweredConv, Tile};
 use rustc_hash::FxHashMap;
 use std::ops::{Range, RangeInclusive};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Weight elements that are loaded together.
 #[derive(Debug, Clone, Default)]
@@ -231,7 +231,7 @@ type Key = (u32, u32, Part);
 pub(crate) struct WeightCuts {
     /// Tiles of the largest chunk: loads of more are the same.
     largest: FxHashMap<Key, u32>,
-    known: FxHashMap<(Key, u32), Rc<WeightCut>>,
+    known: FxHashMap<(Key, u32), Arc<WeightCut>>,
 }
 
 impl WeightCuts {
@@ -244,7 +244,7 @@ impl WeightCuts {
         &mut self,
         lowered: &LoweredConv,
         t: Tiling,
-    ) -> Result<(Tiling, Rc<WeightCut>), DoesNotFit> {
+    ) -> Result<(Tiling, Arc<WeightCut>), DoesNotFit> {
         let key = (t.tco, t.tci, t.tk);
         let least = |largest: u32| Tiling {
             cap: t.cap.min(largest.max(1)),
@@ -256,7 +256,7 @@ impl WeightCuts {
                 return Ok((t, cut.clone()));
             }
         }
-        let cut = Rc::new(WeightCut::new(lowered, &t)?);
+        let cut = Arc::new(WeightCut::new(lowered, &t)?);
         let t = least(cut.largest);
         self.largest.insert(key, cut.largest);
         self.known.insert((key, t.cap), cut.clone());

@@ -19,9 +19,10 @@ pub struct RangeUse {
     pub bytes_written: u64,
 }
 
-/// Watches ranges of a launch's instructions.
+/// Watches ranges of a launch's instructions; with `BYTES` false only when they end,
+/// which takes a fraction of the time.
 #[derive(Debug, Clone)]
-pub struct Ranges {
+pub struct Ranges<const BYTES: bool = true> {
     insn_addr: u32,
     beat_bytes: u64,
     /// For each instruction its range, or `NONE`.
@@ -33,9 +34,20 @@ pub struct Ranges {
 }
 
 impl Ranges {
+    /// As [`Ranges::watch`], bytes included.
+    pub fn new(
+        launch: (u32, u32),
+        beat_bytes: u32,
+        ranges: impl IntoIterator<Item = (u32, u32)>,
+    ) -> Self {
+        Self::watch(launch, beat_bytes, ranges)
+    }
+}
+
+impl<const BYTES: bool> Ranges<BYTES> {
     /// Watches ranges `(first instruction, number)` of a launch of
     /// `insn_count` instructions; where ranges overlap, the later one counts.
-    pub fn new(
+    pub fn watch(
         (insn_addr, insn_count): (u32, u32),
         beat_bytes: u32,
         ranges: impl IntoIterator<Item = (u32, u32)>,
@@ -86,18 +98,20 @@ impl Ranges {
     }
 }
 
-impl Sink for Ranges {
+impl<const BYTES: bool> Sink for Ranges<BYTES> {
     const CYCLES: bool = false;
+    const BETWEEN: bool = BYTES;
     type Error = Infallible;
 
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
         match event {
-            Event::InsnStart { unit, insn } => self.at[unit as usize] = insn,
             Event::InsnEnd {
                 unit: Unit::Compute,
                 insn,
                 ..
             } => self.range(insn.into()).end = Some(cycle),
+            _ if !BYTES => {}
+            Event::InsnStart { unit, insn } => self.at[unit as usize] = insn,
             Event::ReadCmd { client, cmd } => {
                 let bytes = (u64::from(cmd.len) + 1) * self.beat_bytes;
                 self.read(client, cmd.addr, bytes);

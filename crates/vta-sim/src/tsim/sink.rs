@@ -43,6 +43,10 @@ pub trait Sink {
     /// unit when its instruction starts or ends.
     const CYCLES: bool = Self::ENABLED;
 
+    /// Whether what happens between the ends of instructions is wanted. Without, there
+    /// may be nothing but `InsnEnd`, and the run is faster still.
+    const BETWEEN: bool = Self::ENABLED;
+
     /// What it can fail with; [`Infallible`] if it cannot.
     type Error: std::error::Error + 'static;
 
@@ -97,6 +101,7 @@ impl<F: Fn() -> bool, S: Sink> Until<F, S> {
 impl<F: Fn() -> bool, S: Sink> Sink for Until<F, S> {
     const ENABLED: bool = S::ENABLED;
     const CYCLES: bool = S::CYCLES;
+    const BETWEEN: bool = S::BETWEEN;
     type Error = S::Error;
 
     #[inline(always)]
@@ -148,6 +153,7 @@ impl Sink for NoSink {
 impl<S: Sink + ?Sized> Sink for &mut S {
     const ENABLED: bool = S::ENABLED;
     const CYCLES: bool = S::CYCLES;
+    const BETWEEN: bool = S::BETWEEN;
     type Error = S::Error;
 
     #[inline(always)]
@@ -164,6 +170,7 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 impl<S: Sink> Sink for Option<S> {
     const ENABLED: bool = S::ENABLED;
     const CYCLES: bool = S::CYCLES;
+    const BETWEEN: bool = S::BETWEEN;
     type Error = S::Error;
 
     #[inline]
@@ -193,6 +200,7 @@ pub enum Either<A, B> {
 impl<A: Sink, B: Sink> Sink for (A, B) {
     const ENABLED: bool = A::ENABLED || B::ENABLED;
     const CYCLES: bool = A::CYCLES || B::CYCLES;
+    const BETWEEN: bool = A::BETWEEN || B::BETWEEN;
     type Error = Either<A::Error, B::Error>;
 
     #[inline]
@@ -216,6 +224,7 @@ impl<A: Sink, B: Sink> Sink for (A, B) {
 impl<S: Sink> Sink for Vec<S> {
     const ENABLED: bool = S::ENABLED;
     const CYCLES: bool = S::CYCLES;
+    const BETWEEN: bool = S::BETWEEN;
     type Error = S::Error;
 
     fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop<S::Error>> {

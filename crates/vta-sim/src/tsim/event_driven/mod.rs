@@ -216,7 +216,7 @@ impl<S: Sink> Engine<'_, S> {
                 emitted = log.read(cycles, client, cmd, sink);
             }
         };
-        let done = match S::ENABLED {
+        let done = match S::BETWEEN {
             true => self.bus.advance::<true>(until, seen),
             false => self.bus.advance::<false>(until, seen),
         };
@@ -226,7 +226,7 @@ impl<S: Sink> Engine<'_, S> {
         };
         if done.client == 0 {
             self.fetch.arrived(done.last_beat);
-            if S::ENABLED {
+            if S::BETWEEN {
                 self.log.arrived(done.last_beat);
             }
             // Whatever is handed on now is handed on later than `until`.
@@ -234,7 +234,7 @@ impl<S: Sink> Engine<'_, S> {
         } else {
             let unit = if matches!(done.client, 2 | 3) { 0 } else { 1 };
             self.units[unit].next = done.written;
-            if S::ENABLED {
+            if S::BETWEEN {
                 self.log.last_beat[unit] = Some(done.last_beat);
             }
         }
@@ -252,12 +252,12 @@ impl<S: Sink> Engine<'_, S> {
             let unit = plan.ops[insn as usize].unit;
             let u = unit as usize;
             if units[u].count_in(cycle) >= room {
-                if S::ENABLED {
+                if S::BETWEEN {
                     log.stuck(there, unit);
                 }
                 return false;
             }
-            if S::ENABLED {
+            if S::BETWEEN {
                 let reads = (insn == first).then_some(reads);
                 log.dispatch((unit, insn), cycle, there, reads);
                 handed = Some(cycle);
@@ -265,7 +265,7 @@ impl<S: Sink> Engine<'_, S> {
             fresh[u] |= units[u].push(insn, cycle + 1);
             true
         });
-        if S::ENABLED
+        if S::BETWEEN
             && let Some(done) = handed.and_then(|cycle| self.fetch.done(cycle))
         {
             self.log.fetch_done(done);
@@ -310,7 +310,7 @@ impl<S: Sink> Engine<'_, S> {
         }
         // The token is taken before its time. That matters only to a
         // semaphore that could be full before the start.
-        if !S::ENABLED && room && cycle <= now + 2 {
+        if !S::BETWEEN && room && cycle <= now + 2 {
             self.start(u, cycle)?;
         } else {
             self.units[u].phase = Phase::Starts;
@@ -325,7 +325,7 @@ impl<S: Sink> Engine<'_, S> {
             unreachable!("cycle {cycle}: nothing to start")
         };
         let op = &self.plan.ops[index_ as usize];
-        if S::ENABLED {
+        if S::BETWEEN {
             self.emit_start(u, index_, cycle)?;
         }
         for (i, t) in self.tokens.iter_mut().enumerate() {
@@ -383,7 +383,7 @@ impl<S: Sink> Engine<'_, S> {
         let unit = Unit::ALL[u];
         let started = self.units[u].started;
         self.ledger.waited(unit, self.units[u].waited);
-        if S::ENABLED {
+        if S::BETWEEN {
             self.emit_run(u, index_, cycle)?;
         }
         self.units[u].phase = Phase::Waits;
@@ -410,7 +410,7 @@ impl<S: Sink> Engine<'_, S> {
         self.ledger.end(ending, cycle, self.sink)?;
         for (i, taker) in TAKER.into_iter().enumerate() {
             if op.gives >> i & 1 != 0 {
-                if S::ENABLED {
+                if S::BETWEEN {
                     let (from, count) = (GIVER[i], self.tokens[i].count());
                     let event = Event::Post {
                         from,
@@ -434,7 +434,7 @@ impl<S: Sink> Engine<'_, S> {
     /// What a store has had on the bus.
     fn wrote(&mut self, beats: u64, bursts: u64, cycle: u64) -> Result<(), Stopped<S::Error>> {
         self.ledger.wrote(beats, bursts);
-        if S::ENABLED {
+        if S::BETWEEN {
             for _ in 0..beats {
                 self.sink.emit(cycle, Event::WriteBeat)?;
             }
@@ -521,7 +521,7 @@ impl<S: Sink> Engine<'_, S> {
     fn finish(&mut self) -> Result<Option<Status>, Halt<S::Error>> {
         let cycle = self.limit;
         let finished = matches!(self.ended, Some(Ended::Finish));
-        if S::ENABLED {
+        if S::BETWEEN {
             self.emit_last(cycle)?;
         }
         for u in 0..3 {

@@ -4,6 +4,7 @@ use super::programs::{pipeline, placed, racy, serial};
 use proptest::prelude::*;
 use std::convert::Infallible;
 use vta_program::config::HwConfig;
+use vta_program::isa::Unit;
 use vta_program::strategies::Bases;
 use vta_sim::tsim::{Event, Module, NoSink, Options, Sink, Status, Stop, UnitState};
 use vta_test_support::cases;
@@ -142,6 +143,23 @@ impl Sink for Coarse {
     }
 }
 
+/// Instructions that end, in their cycles.
+#[derive(Default, PartialEq, Debug)]
+struct Ends<const BETWEEN: bool>(Vec<(u64, Unit, u32)>);
+
+impl<const BETWEEN: bool> Sink for Ends<BETWEEN> {
+    const CYCLES: bool = false;
+    const BETWEEN: bool = BETWEEN;
+    type Error = Infallible;
+
+    fn event(&mut self, cycle: u64, event: Event) -> Result<(), Stop> {
+        if let Event::InsnEnd { unit, insn, .. } = event {
+            self.0.push((cycle, unit, insn));
+        }
+        Ok(())
+    }
+}
+
 /// Tokens given and taken around the 255 that a semaphore holds.
 fn many_tokens() -> impl Strategy<Value = Program> {
     use vta_program::isa::{Insn, Load};
@@ -216,6 +234,26 @@ proptest! {
         let (few, of_all) = (few.until(until), of_all.until(until));
         prop_assert_eq!(few.events, of_all.events);
         prop_assert_eq!(few.states, of_all.states);
+    }
+
+    /// A sink that only wants the ends of instructions is told the same ends.
+    #[test]
+    fn ends_alone_are_the_same_ends(p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()], alter in (
+            prop::sample::select(vec![64, 128, 256, 512]),
+            1..=8_u32,
+            prop_oneof![0..4_u32, Just(16), 0..60_u32],
+            prop_oneof![2..12_u32, Just(512)],
+        ), cut in prop_oneof![Just(u64::MAX), 0..3000_u64]) {
+        let mut p = p;
+        p.cfg = altered(p.cfg, alter);
+        let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
+        let (mut alone, mut among) = (Ends::<false>::default(), Ends::<true>::default());
+        let alone_run = p.tsim(options, &mut alone);
+        let among_run = p.tsim(options, &mut among);
+        prop_assert_eq!(alone_run, among_run);
+        alone.0.sort_unstable();
+        among.0.sort_unstable();
+        prop_assert_eq!(alone.0, among.0);
     }
 }
 
