@@ -18,7 +18,6 @@ use vta_net::quant::{self, QOp};
 use vta_net::sparse::{self, BlockMask, MaskLayer, Masks};
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
-use vta_prune::Simulated;
 
 /// Cycles of a network.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -56,18 +55,15 @@ impl NetworkCycles {
         })
     }
 
-    /// The same by weight: of a weight that layers share, the cycles of all of them.
-    pub fn by_weight(self, layers: &[MaskLayer]) -> Simulated {
+    /// Those of the layers by weight: of a weight that layers share, all of them.
+    pub fn by_weight(&self, layers: &[MaskLayer]) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
-        for (node, used) in self.layers {
-            if let Some(l) = layers.iter().find(|l| l.node == node) {
+        for (node, used) in &self.layers {
+            if let Some(l) = layers.iter().find(|l| l.node == *node) {
                 *sums.entry(l.weight_name.clone()).or_default() += used;
             }
         }
-        Simulated {
-            layers: sums,
-            total: self.total,
-        }
+        sums
     }
 }
 
@@ -123,8 +119,10 @@ impl Image {
 /// ```
 pub struct CycleCounter {
     masked: MaskedModel,
-    /// What was applied to it.
+    /// What was applied to it: it stays dropped.
     before: Masks,
+    /// Masks that it is quantised with; a question can have these blocks back.
+    formed: Masks,
     calibration: Calibration,
     config: HwConfig,
     layers: Vec<MaskLayer>,
@@ -166,17 +164,24 @@ impl Form {
 }
 
 impl CycleCounter {
-    /// Quantises a network, and counts cycles of it in this form.
+    /// Quantises a network with masks, and counts cycles of it in this form.
     fn new(
         masked: MaskedModel,
+        mut formed: Masks,
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<Self, Error> {
-        let form = Form::new(&masked.clone().quantise(calibration)?, config)?;
+        formed.retain(|_, m| m.count_kept() < m.blocks());
+        let net = match formed.is_empty() {
+            true => masked.clone(),
+            false => masked.model().clone().mask(formed.clone())?,
+        };
+        let form = Form::new(&net.quantise(calibration)?, config)?;
         let (graph, before) = (masked.model().graph(), masked.masks());
         let reshaping = quant::reshaped_by_masks(graph)?;
         let turned = sparse::turned(graph);
-        let dropped = reshaping.iter().filter(|w| before.contains_key(*w));
+        let lost = |w: &&String| before.contains_key(*w) || formed.contains_key(*w);
+        let dropped = reshaping.iter().filter(lost);
         Ok(Self {
             calibration: calibration.clone(),
             config: config.clone(),
@@ -186,6 +191,7 @@ impl CycleCounter {
             reshaping,
             image: Image::default(),
             before,
+            formed,
             masked,
         })
     }
@@ -227,21 +233,24 @@ impl CycleCounter {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 // The network in the form that it has when these weights lose blocks.
-                let lost = masks
-                    .iter()
-                    .filter(|(weight, _)| new.key().contains(*weight));
-                let lost: Masks = lost.map(|(w, m)| (w.clone(), m.clone())).collect();
-                let masked = self.masked.model().clone().mask(lost)?;
+                let lost = masks.iter().filter(|(w, _)| new.key().contains(*w));
+                let others = self.formed.iter();
+                let others = others.filter(|(w, _)| !self.reshaping.contains(*w));
+                let all = others.chain(lost).map(|(w, m)| (w.clone(), m.clone()));
+                let masked = self.masked.model().clone().mask(all.collect())?;
                 let net = masked.quantise(&self.calibration)?;
                 new.insert(Form::new(&net, &self.config)?)
             }
         };
         let asked = form.nodes.iter().map(|node| {
             let (name, weight, own) = node.as_ref()?;
-            let mask = masks.get(weight).filter(|m| m.count_kept() < m.blocks())?;
-            let mut mask = match self.turned.contains(name) {
-                true => mask.transposed(),
-                false => mask.clone(),
+            let asked = masks.get(weight).filter(|m| m.count_kept() < m.blocks());
+            let mut mask = match asked {
+                Some(mask) if self.turned.contains(name) => mask.transposed(),
+                Some(mask) => mask.clone(),
+                // All of them are back.
+                None if self.formed.contains_key(weight) => BlockMask::full(own.dims),
+                None => return None,
             };
             // What was applied before stays; what was found in zeros is said anew.
             if before.contains_key(weight) && mask.dims == own.dims {
@@ -267,7 +276,7 @@ impl MaskedModel {
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<CycleCounter, Error> {
-        CycleCounter::new(self.clone(), calibration, config)
+        CycleCounter::new(self.clone(), Masks::new(), calibration, config)
     }
 }
 
@@ -281,6 +290,21 @@ impl Model {
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<CycleCounter, Error> {
-        CycleCounter::new(self.clone().zero_blocks(), calibration, config)
+        self.cycle_counter_with(Masks::new(), calibration, config)
+    }
+
+    /// The same in the form that the network has when it is quantised with these masks:
+    /// for questions about blocks more and less than those. A layer without a mask in a
+    /// question has all its blocks.
+    ///
+    /// # Errors
+    /// As [`MaskedModel::cycle_counter`]; a mask that fits no layer.
+    pub fn cycle_counter_with(
+        &self,
+        masks: Masks,
+        calibration: &Calibration,
+        config: &HwConfig,
+    ) -> Result<CycleCounter, Error> {
+        CycleCounter::new(self.clone().zero_blocks(), masks, calibration, config)
     }
 }

@@ -193,9 +193,17 @@ pub enum Error {
     #[cfg(feature = "train")]
     #[error("{}: exists, the result of another run", .0.display())]
     ResultExists(PathBuf),
-    /// No budget counts cycles.
-    #[error("no budget counts cycles")]
-    NoCycles,
+    /// A network that is quantised in another form each time that its blocks are chosen anew,
+    /// and takes too many cycles in it.
+    #[error(
+        "a budget of {budget} cycles is missed: quantised with the blocks that are left, the network takes {cycles}"
+    )]
+    Unsteady {
+        /// The budget.
+        budget: u64,
+        /// Cycles of the last choice.
+        cycles: u64,
+    },
     /// The monitor wanted the work to stop.
     #[error("stopped")]
     Cancelled,
@@ -269,7 +277,7 @@ impl Error {
             Self::Train(_) => "train",
             #[cfg(feature = "train")]
             Self::CheckpointExists(_) | Self::ResultExists(_) => "train",
-            Self::NoCycles => "prune",
+            Self::Unsteady { .. } => "prune",
             Self::Export(e) => match &**e {
                 ExportError::Image { source, .. } => source.kind(),
                 ExportError::Io { .. } => "file",

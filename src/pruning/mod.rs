@@ -1,5 +1,8 @@
 //! Dropping the blocks of a network: at once, or while it is trained.
 
+mod by_cycles;
+#[cfg(feature = "train")]
+mod counting;
 #[cfg(feature = "train")]
 mod exponents;
 #[cfg(feature = "train")]

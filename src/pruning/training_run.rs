@@ -1,5 +1,6 @@
 //! A run of pruning with training, from the dense network to the masks.
 
+use super::counting::Counting;
 use super::exponents::chooser;
 use super::work::Pruning;
 use crate::monitor::{Monitor, Phase};
@@ -13,7 +14,8 @@ use vta_net::sparse::{self, Masks};
 use vta_program::config::HwConfig;
 use vta_prune::permute::{Effort, Outcome};
 use vta_prune::{
-    Method, Plan, PruneLayer, Pruner, Settings as Lengths, Summary, Target, summary, weight,
+    Counted, Method, Plan, PruneLayer, Pruner, Returns, Settings as Lengths, Summary, Target,
+    summary, weight,
 };
 use vta_tensor::host::Tensor;
 use vta_train::backend::Chosen;
@@ -90,6 +92,8 @@ pub struct Pruned {
     pub cost: f64,
     /// Its cycles by the table, if a budget counts them.
     pub predicted: Option<f64>,
+    /// What came back under such a budget, and what did not.
+    pub returns: Option<Returns>,
     /// What an order of channels gained.
     pub outcome: Option<Outcome>,
     /// Seconds of training, without measuring.
@@ -120,7 +124,7 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
         let mut outcome = None;
         if self.method.permutation {
             // Counts first: the order is for them.
-            let kept = work.allocate(&self.target)?.kept;
+            let kept = work.allocate(&self.target, self.hardware)?.kept;
             outcome = Some(work.reorder(&kept, &self.effort)?);
         }
         let s = &self.settings;
@@ -140,23 +144,16 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
             &work.weights(),
         )?;
         let loss = self.task.clone();
-        // Those of the dense network are nearer to the last ones than those of
-        // a network that just lost its blocks.
-        let dense = match self.target.cycles() {
-            Some(_) => Some(calibrate(work.model().graph())?),
-            None => None,
+        let counting = match self.target.counts_cycles() {
+            true => Some(self.counting(&work, samples)?),
+            false => None,
         };
         let mut hooks = PruneRun::new(pruner, &mut network, loss, self.distillation, calibrate)?;
-        if let Some(dense) = dense {
-            let (model, hardware) = (self.model, self.hardware);
-            let simulate = move |graph: &Graph, known: Option<&Exponents>, masks: &Masks| {
-                let calibration = Calibration::exponents(known.unwrap_or(&dense).clone());
-                let model = model.with_graph(graph.clone());
-                let seen = cost::simulate(&model, masks, &calibration, hardware);
-                seen.map(|s| s.by_weight(&model.mask_layers()))
-                    .map_err(|e| e.to_string())
+        if let Some(mut counting) = counting {
+            let count = move |known: Option<&Exponents>, masks: &Masks| {
+                counting.count(known, masks).map_err(|e| e.to_string())
             };
-            hooks = hooks.simulating(Box::new(simulate));
+            hooks = hooks.counting(Box::new(count));
         }
         let data = (self.train, self.held_out);
         let mut run: Run<'_, L, T, PruneRun<'_, Chosen, T>> =
@@ -180,18 +177,83 @@ impl<L: Label, T: Task<L> + DistillationLoss<L> + Clone> PruneTraining<'_, L, T>
         }
         let (seconds, images) = (run.seconds(), run.steps() * s.batch as u64);
         let (network, hooks) = run.into_parts();
-        let (mut graph, masks) = (network.to_finite_graph()?, hooks.pruner().masks());
-        sparse::apply(&mut graph, &masks)?;
-        Ok(PruneEnd::Done(Box::new(Pruned {
-            graph,
-            masks,
-            cost: hooks.pruner().allocation().cost,
-            predicted: predicted(hooks.pruner()),
+        let pruner = hooks.pruner();
+        let mut done = Pruned {
+            graph: network.to_finite_graph()?,
+            masks: pruner.masks(),
+            cost: pruner.allocation().cost,
+            predicted: predicted(pruner),
+            returns: pruner.counted().and_then(|c| c.returns.clone()),
             exponents: hooks.exponents().cloned(),
             outcome,
             seconds,
             images,
-        })))
+        };
+        sparse::apply(&mut done.graph, &done.masks)?;
+        if let Some(counted) = pruner.counted() {
+            self.within(counted, &mut done, samples)?;
+        }
+        Ok(PruneEnd::Done(Box::new(done)))
+    }
+
+    /// What counts cycles in training.
+    fn counting(&self, work: &Pruning, samples: &[Vec<Tensor>]) -> Result<Counting<'_>, Error> {
+        let model = work.model();
+        // Exponents of the dense network are nearer to the last ones than those of
+        // a network that just lost its blocks.
+        let before = match self.method.quantisation {
+            true => Calibration::exponents(chooser(samples.to_vec())(model.graph())?),
+            false => as_written(None, samples),
+        };
+        // Before anything that takes time: whether it can be met at all.
+        let all = work.by_cycles(&self.target, &before, self.hardware);
+        all.estimate()?;
+        Ok(Counting::new(model.clone(), self.hardware, before))
+    }
+
+    /// Holds the network that is written against the budget of cycles. Trained with exponents
+    /// it is in the form that was counted. Without them it is quantised only now, by
+    /// samples or, where nobody has any, by noise; in either form it drops what is too much.
+    fn within(
+        &self,
+        counted: &Counted,
+        done: &mut Pruned,
+        samples: &[Vec<Tensor>],
+    ) -> Result<(), Error> {
+        let mut forms = vec![as_written(done.exponents.as_ref(), samples)];
+        if done.exponents.is_none() {
+            forms.push(Calibration::default());
+        }
+        for calibration in forms {
+            let model = self.model.with_graph(done.graph.clone());
+            let cycles = cost::simulate(&model, &done.masks, &calibration, self.hardware)?;
+            if cycles.total == counted.cycles {
+                continue;
+            }
+            // What was said of blocks to have back is of another form.
+            done.returns = None;
+            if cycles.total <= counted.limit {
+                continue;
+            }
+            let pruning = Pruning::new(model, self.layers.to_vec())?;
+            let by_cycles = pruning.by_cycles(&self.target, &calibration, self.hardware);
+            let found = by_cycles.meet(Some(&done.masks))?;
+            done.cost = found.met.allocation.cost;
+            done.masks = found.met.kept.masks(self.layers);
+            sparse::apply(&mut done.graph, &done.masks)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a network is quantised that was trained with these exponents, or without any.
+fn as_written(exponents: Option<&Exponents>, samples: &[Vec<Tensor>]) -> Calibration {
+    match exponents {
+        Some(e) => Calibration::exponents(e.clone()),
+        None => Calibration::Samples {
+            samples: samples.to_vec(),
+            whose: "training images".into(),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! A network while it is pruned.
 
-use crate::cost::CostTable;
+use super::by_cycles::ByCycles;
 use crate::monitor::Phase;
 use crate::{Calibration, Error, Model};
 use std::collections::BTreeMap;
@@ -9,18 +9,12 @@ use vta_net::sparse::Masks;
 use vta_program::config::HwConfig;
 use vta_prune::permute::{Effort, Outcome, permute};
 use vta_prune::{
-    Allocation, AllocationError, Budget, Choice, Limit, Profile, PruneError, PruneLayer, Round,
-    Target, correct, weight,
+    Allocation, Profile, PruneError, PruneLayer, Ranks, Request, Returns, Target, weight,
 };
 
-/// Simulations of the whole network at most: the table is corrected after each.
-const ROUNDS: usize = 4;
-
-/// Cycles of the pruned network: by the table, and by the simulator.
+/// Cycles of the pruned network: by the table that blocks were weighed by, and exactly.
 #[derive(Debug, Clone)]
 pub struct Cycles {
-    /// The budget.
-    pub budget: u64,
     /// What the table says of each layer, by weight.
     pub predicted: BTreeMap<String, f64>,
     /// What the table says of the network.
@@ -29,8 +23,12 @@ pub struct Cycles {
     pub simulated: BTreeMap<String, u64>,
     /// What the simulator counts for the network.
     pub simulated_total: u64,
-    /// Predicted and simulated cycles of each round.
-    pub rounds: Vec<Round>,
+    /// The budget.
+    pub budget: u64,
+    /// How often cycles were asked for.
+    pub questions: u64,
+    /// What came back under the budget, and what did not.
+    pub returns: Option<Returns>,
 }
 
 /// What was decided: how many blocks each layer keeps, and which.
@@ -53,8 +51,8 @@ pub struct Decision {
 /// let layers = layers(model.graph(), &Dense::Ends, false, Ranking::MeanSquare)?;
 /// let pruning = vta::pruning::Pruning::new(model, layers)?;
 /// // Half of the blocks of the layers that do not stay dense.
-/// let mut target = Target::new(AllocationRule::Lamp, Costs::Blocks, Budget::Fraction(0.5));
-/// let decision = pruning.one_shot(&mut target, &vta::config::HwConfig::de10())?;
+/// let target = Target::new(AllocationRule::Lamp, Costs::Blocks, Budget::Fraction(0.5));
+/// let decision = pruning.one_shot(&target, &vta::config::HwConfig::de10())?;
 /// let pruned = pruning.into_model().mask(decision.masks)?;
 /// assert!(!pruned.masks().is_empty());
 /// # Ok::<(), vta::Error>(())
@@ -105,12 +103,50 @@ impl Pruning {
         self.weights.iter().map(Vec::as_slice).collect()
     }
 
-    /// How many groups each layer keeps in the end.
+    /// How many groups each layer keeps in the end, without those that come back because
+    /// there is room for them.
     ///
     /// # Errors
-    /// A budget that cannot be met.
-    pub fn allocate(&self, target: &Target) -> Result<Allocation, AllocationError> {
-        target.allocate(&self.layers, &self.profiles, 1.0)
+    /// A budget that cannot be met, a network that cannot be compiled; [`Error::Cancelled`].
+    pub fn allocate(&self, target: &Target, config: &HwConfig) -> Result<Allocation, Error> {
+        match target.counts_cycles() {
+            true => Ok(self
+                .by_cycles(target, &Calibration::default(), config)
+                .estimate()?),
+            false => Ok(target.allocate(&self.layers, &self.profiles, 1.0)?),
+        }
+    }
+
+    /// A budget of cycles of this network as it is quantised.
+    pub(super) const fn by_cycles<'a>(
+        &'a self,
+        target: &'a Target,
+        calibration: &'a Calibration,
+        config: &'a HwConfig,
+    ) -> ByCycles<'a> {
+        ByCycles {
+            pruning: self,
+            target,
+            calibration,
+            config,
+        }
+    }
+
+    /// What is asked for under a target, at its end.
+    pub(super) fn request<'a>(
+        &'a self,
+        target: &'a Target,
+        ranks: &'a Ranks,
+        returns: bool,
+    ) -> Request<'a> {
+        Request {
+            layers: &self.layers,
+            target,
+            profiles: &self.profiles,
+            ranks,
+            tau: 1.0,
+            returns,
+        }
     }
 
     /// Puts channels in an order in which the `kept` strongest groups of each layer hold more.
@@ -136,74 +172,38 @@ impl Pruning {
             .collect()
     }
 
-    /// Drops blocks at once, without training: chooses counts under the
-    /// target, and the strongest blocks. A budget of cycles is held against
-    /// the simulated network, and the table of the target is corrected by it.
+    /// Drops blocks at once, without training: chooses counts under the target, and the
+    /// strongest blocks. A budget of cycles is met by exact counts of the network as it is
+    /// quantised with its masks, and what still fits comes back.
     ///
     /// # Errors
     /// A budget that cannot be met, a network that cannot be compiled;
     /// [`Error::Cancelled`].
-    pub fn one_shot(&self, target: &mut Target, config: &HwConfig) -> Result<Decision, Error> {
-        if let Some((_, Budget::AtMost(limit))) = target.cycles_mut() {
-            let limit = *limit as u64;
-            return self.by_simulation(target, limit, config);
-        }
-        let allocation = self.allocate(target)?;
-        Ok(Decision {
-            masks: self.masks(&allocation),
-            allocation,
-            cycles: None,
-        })
-    }
-
-    /// Allocates by the table and corrects it by simulations of the whole
-    /// network, until the limit is met and little of it is left. The limit and
-    /// the corrected table stay in the target.
-    ///
-    /// # Errors
-    /// As [`Pruning::one_shot`]; [`Error::NoCycles`].
-    pub fn by_simulation(
-        &self,
-        target: &mut Target,
-        limit: u64,
-        config: &HwConfig,
-    ) -> Result<Decision, Error> {
-        let (table, budget) = target.cycles_mut().ok_or(Error::NoCycles)?;
-        *budget = Budget::AtMost(limit as f64);
-        let table = table.clone();
-        let watch = self.model.watch();
-        let progress = watch.phase(Phase::Simulate, Some(ROUNDS as u64));
-        let choose = |table: &CostTable| -> Result<Choice, Error> {
-            if let Some((of_target, _)) = target.cycles_mut() {
-                *of_target = table.clone();
-            }
-            let allocation = self.allocate(target)?;
-            let masks = self.masks(&allocation);
-            Ok(Choice { allocation, masks })
+    pub fn one_shot(&self, target: &Target, config: &HwConfig) -> Result<Decision, Error> {
+        let Some(table) = target.cycles() else {
+            let allocation = self.allocate(target, config)?;
+            return Ok(Decision {
+                masks: self.masks(&allocation),
+                allocation,
+                cycles: None,
+            });
         };
-        let mut counter = self.model.cycle_counter(&Calibration::default(), config)?;
-        let layers = self.model.mask_layers();
-        let simulate = |masks: &Masks| {
-            let counted = counter.count(masks)?;
-            progress.step();
-            Ok(counted.by_weight(&layers))
-        };
-        let most = (Limit(limit), ROUNDS);
-        let found = correct(table, &self.layers, most, choose, simulate)?;
-        *target.cycles_mut().ok_or(Error::NoCycles)?.0 = found.table;
-        let best = found.best;
-        let kept = best.kept(&self.layers);
+        let _phase = self.model.watch().phase(Phase::Simulate, None);
+        let calibration = Calibration::default();
+        let found = self.by_cycles(target, &calibration, config).meet(None)?;
+        let kept = found.met.allocation.blocks(&self.layers);
         Ok(Decision {
             cycles: Some(Cycles {
-                budget: limit,
-                predicted: best.table.by_weight(&kept),
-                total: best.table.total(&kept),
-                simulated: best.simulated.layers,
-                simulated_total: best.simulated.total,
-                rounds: found.rounds,
+                predicted: table.by_weight(&kept),
+                total: table.total(&kept),
+                simulated: found.cycles.by_weight(&self.model.mask_layers()),
+                simulated_total: found.cycles.total,
+                budget: found.met.limit,
+                questions: found.met.questions,
+                returns: found.met.returns,
             }),
-            allocation: best.choice.allocation,
-            masks: best.choice.masks,
+            masks: found.met.kept.masks(&self.layers),
+            allocation: found.met.allocation,
         })
     }
 }

@@ -17,8 +17,5 @@ pub(crate) fn run(data: &[u8]) {
         let kept: BTreeMap<String, u64> = table.layers.iter().map(of).collect();
         number(table.total(&kept));
         table.by_weight(&kept).into_values().for_each(number);
-        let cycles = kept.keys().map(|k| (k.clone(), 1000)).collect();
-        let corrected = table.corrected(&kept, &cycles, 5000);
-        number(corrected.total(&kept));
     }
 }

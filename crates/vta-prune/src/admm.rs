@@ -42,11 +42,35 @@ impl Admm {
     /// # Panics
     /// `w` has another number of elements.
     pub fn update(&mut self, w: &[f32], k: usize) {
-        let mut sum = self.duals();
-        sum.iter_mut().zip(w).for_each(|(u, w)| *u += w);
-        self.kept = self.blocks.top(&sum, k);
+        let sum = self.shifted(w);
+        let kept = self.blocks.top(&sum, k);
+        self.project(w, sum, kept);
+    }
+
+    /// As [`Admm::update`] with these groups kept instead of the `k` strongest.
+    ///
+    /// # Panics
+    /// `w` or `kept` has another number of elements or groups.
+    pub fn update_to(&mut self, w: &[f32], kept: Vec<bool>) {
+        assert_eq!(kept.len(), self.blocks.groups(), "groups of the weight");
+        self.project(w, self.shifted(w), kept);
+    }
+
+    fn project(&mut self, w: &[f32], sum: Vec<f32>, kept: Vec<bool>) {
+        self.kept = kept;
         self.zu = sum;
         self.clip(w);
+    }
+
+    /// `W + U`: what groups are ranked by.
+    ///
+    /// # Panics
+    /// `w` has another number of elements.
+    pub fn shifted(&self, w: &[f32]) -> Vec<f32> {
+        let mut sum = self.duals();
+        assert_eq!(w.len(), sum.len(), "elements of the weight");
+        sum.iter_mut().zip(w).for_each(|(u, w)| *u += w);
+        sum
     }
 
     /// Shrinks `U` of each dropped group to the length of `W` there: the pull

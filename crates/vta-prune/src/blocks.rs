@@ -89,6 +89,20 @@ impl Blocks {
         }
     }
 
+    /// Rows and columns of a group's blocks, and its kernel position: what its cost
+    /// depends on most.
+    pub(super) fn kind(&self, group: usize) -> [usize; 3] {
+        let [co, ci, kh, kw] = self.weight;
+        let positions = match self.whole_kernel {
+            true => 1,
+            false => (kh * kw).max(1),
+        };
+        let (pair, position) = (group / positions, group % positions);
+        let columns = ci.div_ceil(BLOCK).max(1);
+        let size = |all: usize, block: usize| all.saturating_sub(block * BLOCK).min(BLOCK);
+        [size(co, pair / columns), size(ci, pair % columns), position]
+    }
+
     /// Elements of each group.
     pub fn sizes(&self) -> Vec<u64> {
         let mut sizes = vec![0; self.groups()];

@@ -5,7 +5,7 @@
 //! reads it. Between simulated points it is linear.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use vta_tensor::printable::without_place;
 
 /// The `format` of every table.
@@ -180,35 +180,6 @@ impl CostTable {
         all
     }
 
-    /// The table after the whole network was simulated with these kept blocks,
-    /// which took `total` cycles: each layer's cycles are scaled to what it
-    /// took, what no layer took is fixed.
-    pub fn corrected(
-        &self,
-        kept: &BTreeMap<String, u64>,
-        simulated: &BTreeMap<String, u64>,
-        total: u64,
-    ) -> Self {
-        let mut table = self.clone();
-        // A weight that several layers share is counted once.
-        let weights: BTreeSet<&String> = self.layers.iter().map(|l| &l.weight_name).collect();
-        let of_layers: u64 = weights.iter().filter_map(|w| simulated.get(*w)).sum();
-        table.fixed_cycles = total.saturating_sub(of_layers) as f64;
-        let predicted = self.by_weight(kept);
-        for l in &mut table.layers {
-            let Some(&cycles) = simulated.get(&l.weight_name) else {
-                continue;
-            };
-            let predicted = predicted.get(&l.weight_name).copied().unwrap_or(0.0);
-            if predicted > 0.0 {
-                let scale = cycles as f64 / predicted;
-                let scaled = |p: &mut Point| p.1 = (p.1 * scale).min(MOST_CYCLES);
-                l.points.iter_mut().for_each(scaled);
-            }
-        }
-        table
-    }
-
     /// The table as JSON text.
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
@@ -281,17 +252,6 @@ mod tests {
         assert_eq!(l.cycles(1), 80.0);
         let l = LayerCost::new("a", "a", 3, vec![Point(2, 80.0), Point(2, 70.0)]);
         assert_eq!(l.points, [Point(2, 70.0)]);
-    }
-
-    #[test]
-    fn a_correction_gives_what_was_simulated() {
-        let kept = BTreeMap::from([("conv.weight".to_owned(), 6)]);
-        let simulated = BTreeMap::from([("conv.weight".to_owned(), 605)]);
-        let t = table();
-        assert_eq!(t.total(&kept), 600.0);
-        let c = t.corrected(&kept, &simulated, 645);
-        assert!((c.total(&kept) - 645.0).abs() < 1e-9);
-        assert_eq!(t.total(&BTreeMap::new()), 850.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which weight blocks go, when, and how the rest is pulled there: the method
 //! as mathematics on slices, without a training framework and without
-//! instructions. It meets the hardware in a table of cycles only ([`cost`]).
+//! instructions. It meets the hardware in a table of cycles ([`cost`]) and in a
+//! question, how many cycles a network with masks takes ([`meet`]).
 //!
 //! | file | subject |
 //! | --- | --- |
@@ -8,7 +9,7 @@
 //! | `blocks` | energies of blocks, the projection onto `k` blocks |
 //! | `allocation` | how many blocks each layer keeps under a budget |
 //! | `cost` | cycles of each layer by kept blocks |
-//! | `correct` | a table of cycles held against simulations of what it chooses |
+//! | `cycles` | a budget of cycles, met by exact counts |
 //! | `admm` | the state of the alternating directions of one layer |
 //! | `method` | recipes, switches, lengths |
 //! | `plan` | what happens at which step of training |
@@ -21,8 +22,8 @@
 mod admm;
 mod allocation;
 mod blocks;
-mod correct;
 pub mod cost;
+mod cycles;
 mod error;
 mod layer;
 mod method;
@@ -33,14 +34,14 @@ mod summary;
 
 pub use admm::Admm;
 pub use allocation::{
-    Allocation, AllocationError, AllocationRule, Budget, Costs, Limit, Path, Profile, Profiles,
-    Smoothing, Target, read_sparsities,
+    Allocation, AllocationError, AllocationRule, Budget, Costs, Path, Profile, Profiles, Smoothing,
+    Target, read_sparsities,
 };
 pub use blocks::{Blocks, Ranking};
-pub use correct::{Attempt, Choice, Correction, Round, Simulated, correct};
+pub use cycles::{ALL_ASKED, Cheapest, Kept, Met, Ranks, Request, Returns, meet};
 pub use error::PruneError;
 pub use layer::{Dense, PruneLayer, layers, weight};
 pub use method::{Method, Recipe, Settings};
 pub use plan::{Phase, Plan, Step};
-pub use pruner::{Change, Pruner};
+pub use pruner::{Change, CountCycles, Counted, Pruner};
 pub use summary::{LayerSummary, Summary, summary};

@@ -40,8 +40,8 @@ pub struct Step {
     pub teachers: f64,
     /// Values are quantised.
     pub quantise: bool,
-    /// Masks are frozen already, and exponents become known before this step:
-    /// the last time that counts can be corrected.
+    /// Masks are frozen, and exponents become known before this step: the last time that
+    /// blocks may go or come back.
     pub settle: bool,
     /// First step of this schedule of the learning rate; there the optimiser starts anew.
     pub schedule: u64,
@@ -227,7 +227,7 @@ impl Plan {
             snapshot: self.method.temporal && (update || freeze || new_epoch),
             teachers: self.teachers(step, from),
             quantise: quantised,
-            settle: quantised && step == rounded && phase == Phase::Frozen && !freeze,
+            settle: quantised && step == rounded && phase == Phase::Frozen,
             schedule,
             span,
         }

@@ -1,7 +1,7 @@
 //! The method as a training loop calls it.
 
-use super::allocation::{Allocation, Budget, Limit, Profile, Smoothing, Target, check};
-use super::correct::{Choice, Simulated, correct};
+use super::allocation::{Allocation, Profile, Smoothing, Target, check};
+use super::cycles::{Kept, Ranks, Request, Returns, meet};
 use super::{Admm, Plan, PruneError, PruneLayer};
 use crate::cost::CostTable;
 use serde::{Deserialize, Serialize};
@@ -9,15 +9,17 @@ use vta_net::sparse::Masks;
 
 /// Fraction of the mean of energies that stays at an update of the allocation.
 const SMOOTHING: f64 = 0.5;
-/// How often a table of cycles is corrected at most each time.
-const CORRECTIONS: usize = 5;
+
+/// Says how many cycles the network takes with masks, or why it cannot.
+pub type CountCycles<'a> = &'a mut dyn FnMut(&Masks) -> Result<u64, String>;
 
 /// Layers, plan and state. Everything that a checkpoint must hold is in it.
 ///
 /// ```text
 /// for step in 0..plan.steps():
 ///     let todo = plan.step(step)
-///     change = pruner.before(step, weights)          if change.zeros: copy weights back
+///     change = pruner.before(step, weights, count)   if change.zeros: copy weights back
+///     if todo.settle:  the same of pruner.settle(weights, count)
 ///     loss with W * pruner.factors(i, todo.eta), plus pruner.penalty(i, W_i)
 ///     gradient of W_i += pruner.add_gradient(i, W_i)
 /// ```
@@ -29,8 +31,18 @@ pub struct Pruner {
     smoothing: Smoothing,
     allocation: Allocation,
     states: Vec<Admm>,
-    /// The table is a new one since counts were made.
-    recount: bool,
+    counted: Option<Counted>,
+}
+
+/// Cycles of the network with its masks, where a budget counts them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// As they were counted at the last update.
+    pub cycles: u64,
+    /// What they could be.
+    pub limit: u64,
+    /// What came back and what did not, once masks are frozen.
+    pub returns: Option<Returns>,
 }
 
 /// What [`Pruner::before`] did.
@@ -47,7 +59,8 @@ impl Pruner {
     ///
     /// # Errors
     /// Weights that are not the layers', a budget that cannot be met with the
-    /// weights as they are, a table of another network.
+    /// weights as they are, a table of another network. Of a budget of cycles only
+    /// counting tells.
     pub fn new(
         layers: Vec<PruneLayer>,
         plan: Plan,
@@ -56,7 +69,15 @@ impl Pruner {
     ) -> Result<Self, PruneError> {
         check(&layers, weights)?;
         let profiles = Profile::all(&layers, weights)?;
-        target.allocate(&layers, &profiles, 1.0)?;
+        match &target.second {
+            _ if !target.counts_cycles() => {
+                target.allocate(&layers, &profiles, 1.0)?;
+            }
+            Some((costs, _)) => {
+                costs.curves(&layers, &profiles)?;
+            }
+            None => {}
+        }
         let curves = target.costs.curves(&layers, &profiles)?;
         let cost: f64 = curves.iter().filter_map(|c| c.last()).sum();
         let states = layers.iter().zip(weights);
@@ -70,50 +91,148 @@ impl Pruner {
             layers,
             plan,
             target,
-            recount: false,
+            counted: None,
         })
     }
 
     /// Does what the plan has before a step: allocation, masks, `Z`, `U`, `rho`. At
     /// the step that freezes, sets what is dropped to zero in `weights`.
     ///
+    /// Where a budget counts cycles and `count` is there, masks are made anew by exact
+    /// counts at each update ([`meet`](crate::meet())); without it the table says how many blocks
+    /// there are. When masks freeze, blocks come back where there is room.
+    ///
     /// # Errors
-    /// Weights that are not the layers' or not finite.
-    pub fn before(&mut self, step: u64, weights: &mut [Vec<f32>]) -> Result<Change, PruneError> {
+    /// Weights that are not the layers' or not finite; a budget of cycles that cannot be
+    /// met; what `count` says.
+    pub fn before(
+        &mut self,
+        step: u64,
+        weights: &mut [Vec<f32>],
+        count: Option<CountCycles<'_>>,
+    ) -> Result<Change, PruneError> {
         let todo = self.plan.step(step);
-        let again = self.recount && (todo.freeze || todo.settle);
-        let update = todo.update_masks || again;
-        let freeze = todo.freeze || again;
-        if update {
-            let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-            check(&self.layers, &views)?;
-            if todo.update_allocation || again {
-                self.allocate(todo.tau, &views)?;
-                self.recount = false;
-            }
-        }
-        for (i, state) in self.states.iter_mut().enumerate() {
-            if !self.layers[i].prunable() {
-                continue;
-            }
+        for state in self.prunable() {
             if todo.reset_duals {
                 state.reset_duals();
             }
             if todo.rho as f32 != state.rho() {
                 state.set_rho(todo.rho as f32);
             }
-            if update {
-                state.update(&weights[i], self.allocation.kept[i]);
+        }
+        if !todo.update_masks {
+            return Ok(Change::default());
+        }
+        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        check(&self.layers, &views)?;
+        match count.filter(|_| self.target.counts_cycles()) {
+            Some(count) => {
+                let profiles = Profile::all(&self.layers, &views)?;
+                let profiles = self.smoothing.update(profiles);
+                let kept = self.meet((todo.tau, todo.freeze), (&profiles, &views), count)?;
+                self.keep(&kept, &views);
             }
-            if freeze {
-                state.blocks().project(&mut weights[i], state.kept());
+            None => {
+                if todo.update_allocation {
+                    self.allocate(todo.tau, &views)?;
+                }
+                let each = self.states.iter_mut().zip(&self.layers).enumerate();
+                for (i, (state, layer)) in each {
+                    if layer.prunable() {
+                        state.update(views[i], self.allocation.kept[i]);
+                    }
+                }
+            }
+        }
+        if todo.freeze {
+            self.freeze(weights);
+        }
+        Ok(Change {
+            masks: true,
+            zeros: todo.freeze,
+        })
+    }
+
+    /// Counts cycles of the frozen masks once more, when all that they depend on is known:
+    /// exponents too. Where they are others than before, masks are made anew, as the
+    /// frozen weights have it; what came back begins at zero.
+    ///
+    /// # Errors
+    /// As [`Pruner::before`].
+    pub fn settle(
+        &mut self,
+        weights: &mut [Vec<f32>],
+        count: CountCycles<'_>,
+    ) -> Result<Change, PruneError> {
+        let Some(before) = &self.counted else {
+            return Ok(Change::default());
+        };
+        let masks = self.masks();
+        if count(&masks).map_err(PruneError::Simulate)? == before.cycles {
+            return Ok(Change::default());
+        }
+        let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        let profiles = Profile::all(&self.layers, &views)?;
+        let kept = self.meet((1.0, true), (&profiles, &views), count)?;
+        self.keep(&kept, &views);
+        self.freeze(weights);
+        Ok(Change {
+            masks: true,
+            zeros: true,
+        })
+    }
+
+    /// Groups that meet the budgets at a point of the way, by exact counts of cycles.
+    fn meet(
+        &mut self,
+        (tau, returns): (f64, bool),
+        (profiles, weights): (&[Profile], &[&[f32]]),
+        count: CountCycles<'_>,
+    ) -> Result<Kept, PruneError> {
+        let sums = self.states.iter().zip(weights);
+        let sums: Vec<Vec<f32>> = sums.map(|(s, w)| s.shifted(w)).collect();
+        let views: Vec<&[f32]> = sums.iter().map(Vec::as_slice).collect();
+        let request = Request {
+            layers: &self.layers,
+            target: &self.target,
+            profiles,
+            ranks: &Ranks::of(&self.layers, &views),
+            tau,
+            returns,
+        };
+        let met = meet(&request, |m| count(m).map_err(PruneError::Simulate))?;
+        self.allocation = met.allocation;
+        self.counted = Some(Counted {
+            cycles: met.cycles,
+            limit: met.limit,
+            returns: met.returns,
+        });
+        Ok(met.kept)
+    }
+
+    fn keep(&mut self, kept: &Kept, weights: &[&[f32]]) {
+        let each = self.states.iter_mut().zip(&self.layers).enumerate();
+        for (i, (state, layer)) in each {
+            if layer.prunable() {
+                state.update_to(weights[i], kept.layer(i).to_vec());
+            }
+        }
+    }
+
+    fn freeze(&mut self, weights: &mut [Vec<f32>]) {
+        let each = self.states.iter_mut().zip(&self.layers).zip(weights);
+        for ((state, layer), w) in each {
+            if layer.prunable() {
+                state.blocks().project(w, state.kept());
                 state.reset_duals();
             }
         }
-        Ok(Change {
-            masks: update,
-            zeros: freeze,
-        })
+    }
+
+    /// The states of the layers whose blocks may go.
+    fn prunable(&mut self) -> impl Iterator<Item = &mut Admm> {
+        let each = self.states.iter_mut().zip(&self.layers);
+        each.filter(|(_, l)| l.prunable()).map(|(s, _)| s)
     }
 
     fn allocate(&mut self, tau: f64, weights: &[&[f32]]) -> Result<(), PruneError> {
@@ -121,54 +240,6 @@ impl Pruner {
         let profiles = self.smoothing.update(profiles);
         self.allocation = self.target.allocate(&self.layers, &profiles, tau)?;
         Ok(())
-    }
-
-    /// Where a budget counts cycles, before the step that freezes masks and
-    /// before the one at which exponents are known (cycles depend on them a
-    /// little): simulates the network with the masks that this step would make,
-    /// corrects the table by what each layer took, counts anew, and again
-    /// ([`correct`]). [`Pruner::before`] then counts by the table that did best.
-    ///
-    /// # Errors
-    /// As [`Pruner::before`]; what `simulate` says.
-    pub fn correct(
-        &mut self,
-        step: u64,
-        weights: &[Vec<f32>],
-        simulate: impl Fn(&Masks) -> Result<Simulated, String>,
-    ) -> Result<(), PruneError> {
-        let todo = self.plan.step(step);
-        if !todo.freeze && !todo.settle {
-            return Ok(());
-        }
-        let Some((table, Budget::AtMost(limit))) = self.target.cycles_mut() else {
-            return Ok(());
-        };
-        let (table, limit) = (table.clone(), Limit(*limit as u64));
-        let mut first = true;
-        let choose = |table: &CostTable| {
-            let mut tried = self.clone();
-            tried.recount |= !std::mem::take(&mut first);
-            tried.set_table(table.clone());
-            tried.before(step, &mut weights.to_vec())?;
-            Ok(Choice {
-                masks: tried.masks(),
-                allocation: tried.allocation,
-            })
-        };
-        let simulate = |masks: &Masks| simulate(masks).map_err(PruneError::Simulate);
-        let found = correct(table, &self.layers, (limit, CORRECTIONS), choose, simulate)?;
-        if found.best.round > 0 {
-            self.set_table(found.best.table);
-            self.recount = true;
-        }
-        Ok(())
-    }
-
-    fn set_table(&mut self, new: CostTable) {
-        if let Some((table, _)) = self.target.cycles_mut() {
-            *table = new;
-        }
     }
 
     /// Takes the arrays as large as the weights out, for a checkpoint that
@@ -222,7 +293,7 @@ impl Pruner {
     }
 
     /// Whether another has the same layers, plan, rule and budget: the same
-    /// run at maybe another step. Tables of cycles may have been corrected since.
+    /// run at maybe another step.
     pub fn same_run(&self, other: &Self) -> bool {
         self.target.same(&other.target) && self.layers == other.layers && self.plan == other.plan
     }
@@ -245,6 +316,11 @@ impl Pruner {
     /// Groups that each layer is to keep at this time, and what the network then costs.
     pub fn allocation(&self) -> &Allocation {
         &self.allocation
+    }
+
+    /// Cycles with the masks as they are, where a budget counts them.
+    pub fn counted(&self) -> Option<&Counted> {
+        self.counted.as_ref()
     }
 
     /// The rule and its budgets.

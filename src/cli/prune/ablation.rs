@@ -196,7 +196,6 @@ impl Prune {
                 };
                 (target.costs, target.budget) =
                     (Costs::Cycles(table.clone()), Budget::AtMost(limit as f64));
-                self.correct(dense, layers, &mut target, &goal.hardware)?;
             }
         }
         Ok(Aim { target, epochs })

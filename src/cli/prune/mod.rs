@@ -133,15 +133,16 @@ impl Prune {
         // Before anything that takes time.
         let folder = AtomicFolder::create(&self.out).map_err(|e| CliError::file(&self.out, e))?;
         let (model, layers) = self.read()?;
-        let mut target = self.target(self.rule(&layers)?, &model, &layers)?;
+        let target = self.target(self.rule(&layers)?, &model, &layers)?;
+        let hardware = self.hardware()?;
         let mut pruning = Pruning::new(model, layers)?;
         let mut outcome = None;
         if self.permute {
             // Counts first: the order is for them.
-            let allocation = pruning.allocate(&target)?;
+            let allocation = pruning.allocate(&target, &hardware)?;
             outcome = Some(pruning.reorder(&allocation.kept, &self.effort())?);
         }
-        let decision = pruning.one_shot(&mut target, &self.hardware()?)?;
+        let decision = pruning.one_shot(&target, &hardware)?;
         self.write(folder, pruning, &decision, outcome)
     }
 

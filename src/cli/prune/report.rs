@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use vta::evaluate;
 use vta::program::sha256;
-use vta::prune::Summary;
 use vta::prune::permute::Outcome;
+use vta::prune::{Returns, Summary};
 use vta::pruning::Cycles;
 use vta::report::{Cell, Table, thousands};
 
@@ -56,6 +56,8 @@ pub struct Trained {
     pub limit: Option<u64>,
     /// Cycles by the table, if there is such a limit.
     pub predicted: Option<f64>,
+    /// What came back under it, and what did not.
+    pub returns: Option<Returns>,
     /// Seconds of training.
     pub seconds: f64,
     /// Images that were trained with, as often as they were seen.
@@ -81,16 +83,7 @@ impl Trained {
             dense as f64 / sparse.max(1) as f64,
         );
         if let Some(limit) = self.limit {
-            let met = match sparse <= limit {
-                true => "met",
-                false => "NOT met: give a smaller budget",
-            };
-            text += &format!(
-                "budget {} cycles: {:.0} by the table, {} simulated, {met}\n",
-                thousands(limit),
-                self.predicted.unwrap_or_default(),
-                thousands(sparse),
-            );
+            text += &budget(limit, sparse, self.returns.as_ref());
         }
         text += &format!(
             "trained for {:.0} s with {} images\n",
@@ -106,6 +99,8 @@ impl Trained {
             cycles["budget"] = json!(limit);
             cycles["predicted"] = json!(self.predicted);
             cycles["met"] = json!(self.cycles.sparse <= limit);
+            cycles["free"] = json!(limit.saturating_sub(self.cycles.sparse));
+            cycles["returns"] = json!(self.returns);
         }
         json!({
             "data": self.data, "metric": self.metric, "test_images": self.test,
@@ -113,6 +108,36 @@ impl Trained {
             "cycles": cycles, "images": self.images,
         })
     }
+}
+
+/// A budget, cycles under it, and what a block more would cost.
+fn budget(budget: u64, cycles: u64, returns: Option<&Returns>) -> String {
+    let mut text = format!(
+        "budget {} cycles: {} simulated",
+        thousands(budget),
+        thousands(cycles)
+    );
+    text += &match budget.checked_sub(cycles) {
+        Some(free) => format!(", met, {} left\n", thousands(free)),
+        None => ", NOT met: give a smaller budget\n".to_owned(),
+    };
+    let Some(r) = returns else { return text };
+    if let Some(c) = &r.cheapest {
+        text += &format!(
+            "the cheapest block to have back: one of {}, for {} cycles",
+            c.layer,
+            thousands(c.cycles)
+        );
+        text += &match r.asked == r.dropped {
+            true => format!(" (all {} were asked for)\n", thousands(r.dropped)),
+            false => format!(
+                " ({} of {} were asked for)\n",
+                thousands(r.asked),
+                thousands(r.dropped)
+            ),
+        };
+    }
+    text
 }
 
 fn percent(part: f64) -> Cell {
@@ -176,23 +201,7 @@ impl Report<'_> {
             );
         }
         if let Some(c) = self.cycles {
-            for (i, round) in c.rounds.iter().enumerate() {
-                let (predicted, simulated) = (round.predicted, round.simulated);
-                text += &format!(
-                    "round {}: {predicted:.0} cycles by the table, {simulated} simulated\n",
-                    i + 1
-                );
-            }
-            text += &format!(
-                "budget {} cycles: {} simulated",
-                c.budget, c.simulated_total
-            );
-            text += match c.simulated_total <= c.budget {
-                true => ", met\n",
-                false => {
-                    ", NOT met: layers cannot go lower by these rules, or the table is too far off; try a smaller budget\n"
-                }
-            };
+            text += &budget(c.budget, c.simulated_total, c.returns.as_ref());
         }
         let out = self.out.display();
         let Some(t) = &self.trained else {
@@ -230,15 +239,14 @@ impl Report<'_> {
             None => json["recipe"] = json!("one_shot"),
         }
         if let Some(c) = self.cycles {
-            let rounds = c.rounds.iter();
-            let rounds =
-                rounds.map(|r| json!({ "predicted": r.predicted, "simulated": r.simulated }));
             json["cycles"] = json!({
                 "budget": c.budget,
                 "predicted": c.total,
                 "simulated": c.simulated_total,
                 "met": c.simulated_total <= c.budget,
-                "rounds": rounds.collect::<Vec<_>>(),
+                "free": c.budget.saturating_sub(c.simulated_total),
+                "questions": c.questions,
+                "returns": c.returns,
                 "predicted_by_weight": c.predicted,
                 "simulated_by_weight": c.simulated,
             });

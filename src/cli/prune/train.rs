@@ -7,14 +7,13 @@ use crate::cli::data::open_sized;
 use crate::cli::train::stopped;
 use crate::cli::{CliError, Output, progress};
 use serde_json::json;
-use vta::config::HwConfig;
 use vta::data::{Augment, Data, Label};
 use vta::files::FolderLock;
 use vta::graph::onnx;
 use vta::metric::{Accuracy, MeanAp, Metric};
 use vta::program::atomic::write_file;
-use vta::prune::{AllocationRule, Budget, PruneLayer, Target};
-use vta::pruning::{PruneEnd, PruneTraining, Pruned, Pruning, RunFolder, calibration};
+use vta::prune::{AllocationRule, PruneLayer};
+use vta::pruning::{PruneEnd, PruneTraining, Pruned, RunFolder, calibration};
 use vta::pruning_aware::{DistillationLoss, DistillationWeights};
 use vta::train::{Classify, Detect, Detector, Rule, Task};
 use vta::training::{self, Files};
@@ -24,9 +23,6 @@ use vta::{Model, sparse};
 const CLASSES_RATE: f64 = 0.02;
 /// The same for images with boxes.
 const BOXES_RATE: f64 = 0.001;
-/// Fraction of a budget of cycles that is left free: the network is simulated
-/// before its last exponents are known, by which cycles change a little.
-const MARGIN: f64 = 0.005;
 
 /// The folder that a command fills, which is its alone.
 enum Place {
@@ -121,8 +117,7 @@ impl Prune {
         if self.permute {
             method.permutation = true;
         }
-        let mut target = self.target(rule, dense, layers)?;
-        self.correct(dense, layers, &mut target, &goal.hardware)?;
+        let target = self.target(rule, dense, layers)?;
         let job = PruneTraining {
             model: dense,
             hardware: &goal.hardware,
@@ -154,23 +149,6 @@ impl Prune {
         self.end(&job, *done, goal)
     }
 
-    /// If a budget counts cycles: leaves a margin below it, and corrects its
-    /// table by simulating networks that meet it.
-    pub(super) fn correct(
-        &self,
-        dense: &Model,
-        layers: &[PruneLayer],
-        target: &mut Target,
-        hardware: &HwConfig,
-    ) -> Result<(), CliError> {
-        if let Some((_, Budget::AtMost(limit))) = target.cycles_mut() {
-            let limit = (*limit * (1.0 - MARGIN)) as u64;
-            let pruning = Pruning::new(dense.clone(), layers.to_vec())?;
-            pruning.by_simulation(target, limit, hardware)?;
-        }
-        Ok(())
-    }
-
     fn end<L: Label, T: Task<L> + DistillationLoss<L> + Clone, M: Metric<L>>(
         &self,
         job: &PruneTraining<'_, L, T>,
@@ -196,6 +174,7 @@ impl Prune {
                 cycles: scored.cycles,
                 limit: self.budget_cycles,
                 predicted: done.predicted,
+                returns: done.returns,
                 seconds: done.seconds,
                 images: done.images,
                 quantised: done.exponents.is_some(),

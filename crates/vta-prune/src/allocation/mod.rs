@@ -8,16 +8,16 @@
 mod costs;
 mod error;
 mod given;
-mod limit;
 mod path;
+mod place;
 mod profile;
 mod target;
 
 pub use costs::Costs;
 pub use error::AllocationError;
 pub use given::read_sparsities;
-pub use limit::Limit;
 pub use path::{Allocation, Path};
+pub(super) use place::{CountGroups, Places, Room};
 pub(super) use profile::check;
 pub use profile::{Profile, Profiles, Smoothing};
 pub use target::Target;
@@ -55,11 +55,15 @@ impl Budget {
     /// What the network may cost at a point `tau` of the way, 0 to 1: from the
     /// dense cost to the budget, fast at first, `(1 - tau)^3` of the way left.
     pub fn at(&self, tau: f64, path: &Path) -> f64 {
-        let dense = path.dense_cost();
+        self.between(tau, path.dense_cost(), path.least_cost())
+    }
+
+    /// The same between these costs: of the dense network, and of the least that is left.
+    fn between(&self, tau: f64, dense: f64, least: f64) -> f64 {
         let end = match self {
             Self::AtMost(cost) => cost.min(dense),
             Self::Fraction(fraction) => fraction * dense,
-            Self::End => path.least_cost(),
+            Self::End => least,
         };
         let left = 1.0 - tau.clamp(0.0, 1.0);
         // At the ends exactly one or the other, whatever rounding does.

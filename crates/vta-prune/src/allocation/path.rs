@@ -158,24 +158,58 @@ impl Path {
     /// # Errors
     /// No place does.
     pub fn at_most(&self, cost: f64) -> Result<Allocation, AllocationError> {
-        Ok(self.kept(self.place(cost)?))
+        let within = |gone: usize| Ok(self.costs[gone] <= cost);
+        match self.first(0, cost, within)? {
+            Some(gone) => Ok(self.kept(gone)),
+            None => Err(self.too_little(cost, self.least_cost())),
+        }
     }
 
-    /// How many groups have left at that place.
-    pub(super) fn place(&self, cost: f64) -> Result<usize, AllocationError> {
+    /// The first place from `from` on that is within a budget of `cost`: exactly the first
+    /// where costs never rise, else one whose place before is not within it. `within` has
+    /// the last word on what is given.
+    pub(super) fn first<E: From<AllocationError>>(
+        &self,
+        from: usize,
+        cost: f64,
+        mut within: impl FnMut(usize) -> Result<bool, E>,
+    ) -> Result<Option<usize>, E> {
         if !cost.is_finite() || cost < 0.0 {
-            return Err(AllocationError::Budget(cost));
+            return Err(AllocationError::Budget(cost).into());
         }
-        // Costs never rise, so this is the bisection of the threshold.
-        let gone = self.costs.partition_point(|c| *c > cost);
-        if gone == self.costs.len() {
-            return Err(AllocationError::Least {
-                budget: cost,
-                least: self.least_cost(),
-                unit: self.unit,
-            });
+        if within(from)? {
+            return Ok(Some(from));
         }
-        Ok(gone)
+        // Where costs never rise this is the bisection of the threshold.
+        let (mut low, mut high) = (from + 1, self.costs.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match within(middle)? {
+                true => high = middle,
+                false => low = middle + 1,
+            }
+        }
+        Ok(Some(low).filter(|gone| *gone < self.costs.len()))
+    }
+
+    /// No place on the path is within a budget.
+    pub(super) const fn too_little(&self, budget: f64, least: f64) -> AllocationError {
+        let unit = self.unit;
+        AllocationError::Least {
+            budget,
+            least,
+            unit,
+        }
+    }
+
+    /// What it costs when so many groups have left.
+    pub(super) fn cost(&self, gone: usize) -> f64 {
+        self.costs[gone]
+    }
+
+    /// How many groups leave on it.
+    pub(super) fn length(&self) -> usize {
+        self.leaves.len()
     }
 
     /// What is kept when so many groups have left.
@@ -188,6 +222,17 @@ impl Path {
             kept,
             cost: self.costs[gone],
         }
+    }
+
+    /// The groups that have left by then, the last first: their layers, and their ranks there.
+    pub(super) fn left(&self, gone: usize) -> Vec<(usize, usize)> {
+        let mut kept = self.kept(gone).kept;
+        let back = self.leaves[..gone].iter().rev();
+        back.map(|&layer| {
+            kept[layer] += 1;
+            (layer, kept[layer] - 1)
+        })
+        .collect()
     }
 
     /// Where a budget leads.

@@ -1,15 +1,10 @@
 //! How far a network is pruned, and by which rule.
 
-use super::{Allocation, AllocationError, AllocationRule, Budget, Costs, Path, Profile};
+use super::place::Places;
+use super::{Allocation, AllocationError, AllocationRule, Budget, Costs, Profile};
 use crate::PruneLayer;
 use crate::cost::CostTable;
 use serde::{Deserialize, Serialize};
-
-/// Doublings of the second budget's weight that are tried before blocks are
-/// weighed by it alone.
-const DOUBLINGS: u32 = 12;
-/// Halvings of the range in which the weight is then sought.
-const HALVINGS: u32 = 16;
 
 /// A rule, and one or two budgets that are met by it.
 ///
@@ -55,16 +50,6 @@ impl Target {
         })
     }
 
-    /// The table and the limit of cycles, if a budget counts them.
-    pub fn cycles_mut(&mut self) -> Option<(&mut CostTable, &mut Budget)> {
-        let second = self.second.as_mut().map(|(c, b)| (c, b));
-        let both = [Some((&mut self.costs, &mut self.budget)), second];
-        both.into_iter().flatten().find_map(|(c, b)| match c {
-            Costs::Cycles(table) => Some((table, b)),
-            _ => None,
-        })
-    }
-
     /// Rule, budgets and floor in words, each by its name. Two that say the same
     /// allocate the same, but for tables of cycles.
     pub fn describe(&self, mut each: impl FnMut(&str, String)) {
@@ -99,8 +84,7 @@ impl Target {
         each("floor", floor.to_string());
     }
 
-    /// Whether another counts the same with the same rule. Tables of cycles
-    /// may differ: they are corrected on the way.
+    /// Whether another counts the same with the same rule; tables of cycles may differ.
     pub fn same(&self, other: &Self) -> bool {
         let fixed = |t: &Self| {
             let second = t.second.as_ref().map(|(c, b)| (c.unit(), *b));
@@ -111,7 +95,7 @@ impl Target {
     }
 
     /// How many groups each layer keeps at a point `tau` of the way, 0 to 1;
-    /// the cost is in the units of the first budget.
+    /// the cost is in the units of the first budget. Cycles are those of the table.
     ///
     /// # Errors
     /// A budget that cannot be met, a table of another network.
@@ -121,61 +105,13 @@ impl Target {
         profiles: &[Profile],
         tau: f64,
     ) -> Result<Allocation, AllocationError> {
-        let weighed = self.weighed.as_ref().unwrap_or(&self.costs);
-        let weighed = weighed.curves(layers, profiles)?;
-        let path = |weights: &[Vec<f64>], costs: &Costs| {
-            Path::sorted(layers, profiles, weights, costs, &self.rule, self.floor)
-        };
-        let Some((costs, budget)) = &self.second else {
-            return path(&weighed, &self.costs)?.allocate(&self.budget, tau);
-        };
-        // Where each budget is met, on a path of these weights.
-        let places = |weights: &[Vec<f64>]| -> Result<(Path, usize, usize), AllocationError> {
-            let first = path(weights, &self.costs)?;
-            let second = first.clone().priced(layers, profiles, costs)?;
-            let a = first.place(self.budget.at(tau, &first))?;
-            let b = second.place(budget.at(tau, &second))?;
-            Ok((first, a, b))
-        };
-        let (first, a, b) = places(&weighed)?;
-        if b <= a || self.rule != AllocationRule::Lamp {
-            return Ok(first.kept(a.max(b)));
-        }
-        let by_second = costs.curves(layers, profiles)?;
-        let sizes = (dense(&weighed), dense(&by_second));
-        let mixed = |mu: f64| -> Vec<Vec<f64>> {
-            let layer = |(a, b): (&Vec<f64>, &Vec<f64>)| {
-                let pairs = a.iter().zip(b);
-                pairs.map(|(a, b)| a / sizes.0 + mu * b / sizes.1).collect()
-            };
-            weighed.iter().zip(&by_second).map(layer).collect()
-        };
-        let (mut low, mut high) = (0.0, 1.0 / f64::from(1 << (DOUBLINGS / 2)));
-        for _ in 0..DOUBLINGS {
-            let (first, a, b) = places(&mixed(high))?;
-            if b > a {
-                (low, high) = (high, 2.0 * high);
-                continue;
-            }
-            let mut best = first.kept(a);
-            for _ in 0..HALVINGS {
-                let middle = (low + high) / 2.0;
-                let (first, a, b) = places(&mixed(middle))?;
-                match b <= a {
-                    true => (high, best) = (middle, first.kept(a)),
-                    false => low = middle,
-                }
-            }
-            return Ok(best);
-        }
-        // The second asks for more than the first, however blocks are weighed.
-        let (first, a, b) = places(&by_second)?;
-        Ok(first.kept(a.max(b)))
+        Ok(Places::new(self, (layers, profiles), tau, None)
+            .find()?
+            .allocation())
     }
-}
 
-/// What all layers cost with all groups.
-fn dense(curves: &[Vec<f64>]) -> f64 {
-    let sum: f64 = curves.iter().filter_map(|c| c.last()).sum();
-    sum.max(f64::MIN_POSITIVE)
+    /// Whether a budget counts cycles.
+    pub fn counts_cycles(&self) -> bool {
+        self.cycles().is_some()
+    }
 }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use vta_prune::cost::{CostTable, LayerCost, Point};
 use vta_prune::{
-    AllocationError, AllocationRule, Blocks, Budget, Costs, Limit, Path, Profile, Profiles,
-    PruneLayer, Ranking, Smoothing, Target, read_sparsities,
+    AllocationError, AllocationRule, Blocks, Budget, Costs, Path, Profile, Profiles, PruneLayer,
+    Ranking, Smoothing, Target, read_sparsities,
 };
 
-fn layer(name: &str, weight: [usize; 4], uses: u64, keep: &str) -> PruneLayer {
+pub fn layer(name: &str, weight: [usize; 4], uses: u64, keep: &str) -> PruneLayer {
     PruneLayer {
         node: name.into(),
         weight_name: format!("{name}.weight"),
@@ -19,7 +19,7 @@ fn layer(name: &str, weight: [usize; 4], uses: u64, keep: &str) -> PruneLayer {
     }
 }
 
-fn layers() -> Vec<PruneLayer> {
+pub fn layers() -> Vec<PruneLayer> {
     vec![
         layer("first", [64, 3, 3, 3], 1024, "first convolution"),
         layer("a", [64, 64, 3, 3], 1024, ""),
@@ -229,24 +229,6 @@ proptest! {
             path.allocate(&Budget::Fraction(part), 1.0).map(|a| a.kept)
         };
         prop_assert_eq!(kept(&first), kept(&scaled));
-    }
-}
-
-proptest! {
-    /// Of several networks the one that leaves least of a limit is taken; if none meets it, the nearest.
-    #[test]
-    fn a_limit_is_used_by_the_network_that_is_nearest(
-        cycles in prop::collection::vec(1..2000u64, 1..8), limit in 1..2000u64) {
-        let limit = Limit(limit);
-        let taken = cycles.iter().copied().reduce(|best, c| if limit.prefers(c, best) { c } else { best });
-        let meet = cycles.iter().copied().filter(|c| *c <= limit.0).max();
-        prop_assert_eq!(taken, meet.or(cycles.iter().copied().min()));
-        for c in cycles {
-            let left = limit.0 as f64 - c as f64;
-            let near = (0.0..=0.01 * limit.0 as f64 + 1.0).contains(&left);
-            prop_assert!(near || !limit.used_up_by(c), "{} of {}", c, limit.0);
-            prop_assert!(c != limit.0 || limit.used_up_by(c));
-        }
     }
 }
 

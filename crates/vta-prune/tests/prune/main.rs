@@ -1,9 +1,9 @@
-//! The method of pruning: blocks, allocation, directions, plans, corrections, orders of channels.
+//! The method of pruning: blocks, allocation, directions, plans, counted cycles, orders of channels.
 
 mod admm;
 mod allocation;
 mod blocks;
-mod correct;
+mod cycles;
 mod permute;
 mod plan;
 mod pruner;

@@ -1,12 +1,11 @@
 //! Whole runs without a network: weights that drift, masks that follow.
 
-use std::collections::BTreeMap;
 use vta_net::graph::zoo;
 use vta_net::sparse::Masks;
 use vta_prune::cost::{CostTable, LayerCost, Point};
 use vta_prune::{
-    AllocationRule, Budget, Costs, Dense, Method, Plan, PruneError, PruneLayer, Pruner, Ranking,
-    Recipe, Settings, Simulated, Target, layers, weight,
+    AllocationRule, Budget, Costs, Dense, Method, Plan, PruneError, Pruner, Ranking, Recipe,
+    Settings, Target, layers, weight,
 };
 
 fn start(
@@ -44,7 +43,7 @@ fn drift(pruner: &Pruner, step: u64, weights: &mut [Vec<f32>]) {
 
 fn run(pruner: &mut Pruner, weights: &mut [Vec<f32>], steps: std::ops::Range<u64>) {
     for step in steps {
-        pruner.before(step, weights).unwrap();
+        pruner.before(step, weights, None).unwrap();
         drift(pruner, step, weights);
     }
 }
@@ -130,8 +129,8 @@ fn weights_are_needed_at_updates_only() {
     for step in 0..pruner.plan().steps() {
         let todo = pruner.plan().step(step);
         let change = match todo.update_masks {
-            true => pruner.before(step, &mut weights).unwrap(),
-            false => pruner.before(step, &mut []).unwrap(),
+            true => pruner.before(step, &mut weights, None).unwrap(),
+            false => pruner.before(step, &mut [], None).unwrap(),
         };
         assert_eq!(
             (change.masks, change.zeros),
@@ -149,16 +148,16 @@ fn weights_that_diverge_and_others_are_refused() {
         Budget::Fraction(0.5),
     );
     weights[2][7] = f32::NAN;
-    let e = pruner.before(0, &mut weights).unwrap_err();
+    let e = pruner.before(0, &mut weights, None).unwrap_err();
     assert!(
         e.to_string()
             .contains("stage1.0.conv2: weight 7 is NaN: training has diverged"),
         "{e}"
     );
-    let e = pruner.before(0, &mut weights[..3]).unwrap_err();
+    let e = pruner.before(0, &mut weights[..3], None).unwrap_err();
     assert!(matches!(e, PruneError::Layers { .. }), "{e}");
     weights[2].pop();
-    let e = pruner.before(0, &mut weights).unwrap_err();
+    let e = pruner.before(0, &mut weights, None).unwrap_err();
     assert!(matches!(e, PruneError::Weights { .. }), "{e}");
 }
 
@@ -195,126 +194,125 @@ fn layers_stay_dense_by_name() {
 }
 
 /// A device on which layers take other cycles than the table says, and which
-/// blocks are kept counts a little, too.
-fn device(pruner: &Pruner, truth: &CostTable, masks: &Masks) -> Simulated {
-    let layers: BTreeMap<String, u64> = truth
-        .layers
-        .iter()
-        .map(|l| {
-            let mask = masks.get(&l.weight_name);
-            let kept = mask.map_or(l.blocks as usize, |m| m.count_kept());
-            let odd = mask.map_or(0, |m| m.kept.iter().step_by(2).filter(|k| **k).count());
-            (
-                l.weight_name.clone(),
-                l.cycles(kept as u64) as u64 + odd as u64,
-            )
-        })
-        .collect();
-    assert_eq!(pruner.layers().len(), layers.len());
-    Simulated {
-        total: 500 + layers.values().sum::<u64>(),
-        layers,
-    }
+/// blocks are kept counts, too.
+fn device(truth: &CostTable, masks: &Masks) -> u64 {
+    let layer = |l: &LayerCost| {
+        let mask = masks.get(&l.weight_name);
+        let kept = mask.map_or(l.blocks as usize, |m| m.count_kept());
+        let odd = mask.map_or(0, |m| m.kept.iter().step_by(2).filter(|k| **k).count());
+        l.cycles(kept as u64) as u64 + odd as u64
+    };
+    500 + truth.layers.iter().map(layer).sum::<u64>()
 }
 
-#[test]
-fn a_table_that_is_wrong_is_corrected_before_masks_are_frozen() {
+/// A table in which a block of the i-th layer costs what `each` says.
+fn table(each: impl Fn(usize) -> f64) -> CostTable {
     let graph = zoo::build("resnet8", 3).unwrap();
     let all = layers(&graph, &Dense::Ends, false, Ranking::MeanSquare).unwrap();
-    let table = |slope: &dyn Fn(usize) -> f64| {
-        let costs = all.iter().enumerate().map(|(i, l)| {
-            let n = l.blocks.groups() as u64;
-            let points = vec![Point(0, 20.0), Point(n, 20.0 + n as f64 * slope(i))];
-            LayerCost::new(&l.node, &l.weight_name, n, points)
-        });
-        CostTable::new("net", "de10", 400.0, costs.collect())
-    };
-    let said = table(&|_| 100.0);
-    let truth = table(&|i| 100.0 + 20.0 * i as f64);
-    let limit = 0.5 * truth.total(&BTreeMap::new());
-    let start = || {
-        let method = Method::plain(Recipe::OneStage);
-        start(
-            method,
-            AllocationRule::Lamp,
-            Costs::Cycles(said.clone()),
-            Budget::AtMost(limit),
-        )
-    };
-    let run = |corrected: bool| {
+    let costs = all.iter().enumerate().map(|(i, l)| {
+        let n = l.blocks.groups() as u64;
+        let points = vec![Point(0, 20.0), Point(n, 20.0 + n as f64 * each(i))];
+        LayerCost::new(&l.node, &l.weight_name, n, points)
+    });
+    CostTable::new("net", "de10", 400.0, costs.collect())
+}
+
+/// Masks with one dropped block more, for each that the pruner could have back.
+fn with_one_more(pruner: &Pruner) -> Vec<Masks> {
+    let masks = pruner.masks();
+    let mut all = Vec::new();
+    for (name, mask) in &masks {
+        for block in mask.kept.iter_zeros() {
+            let mut more = masks.clone();
+            more.get_mut(name).unwrap().kept.set(block, true);
+            all.push(more);
+        }
+    }
+    all
+}
+
+/// The table is far off; the budget is met at each update, and to the cycle in the end.
+#[test]
+fn a_budget_of_cycles_is_met_by_counting_at_every_update() {
+    let (said, truth) = (table(|_| 100.0), table(|i| 100.0 + 20.0 * i as f64));
+    let dense = device(&truth, &Masks::new());
+    let limit = dense / 2;
+    for recipe in [Recipe::OneShot, Recipe::TwoStage, Recipe::OneStage] {
+        let start = || {
+            let costs = Costs::Cycles(said.clone());
+            let budget = Budget::AtMost(limit as f64);
+            start(Method::plain(recipe), AllocationRule::Lamp, costs, budget)
+        };
         let (mut pruner, mut weights) = start();
         for step in 0..pruner.plan().steps() {
-            if corrected {
-                let before = pruner.clone();
-                let simulate = |m: &Masks| Ok(device(&before, &truth, m));
-                pruner.correct(step, &weights, simulate).unwrap();
-                let same = pruner == before;
-                let todo = pruner.plan().step(step);
-                assert!(same || todo.freeze || todo.settle, "step {step}");
+            let mut count = |m: &Masks| Ok(device(&truth, m));
+            let change = pruner.before(step, &mut weights, Some(&mut count)).unwrap();
+            if change.masks {
+                let counted = pruner.counted().unwrap();
+                assert_eq!(counted.cycles, device(&truth, &pruner.masks()));
+                assert!(counted.cycles <= counted.limit && counted.limit >= limit);
+                assert_eq!(counted.returns.is_some(), change.zeros);
             }
-            pruner.before(step, &mut weights).unwrap();
             drift(&pruner, step, &mut weights);
         }
-        device(&pruner, &truth, &pruner.masks()).total
-    };
-    assert!(run(false) as f64 > limit, "the table does not mislead");
-    let total = run(true) as f64;
-    assert!(total <= limit && total > 0.95 * limit, "{total} of {limit}");
-    // What the device says is an error of the run.
-    let (mut pruner, weights) = start();
-    let freeze = (0..).find(|s| pruner.plan().step(*s).freeze).unwrap();
-    let e = pruner.correct(freeze, &weights, |_| Err("no device".into()));
-    assert!(matches!(e, Err(PruneError::Simulate(_))), "{e:?}");
+        let counted = pruner.counted().unwrap();
+        assert_eq!(counted.limit, limit, "{recipe:?}");
+        let more = with_one_more(&pruner);
+        assert!(!more.is_empty());
+        for masks in more {
+            assert!(device(&truth, &masks) > limit, "{recipe:?}");
+        }
+        // What is dropped is zero, also where blocks came back that are not the strongest.
+        for (l, w) in pruner.layers().iter().zip(&weights) {
+            let mask = pruner.masks().get(&l.weight_name).cloned();
+            for (group, e) in l.blocks.energies(w).iter().enumerate() {
+                assert_eq!(*e > 0.0, mask.as_ref().is_none_or(|m| m.kept[group]));
+            }
+        }
+        // What the device says is an error of the run.
+        let (mut pruner, mut weights) = start();
+        let first = (0..).find(|s| pruner.plan().step(*s).update_masks).unwrap();
+        let mut count = |_: &Masks| Err("no device".to_owned());
+        let e = pruner.before(first, &mut weights, Some(&mut count));
+        assert!(matches!(e, Err(PruneError::Simulate(_))), "{e:?}");
+    }
 }
 
-/// Cycles change when exponents become known: blocks leave once more.
+/// Cycles change when exponents become known: blocks leave once more, or come back. Where
+/// they are the same nothing changes.
 #[test]
 fn a_budget_is_met_with_the_exponents_that_are_final() {
-    let method = Method {
-        quantisation: true,
-        ..Method::plain(Recipe::OneStage)
-    };
-    let table = |fixed: f64, all: &[PruneLayer]| {
-        let costs = all.iter().map(|l| {
-            let n = l.blocks.groups() as u64;
-            let points = vec![Point(0, 20.0), Point(n, 20.0 + n as f64 * 100.0)];
-            LayerCost::new(&l.node, &l.weight_name, n, points)
-        });
-        CostTable::new("net", "de10", fixed, costs.collect())
-    };
-    let graph = zoo::build("resnet8", 3).unwrap();
-    let all = layers(&graph, &Dense::Ends, false, Ranking::MeanSquare).unwrap();
-    let truth = table(500.0, &all);
-    let limit = 0.5 * truth.total(&BTreeMap::new());
-    let costs = Costs::Cycles(truth.clone());
-    let (mut pruner, mut weights) =
-        start(method, AllocationRule::Lamp, costs, Budget::AtMost(limit));
-    let mut kept = Vec::new();
-    for step in 0..pruner.plan().steps() {
-        let todo = pruner.plan().step(step);
-        let now = pruner.clone();
-        let simulate = |m: &Masks| {
-            let seen = device(&now, &truth, m);
-            // What exponents add is known late.
-            let shifts = if todo.settle { 600 } else { 0 };
-            Ok(Simulated {
-                total: seen.total + shifts,
-                ..seen
-            })
+    let truth = table(|_| 100.0);
+    let limit = device(&truth, &Masks::new()) / 2;
+    for shifts in [600, -600, 0] {
+        let method = Method {
+            quantisation: true,
+            ..Method::plain(Recipe::OneStage)
         };
-        pruner.correct(step, &weights, simulate).unwrap();
-        let change = pruner.before(step, &mut weights).unwrap();
-        if todo.freeze || todo.settle {
-            assert!(change.masks && change.zeros);
-            kept.push(pruner.masks());
+        let costs = Costs::Cycles(truth.clone());
+        let budget = Budget::AtMost(limit as f64);
+        let (mut pruner, mut weights) = start(method, AllocationRule::Lamp, costs, budget);
+        let settled = |m: &Masks| device(&truth, m).saturating_add_signed(shifts);
+        let mut frozen = None;
+        for step in 0..pruner.plan().steps() {
+            let todo = pruner.plan().step(step);
+            let mut count = |m: &Masks| Ok(device(&truth, m));
+            pruner.before(step, &mut weights, Some(&mut count)).unwrap();
+            if todo.freeze {
+                frozen = Some(pruner.masks());
+            }
+            if todo.settle {
+                let mut count = |m: &Masks| Ok(settled(m));
+                let change = pruner.settle(&mut weights, &mut count).unwrap();
+                assert_eq!((change.masks, change.zeros), (shifts != 0, shifts != 0));
+            }
+            drift(&pruner, step, &mut weights);
         }
-        drift(&pruner, step, &mut weights);
+        let masks = pruner.masks();
+        assert_eq!(frozen.as_ref() == Some(&masks), shifts == 0);
+        assert!(settled(&masks) <= limit);
+        for more in with_one_more(&pruner) {
+            assert!(settled(&more) > limit, "{shifts}");
+        }
     }
-    let [frozen, settled] = &kept[..] else {
-        panic!("{} times", kept.len());
-    };
-    let of = |m: &Masks| device(&pruner, &truth, m).total as f64;
-    assert!(of(frozen) <= limit && of(frozen) + 600.0 > limit);
-    assert!(of(settled) + 600.0 <= limit && of(settled) + 600.0 > 0.95 * limit);
-    assert_eq!(&pruner.masks(), settled);
 }

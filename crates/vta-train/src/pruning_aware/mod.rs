@@ -21,4 +21,4 @@ pub use distillation::{DistillationWeights, attention, distance, soft_outputs, u
 pub use distillation_loss::DistillationLoss;
 pub use exponents::for_training;
 pub use features::features;
-pub use run::{Calibrate, PruneRun, Simulate};
+pub use run::{Calibrate, Count, PruneRun};

@@ -15,15 +15,14 @@ use burn_tensor::backend::{AutodiffBackend, BackendTypes};
 use vta_net::graph::{Graph, TensorId};
 use vta_net::quant::{Exponents, QuantError};
 use vta_net::sparse::Masks;
-use vta_prune::{Pruner, Simulated, Step};
+use vta_prune::{Change, Pruner, Step};
 
 /// Chooses exponents for a network as it is exported.
 pub type Calibrate<'a> = Box<dyn Fn(&Graph) -> Result<Exponents, QuantError> + Send + Sync + 'a>;
 
-/// Simulates a network, as it is exported, with masks, and with exponents where
-/// they are known; an error says why not.
-pub type Simulate<'a> =
-    Box<dyn Fn(&Graph, Option<&Exponents>, &Masks) -> Result<Simulated, String> + Send + Sync + 'a>;
+/// Counts the cycles of the network with masks, and with the exponents that it is trained
+/// with where they are known; an error says why not.
+pub type Count<'a> = Box<dyn FnMut(Option<&Exponents>, &Masks) -> Result<u64, String> + 'a>;
 
 /// Masks, penalty, teachers and rounding of a run.
 ///
@@ -34,7 +33,7 @@ pub struct PruneRun<'a, B: Kernels, T> {
     distillation_loss: T,
     weights: DistillationWeights,
     calibrate: Calibrate<'a>,
-    simulate: Option<Simulate<'a>>,
+    count: Option<Count<'a>>,
     /// Places of the layers' weights among the parameters.
     places: Vec<usize>,
     features: Vec<TensorId>,
@@ -95,17 +94,17 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
             distillation_loss,
             weights,
             calibrate,
-            simulate: None,
+            count: None,
             places,
             features,
         })
     }
 
-    /// Corrects the table of a budget of cycles before masks are frozen:
-    /// [`Pruner::correct`].
+    /// Meets a budget of cycles by exact counts at each mask update, instead of by its
+    /// table: [`Pruner::before`], [`Pruner::settle`].
     #[must_use]
-    pub fn simulating(mut self, simulate: Simulate<'a>) -> Self {
-        self.simulate = Some(simulate);
+    pub fn counting(mut self, count: Count<'a>) -> Self {
+        self.count = Some(count);
         self
     }
 
@@ -138,6 +137,42 @@ impl<'a, B: Kernels, T> PruneRun<'a, B, T> {
             self.targets[i] = pulled.then(|| row(state.target(), network.device()));
         }
         Ok(())
+    }
+
+    /// The layers' weights as they are.
+    fn weights(&self, network: &Network<B>) -> Vec<Vec<f32>> {
+        let params = self.places.iter().map(|p| &network.params()[*p]);
+        params.map(|p| p.values()).collect()
+    }
+
+    /// Counts the frozen masks once more, with the exponents that are final.
+    fn settle(&mut self, network: &mut Network<B>, eta: f64) -> Result<(), TrainError> {
+        let mut weights = self.weights(network);
+        let Some(count) = &mut self.count else {
+            return Ok(());
+        };
+        let known = self.exponents.as_ref();
+        let mut count = |masks: &Masks| count(known, masks);
+        let change = self.pruner.settle(&mut weights, &mut count);
+        self.apply(network, change.map_err(hooks)?, (weights, eta))
+    }
+
+    /// What the pruner made of masks and weights, for the network.
+    fn apply(
+        &mut self,
+        network: &mut Network<B>,
+        change: Change,
+        (weights, eta): (Vec<Vec<f32>>, f64),
+    ) -> Result<(), TrainError> {
+        if change.zeros {
+            for (layer, w) in self.pruner.layers().iter().zip(weights) {
+                network.set(&layer.weight_name, w)?;
+            }
+        }
+        match change.masks {
+            true => self.follow(network, eta),
+            false => Ok(()),
+        }
     }
 
     /// Trains with the rounding of these exponents, or of none.
@@ -203,6 +238,7 @@ where
             .target()
             .describe(|name, text| run.put(name, text));
         if let Some(table) = self.pruner.target().cycles() {
+            run.put("cycles", "counted at each mask update");
             // Names of files and configurations change nothing.
             let rest = table.fixed_cycles.to_le_bytes().to_vec();
             run.put_digest("cost table", [json(&table.layers), rest]);
@@ -240,35 +276,29 @@ where
             temporal_teacher.set_exponents(None);
             self.temporal_teacher = Some(temporal_teacher);
         }
-        let mut weights: Vec<Vec<f32>> = Vec::new();
-        if todo.settle {
-            self.round_from_now(network)?;
-        }
-        if todo.update_masks || (todo.settle && self.simulate.is_some()) {
-            let params = self.places.iter().map(|p| &network.params()[*p]);
-            weights = params.map(|p| p.values()).collect();
-        }
-        if let (Some(simulate), true) = (&self.simulate, todo.freeze || todo.settle) {
-            let graph = network.to_graph();
-            let known = self.exponents.as_ref();
-            let simulate = |masks: &Masks| simulate(&graph, known, masks);
-            let corrected = self.pruner.correct(context.step, &weights, simulate);
-            corrected.map_err(hooks)?;
-        }
+        let mut weights = match todo.update_masks {
+            true => self.weights(network),
+            false => Vec::new(),
+        };
         let rho = self.pruner.rho();
-        let change = self.pruner.before(context.step, &mut weights);
-        let change = change.map_err(hooks)?;
-        if change.zeros {
-            for (layer, w) in self.pruner.layers().iter().zip(weights) {
-                network.set(&layer.weight_name, w)?;
+        let change = match &mut self.count {
+            Some(count) => {
+                let known = self.exponents.as_ref();
+                let mut count = |masks: &Masks| count(known, masks);
+                self.pruner
+                    .before(context.step, &mut weights, Some(&mut count))
             }
-        }
-        if change.masks || rho != self.pruner.rho() {
-            self.follow(network, todo.eta)?;
-        }
+            None => self.pruner.before(context.step, &mut weights, None),
+        };
+        let mut change = change.map_err(hooks)?;
+        change.masks |= rho != self.pruner.rho();
+        self.apply(network, change, (weights, todo.eta))?;
         network.set_eta(todo.eta as f32);
         if todo.quantise && network.exponents().is_none() {
             self.round_from_now(network)?;
+        }
+        if todo.settle && self.count.is_some() {
+            self.settle(network, todo.eta)?;
         }
         Ok(())
     }

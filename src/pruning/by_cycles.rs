@@ -1,0 +1,90 @@
+//! A budget of cycles, met by the network as it is quantised with its masks.
+
+use super::work::Pruning;
+use crate::{Calibration, Error, NetworkCycles};
+use vta_net::sparse::Masks;
+use vta_program::config::HwConfig;
+use vta_prune::{Allocation, Met, Ranks, Target, meet};
+
+/// How often masks are made anew because the network is quantised in another form with
+/// them. One more time than a network was seen to need is enough, and two are left.
+const FORMS: usize = 4;
+
+/// A budget of cycles of a network.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByCycles<'a> {
+    pub pruning: &'a Pruning,
+    pub target: &'a Target,
+    pub calibration: &'a Calibration,
+    pub config: &'a HwConfig,
+}
+
+/// What meets it.
+pub(super) struct Found {
+    pub met: Met,
+    /// Cycles of the network that is quantised with these masks.
+    pub cycles: NetworkCycles,
+}
+
+impl ByCycles<'_> {
+    /// How many groups each layer keeps, in the form that the dense network has.
+    pub fn estimate(&self) -> Result<Allocation, Error> {
+        let model = self.pruning.model();
+        let mut counter = model.cycle_counter(self.calibration, self.config)?;
+        let ranks = self.ranks(None);
+        let request = self.pruning.request(self.target, &ranks, false);
+        let met = meet(&request, |m| counter.count(m).map(|c| c.total))?;
+        Ok(met.allocation)
+    }
+
+    /// Masks with which the network meets the budget and no dropped block fits any more;
+    /// with `among` only blocks of these masks are kept, which the network has already.
+    ///
+    /// Cycles depend on the form in which a network is quantised, and that on its blocks.
+    /// So with the masks that were found it is quantised anew, and where it takes other
+    /// cycles then, they are looked for in that form.
+    pub fn meet(&self, among: Option<&Masks>) -> Result<Found, Error> {
+        let model = self.pruning.model();
+        let quantised = |masks: Masks| {
+            let calibration = self.calibration;
+            model.cycle_counter_with(masks, calibration, self.config)
+        };
+        let ranks = self.ranks(among);
+        let request = self.pruning.request(self.target, &ranks, true);
+        let mut counter = quantised(among.cloned().unwrap_or_default())?;
+        let mut questions = 0;
+        let mut best: Option<Found> = None;
+        let mut last = (0, 0);
+        for _ in 0..FORMS {
+            let mut met = meet(&request, |m| counter.count(m).map(|c| c.total))?;
+            let masks = met.kept.masks(self.pruning.layers());
+            let asked = counter.count(&masks)?;
+            counter = quantised(masks.clone())?;
+            let cycles = counter.count(&masks)?;
+            questions += met.questions;
+            met.questions = questions;
+            last = (met.limit, cycles.total);
+            let same = cycles == asked;
+            let fits = cycles.total <= met.limit;
+            if same || (fits && best.as_ref().is_none_or(|b| b.cycles.total < cycles.total)) {
+                best = Some(Found { met, cycles });
+            }
+            if same {
+                break;
+            }
+        }
+        best.ok_or(Error::Unsteady {
+            budget: last.0,
+            cycles: last.1,
+        })
+    }
+
+    fn ranks(&self, among: Option<&Masks>) -> Ranks {
+        let layers = self.pruning.layers();
+        let ranks = Ranks::of(layers, &self.pruning.weights());
+        match among {
+            Some(masks) => ranks.among(layers, masks),
+            None => ranks,
+        }
+    }
+}
