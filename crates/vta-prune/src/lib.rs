@@ -38,7 +38,7 @@ pub use allocation::{
     Target, read_sparsities,
 };
 pub use blocks::{Blocks, Ranking};
-pub use cycles::{ALL_ASKED, Cheapest, Kept, Met, Ranks, Request, Returns, meet};
+pub use cycles::{Cheapest, Kept, MOST_QUESTIONS, Met, Ranks, Request, Returns, meet};
 pub use error::PruneError;
 pub use layer::{Dense, PruneLayer, layers, weight};
 pub use method::{Method, Recipe, Settings};

@@ -12,4 +12,4 @@ mod returns;
 
 pub use meet::{Met, Request, meet};
 pub use ranks::{Kept, Ranks};
-pub use returns::{ALL_ASKED, Cheapest, Returns};
+pub use returns::{Cheapest, MOST_QUESTIONS, Returns};

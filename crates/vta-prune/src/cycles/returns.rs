@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vta_net::sparse::Masks;
 
-/// So many dropped groups are all asked for in the end. Of more than these the best of each
-/// kind is: one layer, one size, one kernel position.
-pub const ALL_ASKED: usize = 500;
-
-/// Questions about groups that could come back, at most; some hundreds are usual.
-const MOST_QUESTIONS: u64 = 2000;
+/// Questions about groups that could come back, at most. A network with some hundred
+/// dropped groups has all of them asked for in the end. Of a larger one the best of each
+/// kind are, then the second, and so on: what is left out is like those that were refused.
+pub const MOST_QUESTIONS: u64 = 1000;
 
 /// What came back, and what did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,18 +167,13 @@ impl<E, F: FnMut(&Masks) -> Result<u64, E>> Search<'_, F> {
     /// Groups that are to be asked for, in order: the best of each kind, the second of each.
     fn open(&self) -> Vec<(usize, (usize, usize))> {
         let may = self.left.iter().filter(|at| self.may_return(**at));
-        let may: Vec<_> = may.copied().collect();
-        let nth = match may.len() > ALL_ASKED {
-            true => 1,
-            false => usize::MAX,
-        };
         let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
         let mut open = Vec::new();
         for at in may {
-            let before = seen.entry(self.kind(at)).or_default();
-            *before += 1;
-            if *before <= nth && !self.refused.contains_key(&at) {
-                open.push((*before, at));
+            let nth = seen.entry(self.kind(*at)).or_default();
+            *nth += 1;
+            if !self.refused.contains_key(at) {
+                open.push((*nth, *at));
             }
         }
         open.sort_unstable();
