@@ -6,8 +6,8 @@ use vta_net::sparse::Masks;
 use vta_program::config::HwConfig;
 use vta_prune::{Allocation, Met, Ranks, Target, meet};
 
-/// How often masks are made anew because the network is quantised in another form with
-/// them. One more time than a network was seen to need is enough, and two are left.
+/// How often masks are made at most: again where the network is quantised in another form
+/// with them than they were asked for in.
 const FORMS: usize = 4;
 
 /// A budget of cycles of a network.

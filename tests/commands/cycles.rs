@@ -94,6 +94,37 @@ fn a_masked_network_has_its_own_form() {
     assert_eq!(counter.count(&Masks::new()).expect("it fits").total, cycles);
 }
 
+/// In the form of a network that lost blocks these can come back in a question.
+#[test]
+fn a_form_can_have_its_blocks_back() {
+    let config = HwConfig::default();
+    for name in ["lenet5", "resnet8", "mobilenetv1-0.25"] {
+        let model = Model::zoo(name, 2).expect("a network of the zoo");
+        let half = model.random_masks(0.5, 3).expect("a density");
+        let calibration = Calibration::default();
+        let counter = model.cycle_counter_with(half.clone(), &calibration, &config);
+        let mut counter = counter.expect("it counts");
+        let mut count = |masks: &Masks| counter.count(masks).expect("it fits").total;
+        let lost = count(&half);
+        let masked = model.clone().mask(half.clone()).expect("its masks");
+        let net = masked.quantise(&calibration).expect("it quantises");
+        let program = net.compile(&config).expect("it compiles");
+        assert_eq!(lost, program.cycles().expect("it runs"), "{name}");
+        // All at once, and all of one layer.
+        let all = count(&Masks::new());
+        let mut less = half.clone();
+        let most = less.iter().max_by_key(|(_, m)| m.blocks() - m.count_kept());
+        let weight = most.expect("a layer").0.clone();
+        less.remove(&weight);
+        let some = count(&less);
+        assert!(
+            lost < some && some < all,
+            "{name} {weight}: {lost} {some} {all}"
+        );
+        assert_eq!(count(&half), lost, "{name}");
+    }
+}
+
 #[test]
 fn the_command_says_what_compare_says_of_a_dense_network() {
     let dir = folder();
