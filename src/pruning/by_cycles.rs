@@ -88,3 +88,43 @@ impl ByCycles<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Model, cost};
+    use vta_prune::{AllocationRule, Budget, Costs, Dense, Ranking, layers};
+
+    /// What has lost blocks already loses more, and gets none of them back.
+    #[test]
+    fn blocks_that_are_zero_stay_gone() -> Result<(), Error> {
+        let config = HwConfig::default();
+        let dense = Model::zoo("resnet8", 4)?;
+        let table = cost::Measure::new(&dense, config.clone()).table(&[1.0, 0.0], 1)?;
+        let target = |limit: u64| {
+            let budget = Budget::AtMost(limit as f64);
+            Target::new(AllocationRule::Lamp, Costs::Cycles(table.clone()), budget)
+        };
+        let all = layers(dense.graph(), &Dense::Ends, false, Ranking::MeanSquare)?;
+        let first = Pruning::new(dense.clone(), all.clone())?;
+        let masks = first.one_shot(&target(60_000), &config)?.masks;
+        let lost = dense.mask(masks.clone())?.model().clone();
+        let lost = Pruning::new(lost, all)?;
+        let (target, calibration) = (target(52_000), Calibration::default());
+        let by_cycles = lost.by_cycles(&target, &calibration, &config);
+        let found = by_cycles.meet(Some(&masks))?;
+        assert!(found.cycles.total <= 52_000 && found.cycles.total > 51_000);
+        let fewer = found.met.kept.masks(lost.layers());
+        for (name, mask) in &fewer {
+            let both = mask.kept.clone() & &masks[name].kept;
+            assert_eq!(both, mask.kept, "{name}");
+        }
+        let written = cost::simulate(lost.model(), &fewer, &calibration, &config)?;
+        assert_eq!(written, found.cycles);
+        // The report is of blocks that could come back: those that were not zero before.
+        let returns = found.met.returns.expect("they were asked for");
+        let kept = |masks: &Masks| masks.values().map(|m| m.count_kept() as u64).sum::<u64>();
+        assert_eq!(returns.dropped, kept(&masks) - kept(&fewer));
+        Ok(())
+    }
+}

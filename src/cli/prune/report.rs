@@ -128,13 +128,11 @@ fn budget(budget: u64, cycles: u64, returns: Option<&Returns>) -> String {
             c.layer,
             thousands(c.cycles)
         );
-        text += &match r.asked == r.dropped {
-            true => format!(" (all {} were asked for)\n", thousands(r.dropped)),
-            false => format!(
-                " ({} of {} were asked for)\n",
-                thousands(r.asked),
-                thousands(r.dropped)
-            ),
+        text += &match (thousands(r.asked), thousands(r.dropped)) {
+            // The only one, or the next of the rule.
+            _ if r.dropped == 1 => "\n".to_owned(),
+            (asked, dropped) if asked == dropped => format!(" (all {dropped} were asked for)\n"),
+            (asked, dropped) => format!(" ({asked} of {dropped} were asked for)\n"),
         };
     }
     text
