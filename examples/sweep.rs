@@ -1,23 +1,26 @@
 //! Cycles of a network over configurations: `cargo run --release --example sweep`.
 
-use vta::config::HwConfig;
+use vta::rows::Outcome;
+use vta::sweep::{Blocks, Sweep, candidates};
+use vta::{Calibration, Model};
 
 fn main() -> Result<(), vta::Error> {
-    let net = vta::Model::zoo("resnet8", 1)?.quantise(&vta::Calibration::default())?;
-    for mem_data_bits in [64, 128, 256, 512] {
-        let config = HwConfig {
-            mem_data_bits,
-            ..HwConfig::de10()
-        };
-        match config.check() {
-            Err(why) => println!("{mem_data_bits:4} bits: {why}"),
-            Ok(()) => println!(
-                "{mem_data_bits:4} bits: {} cycles",
-                net.compile(&config)?.cycles()?
-            ),
-        }
-    }
-    Ok(())
+    let dense_and_sparse = [1.0, 0.25].map(|density| Blocks::Density { density, seed: 1 });
+    // The last one is no hardware: a bus of 512 bits has no room for so many micro-ops.
+    let sweep = Sweep::new(candidates("UOP_DEPTH=2048|8192,MEM_DATA_BITS=64..512")?)
+        .network(Model::zoo("resnet8", 1)?, Calibration::default())
+        .blocks(dense_and_sparse.into());
+    sweep.plan().run(
+        |_| false,
+        |row| {
+            let config = row.name("config");
+            match &row.outcome {
+                Outcome::Result(all) => println!("{config}: {} cycles", all["cycles"]),
+                Outcome::Error(failure) => println!("{config}: {}", failure.message),
+            }
+            Ok(())
+        },
+    )
 }
 
 #[cfg(test)]

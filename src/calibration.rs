@@ -2,9 +2,11 @@
 
 use crate::monitor::{Phase, Watch};
 use crate::{Error, files};
+use serde_json::{Value, json};
 use std::path::Path;
 use vta_net::graph::Graph;
 use vta_net::quant::{self, Exponents, QNet, QuantError, QuantOptions};
+use vta_program::program::sha256;
 use vta_tensor::host::Tensor;
 
 /// Samples of noise that are made where there are no others.
@@ -108,6 +110,27 @@ impl Calibration {
         };
         watch.go_on()?;
         Ok(net)
+    }
+
+    /// What decides it, as a part of points of rows: its content, not where it is from.
+    pub(crate) fn point(&self) -> Value {
+        match self {
+            Self::Exponents { exponents, .. } => {
+                json!({ "exponents": sha256(exponents.to_json().as_bytes()) })
+            }
+            Self::Samples { samples, .. } => {
+                let mut bytes = Vec::new();
+                for tensor in samples.iter().flatten() {
+                    bytes.extend(format!("{:?}", tensor.dims()).into_bytes());
+                    match tensor {
+                        Tensor::F32(a) => bytes.extend(a.iter().flat_map(|v| v.to_le_bytes())),
+                        Tensor::I8(a) => bytes.extend(a.iter().flat_map(|v| v.to_le_bytes())),
+                    }
+                }
+                json!({ "samples": sha256(&bytes) })
+            }
+            Self::Noise { seed, samples } => json!({ "noise": samples, "seed": seed }),
+        }
     }
 
     /// In words.

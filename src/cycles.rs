@@ -5,16 +5,20 @@
 //! a shift behind a sum. So the network is quantised once, and a question is answered
 //! from its masks alone: without values, without calibration.
 
+mod network;
+
+pub use network::CycleNetwork;
+
 use crate::execution::watched;
 use crate::layers::layer_uses;
 use crate::monitor::Phase;
 use crate::simulate::{Sim, Simulator};
-use crate::{Calibration, Error, MaskedModel, Model, Program, QuantisedModel};
+use crate::{Calibration, Error, MaskedModel, Model, Program};
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Range;
 use vta_compile::{Compiler, Options, Sparsity};
-use vta_net::quant::{self, QOp};
+use vta_net::quant::{QNet, QOp};
 use vta_net::sparse::{self, BlockMask, MaskLayer, Masks};
 use vta_program::config::HwConfig;
 use vta_program::mem::Dram;
@@ -26,6 +30,10 @@ pub struct NetworkCycles {
     pub layers: Vec<(String, u64)>,
     /// Of all launches.
     pub total: u64,
+    /// Bytes read from DRAM, instructions and micro-ops included.
+    pub bytes_read: u64,
+    /// Bytes written to DRAM.
+    pub bytes_written: u64,
 }
 
 impl NetworkCycles {
@@ -49,7 +57,10 @@ impl NetworkCycles {
         let run = run.ended_well()?;
         let uses = layer_uses(program, &[], |l| run.report(&l.name));
         let layers = program.layers.iter().zip(uses);
+        let stats = run.stats();
         Ok(Self {
+            bytes_read: stats.bytes_read,
+            bytes_written: stats.bytes_written,
             layers: layers.map(|(l, u)| (l.name.clone(), u.cycles)).collect(),
             total: run.cycles().unwrap_or(0),
         })
@@ -118,24 +129,14 @@ impl Image {
 /// # Ok::<(), vta::Error>(())
 /// ```
 pub struct CycleCounter {
-    masked: MaskedModel,
-    /// What was applied to it: it stays dropped.
-    before: Masks,
-    /// Masks that it is quantised with; a question can have these blocks back.
-    formed: Masks,
-    calibration: Calibration,
+    network: CycleNetwork,
     config: HwConfig,
-    layers: Vec<MaskLayer>,
-    /// Dense layers whose mask lies the other way round in their weight.
-    turned: BTreeSet<String>,
-    /// Weights of which a mask changes more than which blocks are there.
-    reshaping: BTreeSet<String>,
-    /// By which of these weights lose blocks.
+    /// The network in the forms that were asked for, by which weights lose blocks.
     forms: BTreeMap<BTreeSet<String>, Form>,
     image: Image,
 }
 
-/// The network in one form.
+/// The network in one form, on the configuration.
 struct Form {
     compiler: Compiler<'static>,
     /// By node of the integer network: its name and its weight's, and its own mask.
@@ -143,13 +144,13 @@ struct Form {
 }
 
 impl Form {
-    fn new(net: &QuantisedModel, config: &HwConfig) -> Result<Self, Error> {
+    fn new(net: &QNet, config: &HwConfig) -> Result<Self, Error> {
         let options = Options {
             config: config.clone(),
             sparsity: Sparsity::Sparse,
         };
-        let compiler = Compiler::owned(net.net().clone(), &options)?;
-        let own = net.net().nodes.iter().zip(compiler.masks());
+        let compiler = Compiler::owned(net.clone(), &options)?;
+        let own = net.nodes.iter().zip(compiler.masks());
         let nodes = own.map(|(node, mask)| match &node.op {
             QOp::Conv(c) if !c.weight_name.is_empty() => {
                 Some((node.name.clone(), c.weight_name.clone(), mask?))
@@ -164,41 +165,20 @@ impl Form {
 }
 
 impl CycleCounter {
-    /// Quantises a network with masks, and counts cycles of it in this form.
-    fn new(
-        masked: MaskedModel,
-        mut formed: Masks,
-        calibration: &Calibration,
-        config: &HwConfig,
-    ) -> Result<Self, Error> {
-        formed.retain(|_, m| m.count_kept() < m.blocks());
-        let net = match formed.is_empty() {
-            true => masked.clone(),
-            false => masked.model().clone().mask(formed.clone())?,
-        };
-        let form = Form::new(&net.quantise(calibration)?, config)?;
-        let (graph, before) = (masked.model().graph(), masked.masks());
-        let reshaping = quant::reshaped_by_masks(graph)?;
-        let turned = sparse::turned(graph);
-        let lost = |w: &&String| before.contains_key(*w) || formed.contains_key(*w);
-        let dropped = reshaping.iter().filter(lost);
+    /// Counts cycles of a network on a configuration.
+    fn new(network: CycleNetwork, config: &HwConfig) -> Result<Self, Error> {
+        let (weights, net) = network.first();
         Ok(Self {
-            calibration: calibration.clone(),
             config: config.clone(),
-            layers: masked.model().mask_layers(),
-            turned,
-            forms: BTreeMap::from([(dropped.cloned().collect(), form)]),
-            reshaping,
+            forms: BTreeMap::from([(weights.clone(), Form::new(net, config)?)]),
             image: Image::default(),
-            before,
-            formed,
-            masked,
+            network,
         })
     }
 
     /// The layers that can have masks.
     pub fn layers(&self) -> &[MaskLayer] {
-        &self.layers
+        self.network.layers()
     }
 
     /// The configuration.
@@ -220,25 +200,13 @@ impl CycleCounter {
     /// # Errors
     /// As [`CycleCounter::count`].
     pub fn program(&mut self, masks: &Masks) -> Result<Program, Error> {
-        sparse::check(masks, &self.layers)?;
-        self.masked.watch().go_on()?;
-        let before = &self.before;
-        let drops = |weight: &str| {
-            let drops = |m: Option<&BlockMask>| m.is_some_and(|m| m.count_kept() < m.blocks());
-            drops(masks.get(weight)) || drops(before.get(weight))
-        };
-        let reshaped = self.reshaping.iter().filter(|w| drops(w));
-        let reshaped: BTreeSet<String> = reshaped.cloned().collect();
-        let form = match self.forms.entry(reshaped) {
+        let network = &self.network;
+        sparse::check(masks, network.layers())?;
+        network.watch().go_on()?;
+        let form = match self.forms.entry(network.reshaped(masks)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                // The network in the form that it has when these weights lose blocks.
-                let lost = masks.iter().filter(|(w, _)| new.key().contains(*w));
-                let others = self.formed.iter();
-                let others = others.filter(|(w, _)| !self.reshaping.contains(*w));
-                let all = others.chain(lost).map(|(w, m)| (w.clone(), m.clone()));
-                let masked = self.masked.model().clone().mask(all.collect())?;
-                let net = masked.quantise(&self.calibration)?;
+                let net = network.net(new.key(), masks)?;
                 new.insert(Form::new(&net, &self.config)?)
             }
         };
@@ -246,21 +214,21 @@ impl CycleCounter {
             let (name, weight, own) = node.as_ref()?;
             let asked = masks.get(weight).filter(|m| m.count_kept() < m.blocks());
             let mut mask = match asked {
-                Some(mask) if self.turned.contains(name) => mask.transposed(),
+                Some(mask) if network.is_turned(name) => mask.transposed(),
                 Some(mask) => mask.clone(),
                 // All of them are back.
-                None if self.formed.contains_key(weight) => BlockMask::full(own.dims),
+                None if network.formed().contains_key(weight) => BlockMask::full(own.dims),
                 None => return None,
             };
             // What was applied before stays; what was found in zeros is said anew.
-            if before.contains_key(weight) && mask.dims == own.dims {
+            if network.before().contains_key(weight) && mask.dims == own.dims {
                 mask.kept &= &own.kept;
             }
             Some(mask)
         });
         let asked: Vec<Option<BlockMask>> = asked.collect();
         let program = form.compiler.timed(&asked)?;
-        self.masked.watch().go_on()?;
+        network.watch().go_on()?;
         Ok(Program::from(program))
     }
 }
@@ -276,7 +244,7 @@ impl MaskedModel {
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<CycleCounter, Error> {
-        CycleCounter::new(self.clone(), Masks::new(), calibration, config)
+        CycleNetwork::new(self.clone(), calibration)?.counter(config)
     }
 }
 
@@ -305,6 +273,7 @@ impl Model {
         calibration: &Calibration,
         config: &HwConfig,
     ) -> Result<CycleCounter, Error> {
-        CycleCounter::new(self.clone().zero_blocks(), masks, calibration, config)
+        let masked = self.clone().zero_blocks();
+        CycleNetwork::with_form(masked, masks, calibration)?.counter(config)
     }
 }

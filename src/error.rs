@@ -204,6 +204,12 @@ pub enum Error {
         /// Cycles of the last choice.
         cycles: u64,
     },
+    /// A file of rows.
+    #[error(transparent)]
+    Rows(#[from] crate::rows::RowsError),
+    /// Configurations of a sweep.
+    #[error(transparent)]
+    Configs(#[from] crate::sweep::ConfigsError),
     /// The monitor wanted the work to stop.
     #[error("stopped")]
     Cancelled,
@@ -250,7 +256,8 @@ impl Error {
             | Self::Float(_)
             | Self::Net(_)
             | Self::Reference(_) => "model",
-            Self::Config(_) => "config",
+            Self::Config(_) | Self::Configs(_) => "config",
+            Self::Rows(_) => "rows",
             Self::Mask(_) => "mask",
             Self::Quantise(_) | Self::Exponents(_) => "quantise",
             Self::Compile(_) => "compile",
@@ -309,6 +316,8 @@ impl Error {
             }
             Self::Onnx(e) => return e.help(),
             Self::Config(e) => return e.help(),
+            Self::Configs(e) => return e.help(),
+            Self::Rows(e) => e.help(),
             Self::Mask(e) => return e.help(),
             Self::Bundle(e) => return e.help(),
             Self::Folder(e) => return e.help(),

@@ -52,11 +52,14 @@ pub mod pruning;
 mod quantised;
 pub mod reference;
 pub mod report;
+pub mod rows;
 mod run;
 pub mod samples;
 pub mod simulate;
+pub mod sweep;
 #[cfg(feature = "train")]
 pub mod training;
+mod workers;
 
 pub use calibration::Calibration;
 pub use compare::{ComparedLayer, Comparison, Side};

@@ -10,6 +10,7 @@ use vta_net::graph::onnx::{self, ImportOptions};
 use vta_net::graph::{Graph, zoo};
 use vta_net::quant::float;
 use vta_net::sparse::{self, MaskLayer, Masks};
+use vta_program::program::sha256;
 use vta_tensor::host::Tensor;
 use vta_tensor::spelling::nearest;
 
@@ -251,6 +252,12 @@ impl Model {
     /// Tensors that the inputs do not take.
     pub fn infer(&self, sample: &[Tensor]) -> Result<Vec<Tensor>, Error> {
         Ok(float::run(&self.graph, sample)?)
+    }
+
+    /// The SHA-256 of its content, in hexadecimal digits: whatever it is called, and
+    /// wherever it lies.
+    pub fn digest(&self) -> String {
+        sha256(&self.to_onnx())
     }
 
     /// The network as an ONNX file.

@@ -21,6 +21,8 @@ pub enum Phase {
     Float,
     /// Samples go through the program.
     Device,
+    /// Points of a sweep or a front are computed.
+    Points,
     /// An order of channels is searched for.
     Permute,
     /// A network is trained.
@@ -40,6 +42,7 @@ impl Phase {
             Self::Simulate => "simulate",
             Self::Float => "float",
             Self::Device => "device",
+            Self::Points => "points",
             Self::Permute => "order channels",
             Self::Train => "training",
             Self::Prune => "pruning",

@@ -43,9 +43,11 @@ mod prune;
 mod report;
 #[cfg(feature = "train")]
 mod resume;
+mod rows;
 mod run;
 mod samples;
 mod stop;
+mod sweep;
 mod timeline;
 #[cfg(feature = "train")]
 mod train;
@@ -140,6 +142,7 @@ enum Command {
     Golden(golden::Golden),
     Cost(cost::Cost),
     Cycles(cycles::Cycles),
+    Sweep(sweep::SweepArgs),
     Config(config::Config),
 }
 
@@ -304,6 +307,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Golden(c) => c.run(paint),
         Command::Cost(c) => c.run(),
         Command::Cycles(c) => c.run(),
+        Command::Sweep(c) => c.run(),
         Command::Config(c) => c.run(),
     }
 }

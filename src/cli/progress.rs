@@ -1,7 +1,5 @@
 //! Progress bars, on a terminal only, and Ctrl-C.
 
-#[cfg(feature = "train")]
-use super::CliError;
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -25,16 +23,12 @@ pub fn bars() -> Arc<dyn Monitor> {
 }
 
 /// Shows progress, and stops the work with Ctrl-C; a second one ends the program at once.
-///
-/// # Errors
-/// None so far.
-#[cfg(feature = "train")]
-pub fn stoppable() -> Result<Arc<dyn Monitor>, CliError> {
+pub fn stoppable() -> Arc<dyn Monitor> {
     stop::gently();
-    Ok(Arc::new(Bars {
+    Arc::new(Bars {
         stops: true,
         ..Bars::default()
-    }))
+    })
 }
 
 fn bar(phase: Phase, done: u64, steps: Option<u64>) -> ProgressBar {

@@ -19,7 +19,6 @@ pub fn is_asked() -> bool {
 }
 
 /// From now on the first signal only asks.
-#[cfg(feature = "train")]
 pub fn gently() {
     GENTLE.store(true, Ordering::SeqCst);
 }

@@ -161,7 +161,7 @@ impl Train {
         tested.put_samples("test images", &set.test);
         run.identify(&tested);
         files.start(&mut run)?;
-        let monitor = progress::stoppable()?;
+        let monitor = progress::stoppable();
         let interrupted =
             training::steps(Phase::Train, &mut run, &mut files, self.stop_after, monitor)?;
         if run.finished() {

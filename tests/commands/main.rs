@@ -31,6 +31,7 @@ mod robust_names;
 mod robust_options;
 mod robust_output;
 mod support;
+mod sweep;
 #[cfg(feature = "train")]
 mod train_boxes;
 #[cfg(feature = "train")]

@@ -88,7 +88,7 @@ impl Prune {
                     files: Files::open_or_resume(&runs.of(&row, seed))?,
                     identity: goal.tested(),
                     stop_after: None,
-                    monitor: progress::stoppable()?,
+                    monitor: progress::stoppable(),
                 };
                 let pruned = match job.run(&mut place, &goal.calibration)? {
                     PruneEnd::Done(pruned) => *pruned,

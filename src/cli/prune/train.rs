@@ -136,7 +136,7 @@ impl Prune {
             files,
             identity: goal.tested(),
             stop_after: args.stop_after,
-            monitor: progress::stoppable()?,
+            monitor: progress::stoppable(),
         };
         let done = match job.run(&mut place, &goal.calibration)? {
             PruneEnd::Done(done) => done,
