@@ -159,7 +159,7 @@ impl SweepArgs {
 
 /// Which blocks a row's network lost, in words.
 fn blocks(row: &Row) -> String {
-    match row.point().get("density") {
+    match row.point().get("density").and_then(|d| d.as_f64()) {
         Some(density) => format!("density {density}"),
         None => match row.name("masks") {
             "" => "as it is".into(),
