@@ -210,6 +210,12 @@ pub enum Error {
     /// Configurations of a sweep.
     #[error(transparent)]
     Configs(#[from] crate::sweep::ConfigsError),
+    /// A method that trains, where nothing says how.
+    #[error("method {method}: it trains, and there are no data")]
+    NoTraining {
+        /// The method.
+        method: crate::pareto::Method,
+    },
     /// The monitor wanted the work to stop.
     #[error("stopped")]
     Cancelled,
@@ -284,7 +290,7 @@ impl Error {
             Self::Train(_) => "train",
             #[cfg(feature = "train")]
             Self::CheckpointExists(_) | Self::ResultExists(_) => "train",
-            Self::Unsteady { .. } => "prune",
+            Self::Unsteady { .. } | Self::NoTraining { .. } => "prune",
             Self::Export(e) => match &**e {
                 ExportError::Image { source, .. } => source.kind(),
                 ExportError::Io { .. } => "file",

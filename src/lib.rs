@@ -47,6 +47,7 @@ pub mod layers;
 pub mod metric;
 mod model;
 mod monitor;
+pub mod pareto;
 pub mod profile;
 pub mod pruning;
 mod quantised;

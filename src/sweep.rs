@@ -254,7 +254,7 @@ impl Sweep {
             if let Ok(masks) = &masks {
                 asked.prepare(masks)?;
             }
-            Ok(masks.map_err(|e| Failure::from(&e)))
+            Failure::of(masks)
         });
         Ok(Asked {
             masks: masks.collect::<Result<_, Error>>()?,
@@ -263,25 +263,23 @@ impl Sweep {
     }
 
     fn outcome(&self, place: &Place, asked: &Asked) -> Result<Outcome, Error> {
-        let config = match self.configs[place.config].config() {
-            Ok(config) => config,
-            Err(problem) => {
-                return Ok(Outcome::Error(Failure {
-                    kind: "config".into(),
-                    message: problem.to_string(),
-                }));
-            }
+        let config = self.configs[place.config].hardware();
+        let question = config.and_then(|c| {
+            Ok((
+                c,
+                asked.masks[place.blocks].as_ref().map_err(Failure::clone)?,
+            ))
+        });
+        let (config, masks) = match question {
+            Ok(question) => question,
+            Err(failure) => return Ok(Outcome::Error(failure)),
         };
-        let masks = match &asked.masks[place.blocks] {
-            Ok(masks) => masks,
-            Err(failure) => return Ok(Outcome::Error(failure.clone())),
-        };
-        let counted = asked.network.counter(config);
-        match counted.and_then(|mut counter| counter.count(masks)) {
-            Ok(cycles) => Ok(Outcome::Result(result(&cycles, self.by_layer))),
-            Err(Error::Cancelled) => Err(Error::Cancelled),
-            Err(e) => Ok(Outcome::Error(Failure::from(&e))),
-        }
+        let counter = asked.network.counter(config);
+        let counted = counter.and_then(|mut counter| counter.count(masks));
+        Ok(match Failure::of(counted)? {
+            Ok(cycles) => Outcome::Result(result(&cycles, self.by_layer)),
+            Err(failure) => Outcome::Error(failure),
+        })
     }
 }
 

@@ -36,6 +36,7 @@ mod inspect;
 mod model;
 mod number;
 mod outputs;
+mod pareto;
 mod profile;
 mod profiled;
 mod progress;
@@ -143,6 +144,7 @@ enum Command {
     Cost(cost::Cost),
     Cycles(cycles::Cycles),
     Sweep(sweep::SweepArgs),
+    Pareto(pareto::ParetoArgs),
     Config(config::Config),
 }
 
@@ -308,6 +310,7 @@ fn run(command: &Command) -> Result<Output, CliError> {
         Command::Cost(c) => c.run(),
         Command::Cycles(c) => c.run(),
         Command::Sweep(c) => c.run(),
+        Command::Pareto(c) => c.run(),
         Command::Config(c) => c.run(),
     }
 }

@@ -45,7 +45,6 @@ pub fn long(text: &str) -> Parsed<u64> {
 }
 
 /// A number above 0.
-#[cfg(any(feature = "train", test))]
 pub fn positive(text: &str) -> Parsed<f64> {
     let number: Option<f64> = text.parse().ok();
     let positive = number.filter(|x| *x > 0.0 && x.is_finite());

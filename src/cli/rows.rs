@@ -64,7 +64,7 @@ pub fn reasons(rows: &[&Row]) -> String {
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let mut table = Table::new(&["points", "kind", "why there are no cycles"]);
+    let mut table = Table::new(&["points", "kind", "why there is no result"]);
     for (failure, n) in counts {
         table.row([
             n.into(),

@@ -20,14 +20,16 @@ pub struct Panel {
     pub curves: Vec<Curve>,
 }
 
-const WIDTH: f64 = 640.0;
+pub(super) const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 170.0;
-const LEFT: f64 = 60.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 34.0;
+pub(super) const LEFT: f64 = 60.0;
+pub(super) const RIGHT: f64 = 16.0;
+pub(super) const TOP: f64 = 34.0;
 const BOTTOM: f64 = 26.0;
 /// Colours that are told apart without red and green (Okabe and Ito).
-const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
+pub(super) const COLOURS: [&str; 6] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
+];
 
 /// Panels as one picture; `axis` is what goes to the right.
 pub fn curves(panels: &[Panel], axis: &str) -> String {
@@ -111,7 +113,7 @@ fn one(out: &mut String, panel: &Panel, x: (f64, f64), top: f64) {
 }
 
 /// From the least to the largest value; never empty.
-fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values
         .filter(|v| v.is_finite())
         .fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
@@ -122,7 +124,7 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-fn number(v: f64) -> String {
+pub(super) fn number(v: f64) -> String {
     if v != 0.0 && v.abs() < 0.01 {
         return format!("{v:.1e}");
     }
@@ -130,7 +132,7 @@ fn number(v: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

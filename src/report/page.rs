@@ -8,12 +8,32 @@ use vta_tensor::printable::printable;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: [&str; 4] = [
-    include_str!("page/base.js"),
-    include_str!("page/charts.js"),
-    include_str!("page/tile.js"),
-    include_str!("page/table.js"),
-];
+const BASE: &str = include_str!("page/base.js");
+
+/// What a page is about.
+struct Subject {
+    /// The command that makes it.
+    kicker: &'static str,
+    body: &'static str,
+    script: &'static [&'static str],
+}
+
+const PROGRAMS: Subject = Subject {
+    kicker: "vta report",
+    body: include_str!("page/programs.html"),
+    script: &[
+        include_str!("page/programs.js"),
+        include_str!("page/charts.js"),
+        include_str!("page/tile.js"),
+        include_str!("page/table.js"),
+    ],
+};
+
+const FRONT: Subject = Subject {
+    kicker: "vta pareto",
+    body: include_str!("page/front.html"),
+    script: &[include_str!("page/front.js")],
+};
 
 /// Text as it stands in HTML.
 fn escape(text: &str) -> String {
@@ -35,12 +55,20 @@ fn shown(data: &Value) -> Value {
     }
 }
 
-/// The page that shows `data`. The object in it equals `data`, but that what is
-/// unprintable in its names is spelled out.
+/// The page that shows `data`, which [`data`](super::data) makes of programs. The object
+/// in it equals `data`, but that what is unprintable in its names is spelled out.
 pub fn page(title: &str, data: &Value) -> String {
+    filled(&PROGRAMS, title, data)
+}
+
+/// The same of what [`front_data`](super::front_data) makes of points.
+pub fn front_page(title: &str, data: &Value) -> String {
+    filled(&FRONT, title, data)
+}
+
+fn filled(subject: &Subject, title: &str, data: &Value) -> String {
     // Inside a script element only `</` and `<!--` could end or hide it.
     let json = shown(data).to_string().replace('<', "\\u003c");
-    let script = SCRIPT.concat();
     // What is filled in is not looked at again: it may hold such a mark.
     let mut page = String::new();
     for part in PAGE.split("{{") {
@@ -48,7 +76,9 @@ pub fn page(title: &str, data: &Value) -> String {
         page += &match mark {
             "title" => escape(&printable(title)),
             "style" => STYLE.to_owned(),
-            "script" => script.clone(),
+            "kicker" => subject.kicker.to_owned(),
+            "body" => subject.body.to_owned(),
+            "script" => BASE.to_owned() + &subject.script.concat(),
             "data" => json.clone(),
             _ => String::new(),
         };
@@ -71,7 +101,13 @@ mod tests {
         let text = &page[from..];
         let text = &text[..text.find("</script>").expect("it ends")];
         assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), data);
-        for mark in ["{{title}}", "{{script}}", "{{data}}"] {
+        for mark in [
+            "{{title}}",
+            "{{script}}",
+            "{{data}}",
+            "{{body}}",
+            "{{kicker}}",
+        ] {
             assert!(!page.contains(mark), "every mark is filled in");
         }
         let name = json!({ "names": ["a\u{202e}b\n"], "of": { "one": "\u{1b}[2J" } });

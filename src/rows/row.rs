@@ -1,6 +1,7 @@
 //! Rows: a point and what came of it, as a line.
 
 use super::point::{Key, Point, canonical};
+use crate::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -29,17 +30,29 @@ pub enum Outcome {
 /// Why a point has no result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Failure {
-    /// What sort of thing is wrong: a stable word, that of [`Error::kind`](crate::Error::kind).
+    /// What sort of thing is wrong: a stable word, that of [`Error::kind`].
     pub kind: String,
     /// What is wrong.
     pub message: String,
 }
 
-impl From<&crate::Error> for Failure {
-    fn from(e: &crate::Error) -> Self {
+impl From<&Error> for Failure {
+    fn from(e: &Error) -> Self {
         Self {
             kind: e.kind().into(),
             message: e.to_string(),
+        }
+    }
+}
+
+impl Failure {
+    /// What is wrong with a point is a result of it. What is wrong with files, and a wish
+    /// to stop, is not.
+    pub(crate) fn of<T>(found: Result<T, Error>) -> Result<Result<T, Self>, Error> {
+        match found {
+            Ok(found) => Ok(Ok(found)),
+            Err(e @ (Error::Cancelled | Error::File { .. } | Error::In { .. })) => Err(e),
+            Err(e) => Ok(Err(Self::from(&e))),
         }
     }
 }

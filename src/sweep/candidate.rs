@@ -2,6 +2,7 @@
 
 use super::ConfigsError;
 use super::grid::Grid;
+use crate::rows::Failure;
 use crate::{Error, files};
 use serde_json::{Map, Value};
 use std::ffi::OsStr;
@@ -40,6 +41,14 @@ impl Candidate {
         &self.keys
     }
 
+    /// The hardware, or why rows on it have no result.
+    pub(crate) fn hardware(&self) -> Result<&HwConfig, Failure> {
+        self.config.as_ref().map_err(|problem| Failure {
+            kind: "config".into(),
+            message: problem.to_string(),
+        })
+    }
+
     /// The hardware, or what is wrong.
     pub const fn config(&self) -> &Result<HwConfig, ConfigProblem> {
         &self.config
@@ -48,16 +57,9 @@ impl Candidate {
 
 impl From<HwConfig> for Candidate {
     fn from(config: HwConfig) -> Self {
-        let config = config
-            .check()
-            .map(|()| config.clone())
-            .map_err(|problem| (config, problem));
-        match config {
-            Ok(config) => Self::new(config.name.clone(), Map::new(), Ok(config)),
-            Err((config, problem)) => {
-                Self::new(config.name.clone(), config.to_keys(), Err(problem))
-            }
-        }
+        let (name, keys) = (config.name.clone(), config.to_keys());
+        let checked = config.check();
+        Self::new(name, keys, checked.map(|()| config))
     }
 }
 

@@ -18,6 +18,7 @@ mod golden;
 mod kill;
 mod limits;
 mod network;
+mod pareto;
 #[cfg(feature = "train")]
 mod prune_counts;
 mod pytorch;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-fn chromium() -> Option<PathBuf> {
+pub fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("VTA_CHROMIUM").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -29,7 +29,7 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// Runs the browser on a page; standard output and what it logs.
-fn browse(chromium: &Path, page: &Path, args: &[&str]) -> (String, String) {
+pub fn browse(chromium: &Path, page: &Path, args: &[&str]) -> (String, String) {
     let profile = tempfile::tempdir().expect("a folder");
     let user = format!("--user-data-dir={}", profile.path().display());
     let mut command = Command::new(chromium);
@@ -56,7 +56,7 @@ fn browse(chromium: &Path, page: &Path, args: &[&str]) -> (String, String) {
 }
 
 /// The value of an attribute in the text of an element.
-fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let from = text.find(&format!("{name}=\""))? + name.len() + 2;
     text[from..].split('"').next()
 }
@@ -172,7 +172,7 @@ fn tested(chromium: &Path, dir: &Path, name: &str, args: &[&str], most_bytes: u6
 
 /// A page that shows `name` in a frame as wide as a phone, at a view, and runs
 /// `steps` with its window `w` and document `d`.
-fn in_a_phone(dir: &Path, name: &str, view: &str, height: u32, steps: &str) -> PathBuf {
+pub fn in_a_phone(dir: &Path, name: &str, view: &str, height: u32, steps: &str) -> PathBuf {
     let page = dir.join(format!("{name}-in-a-phone.html"));
     let text = format!(
         r##"<!doctype html><body style="margin:0;overflow:hidden">

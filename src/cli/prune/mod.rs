@@ -18,6 +18,9 @@ mod train;
 #[cfg(not(feature = "train"))]
 mod untrained;
 
+#[cfg(feature = "train")]
+pub use train::{BOXES_RATE, CLASSES_RATE};
+
 use super::model::{self, NetworkArgs};
 use super::outputs::{Outputs, model_file};
 use super::{CliError, Output, number};

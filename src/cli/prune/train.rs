@@ -20,9 +20,9 @@ use vta::training::{self, Files};
 use vta::{Model, sparse};
 
 /// The highest learning rate for images with a class.
-const CLASSES_RATE: f64 = 0.02;
+pub const CLASSES_RATE: f64 = 0.02;
 /// The same for images with boxes.
-const BOXES_RATE: f64 = 0.001;
+pub const BOXES_RATE: f64 = 0.001;
 
 /// The folder that a command fills, which is its alone.
 enum Place {

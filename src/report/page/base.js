@@ -1,5 +1,4 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const PROGRAMS = DATA.programs;
 const errors = [];
 window.addEventListener("error", e => { errors.push(String(e.message)); document.body.dataset.errors = errors.join("; "); });
 
@@ -51,10 +50,6 @@ function choice(items, chosen, pick) {
   return group;
 }
 
-/// Layers in which something happened.
-const layersOf = program => program.layers.filter(l => l.cycles > 0);
-const NAMES = [...new Set(PROGRAMS.flatMap(p => layersOf(p).map(l => l.name)))];
-const layerOf = (program, name) => program.layers.find(l => l.name === name);
 const SIDES = ["--a", "--b", "--instructions", "--latency", "--queue", "--alu"];
 const side = i => SIDES[i % SIDES.length];
 
@@ -107,3 +102,56 @@ function rows(chart, names, most, bars, axis) {
   }
   chart.replaceChildren(S("svg", { viewBox: `0 0 ${width} ${y + 4}`, width, height: y + 4, role: "img" }, parts));
 }
+
+/// What was made, of what, by which command.
+function drawTitle() {
+  $("#title").textContent = DATA.title;
+  $("#lead").textContent = DATA.lead;
+  $("#command").textContent = "$ " + DATA.command;
+}
+
+/// The boxes below: name, value, a line more, and maybe a colour.
+function drawSummary(boxes) {
+  $("#summary").replaceChildren(...boxes.map(([name, value, more, colour]) => el("div", colour ? { style: `border-top:3px solid var(${colour})` } : {}, el("dt", {}, name), el("dd", {}, value, el("small", {}, more)))));
+}
+
+/// A table that sorts and filters. Columns: key, head, value of an item, how it is shown.
+/// `upward` are the keys that begin with the least, `words` what an item is found by,
+/// `mark` the attributes of its row; `totals` come last, where nothing is filtered.
+function sortable(section, columns, items, { placeholder, upward, words, mark, totals = [] }) {
+  const table = $("table", section), chosen = { key: null, down: true, words: "" };
+  const row = (item, total) => el("tr", { class: total ? "total" : "", ...mark(item) },
+    columns.map(([key, , value, show]) => { const v = value(item); return el("td", { "data-key": key, "data-value": v === null ? "" : v }, show(v)); }));
+  const body = el("tbody");
+  const draw = () => {
+    const wanted = chosen.words.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = items.filter(item => wanted.every(w => words(item).toLowerCase().includes(w)));
+    const column = columns.find(([key]) => key === chosen.key);
+    if (column) {
+      shown.sort((a, b) => { const x = column[2](a), y = column[2](b); const order = typeof x === "string" ? x.localeCompare(y) : (x ?? -1) - (y ?? -1); return chosen.down ? -order : order; });
+    }
+    body.replaceChildren(...shown.map(item => row(item)), ...(wanted.length === 0 ? totals.map(item => row(item, true)) : []));
+    for (const b of table.querySelectorAll("th button")) {
+      const mine = b.dataset.key === chosen.key;
+      b.parentElement.setAttribute("aria-sort", mine ? (chosen.down ? "descending" : "ascending") : "none");
+      b.textContent = b.dataset.head + (mine ? (chosen.down ? " ▾" : " ▴") : "");
+    }
+  };
+  const heads = columns.map(([key, head]) => el("th", { scope: "col" }, el("button", { type: "button", "data-key": key, "data-head": head, onclick: () => {
+    if (chosen.key === key) { chosen.down = !chosen.down; } else { [chosen.key, chosen.down] = [key, !upward.includes(key)]; }
+    draw();
+  } }, head)));
+  table.replaceChildren(el("thead", {}, el("tr", {}, heads)), body);
+  $(".controls", section).replaceChildren(el("input", { type: "search", placeholder, "aria-label": "filter rows", oninput: e => { chosen.words = e.target.value; draw(); } }));
+  draw();
+}
+
+/// Draws charts again where the page gets another width.
+function onResize(draw) {
+  let width = innerWidth, timer;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(timer); timer = setTimeout(draw, 120); } });
+}
+
+/// The page is complete.
+function ready() { document.body.dataset.readyMs = Math.round(performance.now()); }
+

@@ -7,9 +7,7 @@ const CAUSES = [
 ];
 
 function drawHead() {
-  $("#title").textContent = DATA.title;
-  $("#lead").textContent = DATA.lead;
-  $("#command").textContent = "$ " + DATA.command;
+  drawTitle();
   const boxes = PROGRAMS.map((p, i) => [
     p.name, int(p.cycles),
     `cycles, ${p.config}${p.status === "ok" ? "" : ", " + p.status}`, side(i),
@@ -21,7 +19,7 @@ function drawHead() {
     boxes.push(["compute works", percent(p.total.units.compute.work || 0, p.cycles), `of the cycles of ${p.name}`]);
     boxes.push(["read bus", percent(p.total.roofline.read_bus, 1), `of its cycles carry a beat`]);
   }
-  $("#summary").replaceChildren(...boxes.map(([name, value, more, colour]) => el("div", colour ? { style: `border-top:3px solid var(${colour})` } : {}, el("dt", {}, name), el("dd", {}, value, el("small", {}, more)))));
+  drawSummary(boxes);
 }
 
 const floorOf = l => Math.max(l.compute_floor || 0, l.memory_floor || 0);
