@@ -28,22 +28,26 @@ pub fn scatter(series: &[Curve], front: &[(f64, f64)], across: &str, up: &str) -
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
     let (floor, middle) = (HEIGHT - BOTTOM, (LEFT + WIDTH - RIGHT) / 2.0);
-    for part in 0..=4 {
-        let share = f64::from(part) / 4.0;
-        let (vx, vy) = (x.0 + share * (x.1 - x.0), y.0 + share * (y.1 - y.0));
-        let (right, down) = at((vx, vy));
+    for value in ticks(x) {
+        let (right, _) = at((value, y.0));
+        let _ = writeln!(
+            out,
+            "<line x1=\"{right:.1}\" x2=\"{right:.1}\" y1=\"{TOP}\" y2=\"{floor}\" stroke=\"#eeeeee\"/>\
+             <text x=\"{right:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            floor + 16.0,
+            thousands(value.max(0.0) as u64),
+        );
+    }
+    for value in ticks(y) {
+        let (_, down) = at((x.0, value));
         let _ = writeln!(
             out,
             "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{down:.1}\" y2=\"{down:.1}\" stroke=\"#dddddd\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
-             <text x=\"{right:.1}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             LEFT - 6.0,
             down + 4.0,
-            number(vy),
-            floor + 16.0,
-            if part == 4 { "end" } else { "middle" },
-            thousands(vx.max(0.0) as u64),
+            number(value),
         );
     }
     let _ = writeln!(
@@ -70,6 +74,17 @@ pub fn scatter(series: &[Curve], front: &[(f64, f64)], across: &str, up: &str) -
         }
     }
     out + "</svg>\n"
+}
+
+/// Some round values from one end to the other.
+fn ticks((from, to): (f64, f64)) -> Vec<f64> {
+    let rough = (to - from) / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * power);
+    let step = steps.into_iter().find(|s| *s >= rough);
+    let step = step.unwrap_or(10.0 * power);
+    let (first, last) = ((from / step).ceil() as i64, (to / step).floor() as i64);
+    (first..=last).map(|n| n as f64 * step).collect()
 }
 
 /// A little room on both sides.
@@ -118,6 +133,13 @@ fn shape(out: &mut String, series: usize, colour: &str, (x, y): (f64, f64), word
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(ticks((29_030.0, 81_938.0)), [40_000.0, 60_000.0, 80_000.0]);
+        assert_eq!(ticks((-0.1, 1.1)), [0.0, 0.5, 1.0]);
+        assert_eq!(ticks((7.0, 7.9)).len(), 5);
+    }
 
     #[test]
     fn each_point_is_there_and_the_front_is_steps() {
