@@ -47,6 +47,7 @@ impl<'a> Training<'a> {
         let lengths = Lengths::default();
         let mut identity = training::identity();
         settings.identify(&mut identity);
+        task.identify(&mut identity);
         identity.put_samples("training images", train);
         identity.put_all("lengths", &lengths);
         identity.put_all("distillation", &distillation);

@@ -40,6 +40,7 @@ const READ: &[(&str, &str)] = &[
     ("infer FILE --random 1", "onnx"),
     ("infer lenet5 --input FILE", "npy"),
     ("info FILE", "vta"),
+    ("pareto FILE", "onnx"),
     ("profile FILE", "vta"),
     ("prune FILE --one-shot --rate 0.5 -o x", "onnx"),
     (
@@ -50,6 +51,8 @@ const READ: &[(&str, &str)] = &[
     ("report FILE -o x", "vta"),
     ("run --image FILE --insn-addr 4096 --insn-count 1", "bin"),
     ("run FILE", "vta"),
+    ("sweep FILE --configs de10", "onnx"),
+    ("sweep lenet5 --configs FILE", "json"),
     ("trace FILE -o x", "vta"),
 ];
 
@@ -63,9 +66,12 @@ const WRITE: &[&str] = &[
     "data shapes-cls --png FILE",
     "disasm one.vta -o FILE",
     "infer lenet5 --random 1 -o FILE",
+    "pareto lenet5 --budgets 0.5 --page FILE",
+    "pareto lenet5 --budgets 0.5 --svg FILE",
     "report one.vta -o FILE",
     "run one.vta --image-out FILE",
     "run one.vta --trace-csv FILE",
+    "sweep lenet5 --configs de10 -o FILE",
     "trace one.vta -o FILE",
     "zoo lenet5 -o FILE",
     "compare lenet5 --report FILE",

@@ -34,9 +34,11 @@ const COMMANDS: &[(i32, &[&str])] = &[
     (1, &["golden", "golden"]),
     (0, &["infer", "lenet5", "--random", "1"]),
     (0, &["info", "one.vta"]),
+    (0, &["pareto", "lenet5", "--budgets", "0.5"]),
     (0, &["profile", "one.vta"]),
     (0, &["report", "one.vta"]),
     (0, &["run", "one.vta"]),
+    (0, &["sweep", "lenet5", "--configs", "de10"]),
     (3, &["run", "one.vta", "--max-cycles", "5"]),
     (0, &["run", "one.vta", "--stop-at", "0"]),
     (0, &["trace", "one.vta", "-o", "one.pftrace"]),
@@ -120,6 +122,7 @@ fn a_closed_standard_error_changes_nothing() {
         (2, &["run", "nowhere.vta"][..]),
         (2, &["rum"]),
         (0, &["run", "one.vta"]),
+        (0, &["sweep", "lenet5", "--configs", "de10"]),
     ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
