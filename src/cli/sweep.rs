@@ -6,6 +6,7 @@ use super::{CliError, Output, number, progress, rows};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use vta::Model;
 use vta::report::{Cell, Table, thousands};
 use vta::rows::{Key, Outcome, Row, RowStore};
 use vta::sweep::{Blocks, Candidate, Shard, Sweep, candidates};
@@ -87,17 +88,36 @@ impl SweepArgs {
         for path in &self.masks {
             blocks.push(Blocks::read(path)?);
         }
+        let mut models = Vec::new();
+        for name in &self.models {
+            models.push(model::load(name, &self.network)?.monitored(monitor.clone()));
+        }
+        self.masks_fit(&models)?;
         let mut sweep = Sweep::new(configs)
             .blocks(blocks)
             .by_layer(self.layers)
             .shard(self.shard.unwrap_or(Shard::ALL))
-            .monitored(monitor.clone());
-        for name in &self.models {
-            let model = model::load(name, &self.network)?.monitored(monitor.clone());
+            .monitored(monitor);
+        for model in models {
             let calibration = self.calib.calibration(&model.inputs(), None)?;
             sweep = sweep.network(model, calibration);
         }
         Ok(sweep)
+    }
+
+    /// Refuses masks that fit none of the networks: a mistake, not a point without a result.
+    fn masks_fit(&self, models: &[Model]) -> Result<(), CliError> {
+        for path in &self.masks {
+            let mut wrong = Ok(());
+            for model in models {
+                wrong = model.read_masks(path).map(drop);
+                if wrong.is_ok() {
+                    break;
+                }
+            }
+            wrong?;
+        }
+        Ok(())
     }
 
     fn output(&self, store: &RowStore, keys: &[Key], before: usize) -> Output {

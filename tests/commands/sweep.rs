@@ -338,6 +338,12 @@ fn mistakes_are_refused_before_the_work() {
         assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+    let ran = vta(
+        d,
+        &["sweep", "lenet5", "--configs", "de10", "--masks", "notes"],
+    );
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.starts_with("error: notes: "), "{ran:?}");
     assert_eq!(fs::read(d.join("notes")).expect("a file"), b"mine\n");
     // Masks of another network: the point has no result, others have.
     ok(
