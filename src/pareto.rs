@@ -236,19 +236,19 @@ impl<'a> Pareto<'a> {
         };
         let limit = Budget::AtMost((hardware.dense as f64 * budget).floor());
         let costs = Costs::Cycles(hardware.table.clone());
-        let mut target = Target {
+        let target = Target {
             floor: FLOOR,
             ..Target::new(method.rule(), costs, limit)
         };
-        let pruning = Pruning::new(self.model.clone(), self.layers.clone())?;
-        // Of a method that trains, this corrects the table of its target.
-        let decision = pruning.one_shot(&mut target, hardware.config)?;
         match method.training() {
-            None => Ok(Network {
-                model: self.model.clone(),
-                masks: decision.masks,
-                exponents: None,
-            }),
+            None => {
+                let pruning = Pruning::new(self.model.clone(), self.layers.clone())?;
+                Ok(Network {
+                    masks: pruning.one_shot(&target, hardware.config)?.masks,
+                    model: self.model.clone(),
+                    exponents: None,
+                })
+            }
             #[cfg(feature = "train")]
             Some(parts) => {
                 let Some((training, _)) = &self.training else {

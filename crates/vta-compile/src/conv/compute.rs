@@ -17,6 +17,9 @@ use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, MemoryType, Unit, Uop};
 
+/// Rows and columns of sums, and the micro-ops over them.
+type MapPart = (Range<u32>, Range<u32>, Vec<Uop>);
+
 impl Scheduler<'_, '_> {
     /// Buffer of the biases (and shifts) of a range of output blocks, and where they start.
     fn biases(&mut self, blocks: &Range<u32>) -> Result<(BufferId, u32, u32), DoesNotFit> {
@@ -161,7 +164,7 @@ impl Scheduler<'_, '_> {
             inputs[(block - from) as usize] = at;
         }
         // Kernel positions with the same rows and columns go together.
-        let mut parts: SmallVec<[(Range<u32>, Range<u32>, Vec<Uop>); 9]> = SmallVec::new();
+        let mut parts: SmallVec<[MapPart; 9]> = SmallVec::new();
         let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
         for p in &g.positions {
             let ys = clip(lowered.rows_of(p.ky), &spatial.rows);
