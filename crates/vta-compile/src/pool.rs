@@ -98,6 +98,7 @@ fn compute(lowered: &LoweredPool, d: &mut Device<'_>, l: &Loaded) -> Result<(), 
         from: (&t.in_rows, &(0..i.w)),
         to: (&t.rows, &(0..o.w)),
         blocks,
+        carried: 0,
         staged,
         out,
     };
@@ -133,6 +134,8 @@ pub(crate) struct Maxima<'a> {
     pub to: (&'a Range<u32>, &'a Range<u32>),
     /// Blocks of both.
     pub blocks: u32,
+    /// Rows at the beginning whose columns are compared already.
+    pub carried: u32,
     /// First accumulator that is read, `[blocks][rows][cols]`.
     pub staged: u32,
     /// First accumulator that is written.
@@ -165,18 +168,39 @@ impl Maxima<'_> {
         self.positions().any(|(ky, kx)| self.everywhere(ky, kx))
     }
 
+    /// The position that all maxima start with.
+    fn first(&self) -> Option<(u32, u32)> {
+        self.positions().find(|&(ky, kx)| self.everywhere(ky, kx))
+    }
+
+    /// The same, where columns are compared first, in its column.
+    fn by_axes(&self) -> Option<(u32, u32)> {
+        let w = self.window;
+        let cheaper = |by_axes| by_axes < w.at_once();
+        self.first()
+            .filter(|first| w.by_axes(first.1).is_some_and(cheaper))
+    }
+
+    /// Columns that are read of a row whose columns are compared: the first, how many,
+    /// and how far apart.
+    pub(crate) fn columns_left(&self) -> (u32, u32, u32) {
+        match self.by_axes() {
+            None => (0, len(self.from.1), 1),
+            Some((_, kx0)) => {
+                let xs = self.met(1, kx0);
+                let first = self.window.met(1, xs.start, kx0) - self.from.1.start;
+                (first, len(&xs), self.window.stride[1])
+            }
+        }
+    }
+
     /// Puts the steps into the schedule, and gives the last one.
     ///
     /// # Errors
     /// A number that does not fit its field.
     pub(crate) fn push(&self, d: &mut Device<'_>) -> Result<Option<OpId>, DoesNotFit> {
-        let first = self.positions().find(|&(ky, kx)| self.everywhere(ky, kx));
-        if let Some((ky0, kx0)) = first
-            && self
-                .window
-                .by_axes(kx0)
-                .is_some_and(|by_axes| by_axes < self.window.at_once())
-        {
+        let first = self.first();
+        if let Some((ky0, kx0)) = self.by_axes() {
             self.push_columns(d, kx0)?;
             let rows = (0..self.window.kernel[0]).filter(|ky| *ky != ky0);
             let order = [ky0].into_iter().chain(rows);
@@ -197,12 +221,17 @@ impl Maxima<'_> {
             }
             let at = |k: u32| w.met(1, xs.start, k) - self.from.1.start;
             let uops = (0..self.blocks).map(|b| {
-                let block = self.staged + b * in_h * in_w;
+                let block = self.staged + (b * in_h + self.carried) * in_w;
                 uop(block + at(kx0), block + at(kx), 0)
             });
             let uops = uops.collect::<Result<Vec<_>, _>>()?;
             let step = [in_w, w.stride[1]];
-            self.push_steps(d, &uops, map_loops(in_h, len(&xs), step, step), false)?;
+            self.push_steps(
+                d,
+                &uops,
+                map_loops(in_h - self.carried, len(&xs), step, step),
+                false,
+            )?;
         }
         Ok(())
     }

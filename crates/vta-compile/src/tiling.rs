@@ -90,6 +90,30 @@ impl<'a> Formula<'a> {
         u64::from(rows) * u64::from(cols)
     }
 
+    /// Rows of sums that the tile above has made, of tiles of so many rows.
+    fn carried(&self, t: &Tiling) -> u32 {
+        match &self.lowered.pool {
+            Some(p) if t.carries => {
+                let both = (p.window.reach(0) + 1).saturating_sub(p.window.stride[0]);
+                // A tile sums a row at least.
+                both.min(self.sums(t.th, 0).saturating_sub(1))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether the rows of sums that two tiles need are made once: one tile comes behind
+    /// the other, and there is room for both.
+    fn can_carry(&self, t: &Tiling) -> bool {
+        let o = self.lowered.stored();
+        let one_by_one = t.co_outer || t.tco >= o.blocks;
+        one_by_one
+            && t.tw >= o.w
+            && t.th < o.h
+            && self.carried(t) > 0
+            && 2 * self.tile(t) <= self.acc
+    }
+
     /// Accumulators of a tile.
     fn tile(&self, t: &Tiling) -> u64 {
         let stored = u64::from(t.th) * u64::from(t.tw) * u64::from(self.lowered.acc_per_vector());
@@ -102,7 +126,11 @@ impl<'a> Formula<'a> {
 
     /// Whether a tile and a chunk of its inputs fit.
     fn fits(&self, t: &Tiling) -> bool {
-        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1), t.tk);
+        let area = self.area(
+            self.sums(t.th, 0) - self.carried(t),
+            self.sums(t.tw, 1),
+            t.tk,
+        );
         let residual = match self.lowered.residual {
             Some(_) => u64::from(t.th) * u64::from(t.tw) * u64::from(t.tco),
             None => 0,
@@ -113,7 +141,11 @@ impl<'a> Formula<'a> {
 
     /// Whether the inputs of two chunks fit.
     pub(crate) fn runs_ahead(&self, t: &Tiling) -> bool {
-        let area = self.area(self.sums(t.th, 0), self.sums(t.tw, 1), t.tk);
+        let area = self.area(
+            self.sums(t.th, 0) - self.carried(t),
+            self.sums(t.tw, 1),
+            t.tk,
+        );
         2 * area * u64::from(t.tci) <= self.c.inp_depth.into()
     }
 
@@ -122,7 +154,7 @@ impl<'a> Formula<'a> {
         let (lowered, c) = (self.lowered, self.c);
         let (o, i) = (lowered.stored(), &lowered.input);
         let (h, w) = (self.sums(t.th, 0), self.sums(t.tw, 1));
-        let area = self.area(h, w, t.tk) as f64;
+        let area = self.area(h - self.carried(&t), w, t.tk) as f64;
         let n_parts = f64::from(
             self.kernel[0].div_ceil(t.tk.size[0]) * self.kernel[1].div_ceil(t.tk.size[1]),
         );
@@ -148,11 +180,12 @@ impl<'a> Formula<'a> {
         // Rows that pools of two tiles need are summed twice.
         let again =
             n_spatial_tiles * f64::from(h) * f64::from(w) / f64::from(lowered.output.plane());
-        let again = if lowered.pool.is_some() {
-            again.max(1.0)
-        } else {
-            1.0
+        let again = match &lowered.pool {
+            Some(_) if !t.carries => again.max(1.0),
+            _ => 1.0,
         };
+        let copied = self.carried(&t) * o.w * o.blocks;
+        let copied = f64::from(copied) * (n_spatial_tiles - 1.0);
         let residual = match lowered.residual {
             Some(_) => lowered.output.vectors() as f64 * self.vec_beats,
             None => 0.0,
@@ -164,7 +197,8 @@ impl<'a> Formula<'a> {
         let chunks = n_tiles * n_ci_tiles * n_parts * groups;
         let loads = chunks * 2.0;
         let gemms = chunks * (self.positions / (n_parts * groups)).max(1.0);
-        let compute = self.steps * again + self.alu + PIPELINE as f64 * (gemms + 5.0 * n_tiles);
+        let compute =
+            self.steps * again + self.alu + copied + PIPELINE as f64 * (gemms + 5.0 * n_tiles);
         let load = read + 24.0 * loads;
         let ops = gemms + 6.0 * n_tiles + loads;
         let chunk = area * f64::from(t.tci);
@@ -230,13 +264,19 @@ pub(crate) fn candidates(f: &Formula<'_>, cuts: &Cuts<'_>) -> Vec<Tiling> {
                             cap: 1,
                             co_outer: false,
                             tight: cuts.tight,
+                            carries: false,
                         };
                         if !f.fits(&t) {
                             continue;
                         }
                         for &cap in &caps {
                             for co_outer in [false, true] {
-                                found.extend(f.rank(Tiling { cap, co_outer, ..t }));
+                                let t = Tiling { cap, co_outer, ..t };
+                                found.extend(f.rank(t));
+                                let carries = Tiling { carries: true, ..t };
+                                if f.can_carry(&carries) {
+                                    found.extend(f.rank(carries));
+                                }
                             }
                         }
                     }

@@ -9,13 +9,34 @@ use crate::cost::Rows;
 use crate::deps::{Deps, OpId, join};
 use crate::fit::{self, DoesNotFit};
 use crate::loops::{alu, by_block, compress, line, map_loops};
-use crate::lowered::Pooled;
+use crate::lowered::{LoweredConv, Pooled};
 use crate::map::{Area, len};
 use crate::op::{Base, OpKind, uop};
 use crate::pool::Maxima;
 use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
 use vta_program::isa::{AluOpcode, MemoryType, Unit, Uop};
+
+/// The pool of a tile of so many blocks whose sums are at `acc`: its results are behind
+/// them.
+fn maxima<'a>(
+    lowered: &'a LoweredConv,
+    p: &'a Pooled,
+    spatial: &'a SpatialTile,
+    blocks: u32,
+    acc: u32,
+) -> Maxima<'a> {
+    Maxima {
+        window: &p.window,
+        maps: (&lowered.output, &p.map),
+        from: (&spatial.rows, &spatial.cols),
+        to: (&spatial.out_rows, &spatial.out_cols),
+        blocks,
+        carried: spatial.summed.start - spatial.rows.start,
+        staged: acc,
+        out: acc + blocks * spatial.sums(),
+    }
+}
 
 /// Rows and columns of sums, and the micro-ops over them.
 type MapPart = (Range<u32>, Range<u32>, Vec<Uop>);
@@ -68,26 +89,35 @@ impl Scheduler<'_, '_> {
         let blocks = self.blocks(l.step.co_tile);
         let n = len(&blocks);
         if l.step.first {
-            let stored = spatial.stored() * self.lowered.acc_per_vector();
-            let size = match self.lowered.pool {
-                None => stored,
-                Some(_) => spatial.sums() + stored,
+            let above = self.acc_buffer.filter(|_| spatial.carried() > 0);
+            let size = |s: &SpatialTile| s.accumulators(self.lowered);
+            let size = match self.t.carries {
+                false => fit::elements(size(spatial), n as usize)?,
+                // Buffers of one size, from the first accumulator on: wherever the ring
+                // ends, a tile does not meet the one above.
+                true => {
+                    if above.is_none() {
+                        self.d.scratchpads.acc.rewind();
+                    }
+                    let most = tiles.iter().map(size).max().unwrap_or(0);
+                    fit::elements(most, self.t.tco as usize)?
+                }
             };
-            let size = fit::elements(size, n as usize)?;
-            let buffer = self.d.scratchpads.acc.alloc(size, &[])?;
+            let pins: SmallVec<[BufferId; 1]> = above.into_iter().collect();
+            let buffer = self.d.scratchpads.acc.alloc(size, &pins)?;
             self.acc_buffer = Some(buffer);
             let (_, bias, _) = self.biases(&blocks)?;
             let acc = self.d.scratchpads.acc.start(buffer)?;
             let deps = self.d.scratchpads.acc.before_write(buffer)?;
-            let start = alu(
-                AluOpcode::Add,
-                Some(0),
-                acc,
-                bias,
-                by_block(n, spatial.sums()),
-            )?;
+            let mut loops = by_block(n, spatial.sums() - spatial.carried());
+            loops.dst[0] = spatial.sums();
+            let to = acc + spatial.carried();
+            let start = alu(AluOpcode::Add, Some(0), to, bias, loops)?;
             let op = self.d.push(start, &deps)?;
             self.d.scratchpads.acc.write(buffer, Unit::Compute, op)?;
+            if let Some(above) = above {
+                self.carry((above, &tiles[l.step.spatial - 1]), (buffer, spatial), n)?;
+            }
         }
         let Some(buffer) = self.acc_buffer else {
             return Err(DoesNotFit::Evicted);
@@ -112,6 +142,43 @@ impl Scheduler<'_, '_> {
         Ok(())
     }
 
+    /// Copies what the pool of a tile of so many blocks needs of the sums that the tile
+    /// above has made.
+    fn carry(
+        &mut self,
+        (from, above): (BufferId, &SpatialTile),
+        (to, spatial): (BufferId, &SpatialTile),
+        blocks: u32,
+    ) -> Result<(), DoesNotFit> {
+        let Some(p) = &self.lowered.pool else {
+            return Ok(());
+        };
+        let acc = &mut self.d.scratchpads.acc;
+        let row = len(&spatial.cols);
+        let (first, n, step) = maxima(self.lowered, p, spatial, blocks, 0).columns_left();
+        let src = acc.start(from)? + (spatial.rows.start - above.rows.start) * row + first;
+        let dst = acc.start(to)? + first;
+        let mut deps = acc.before_read(from)?;
+        join(&mut deps, &acc.before_write(to)?);
+        let uops = (0..blocks).map(|b| uop(dst + b * spatial.sums(), src + b * above.sums(), 0));
+        let uops: Vec<Uop> = uops.collect::<Result<_, _>>()?;
+        let rows = spatial.summed.start - spatial.rows.start;
+        let loops = map_loops(rows, n, [row, step], [row, step]);
+        for uops in uops.chunks(self.d.c.uop_depth as usize) {
+            let kind = OpKind::Alu {
+                uops: uops.into(),
+                loops,
+                opcode: AluOpcode::Add,
+                imm: Some(0),
+            };
+            let op = self.d.push(kind, &deps)?;
+            let acc = &mut self.d.scratchpads.acc;
+            acc.read(from, Unit::Compute, op)?;
+            acc.write(to, Unit::Compute, op)?;
+        }
+        Ok(())
+    }
+
     /// Pools the sums at `acc`, and gives where the results are: behind them.
     fn pool(
         &mut self,
@@ -120,22 +187,13 @@ impl Scheduler<'_, '_> {
         blocks: u32,
         acc: u32,
     ) -> Result<u32, DoesNotFit> {
-        let out = acc + blocks * spatial.sums();
-        let maxima = Maxima {
-            window: &p.window,
-            maps: (&self.lowered.output, &p.map),
-            from: (&spatial.rows, &spatial.cols),
-            to: (&spatial.out_rows, &spatial.out_cols),
-            blocks,
-            staged: acc,
-            out,
-        };
+        let maxima = maxima(self.lowered, p, spatial, blocks, acc);
         // Sums have no least value to start from.
         if !maxima.starts_somewhere() {
             return Err(DoesNotFit::NoRoom);
         }
         maxima.push(self.d)?;
-        Ok(out)
+        Ok(maxima.out)
     }
 
     /// GEMM of a group of weights; `acc` is where the sums of block `first` are.
@@ -167,7 +225,7 @@ impl Scheduler<'_, '_> {
         let mut parts: SmallVec<[MapPart; 9]> = SmallVec::new();
         let clip = |a: Range<u32>, b: &Range<u32>| a.start.max(b.start)..a.end.min(b.end);
         for p in &g.positions {
-            let ys = clip(lowered.rows_of(p.ky), &spatial.rows);
+            let ys = clip(lowered.rows_of(p.ky), &spatial.summed);
             let xs = clip(lowered.cols_of(p.kx), &spatial.cols);
             if ys.start >= ys.end || xs.start >= xs.end {
                 continue;

@@ -37,6 +37,8 @@ pub(crate) struct Tiling {
     pub co_outer: bool,
     /// What is there is loaded again where it is in the way of other loads.
     pub tight: bool,
+    /// Rows of sums that the pool of the tile above needs too are taken from there.
+    pub carries: bool,
 }
 
 /// A part of the output map.
@@ -45,6 +47,8 @@ pub(super) struct SpatialTile {
     /// Rows and columns of sums.
     pub rows: Range<u32>,
     pub cols: Range<u32>,
+    /// The rows that are summed for this tile: the others, above them, are there.
+    pub summed: Range<u32>,
     /// Rows and columns that are stored: the same, or those of the pool.
     pub out_rows: Range<u32>,
     pub out_cols: Range<u32>,
@@ -59,6 +63,20 @@ impl SpatialTile {
     /// Sums of one block.
     pub fn sums(&self) -> u32 {
         len(&self.rows) * len(&self.cols)
+    }
+
+    /// Accumulators of one block: sums where they are pooled, what is stored.
+    pub fn accumulators(&self, lowered: &LoweredConv) -> u32 {
+        let stored = self.stored() * lowered.acc_per_vector();
+        match lowered.pool {
+            None => stored,
+            Some(_) => self.sums() + stored,
+        }
+    }
+
+    /// Sums of one block that the tile above has made.
+    pub fn carried(&self) -> u32 {
+        (self.summed.start - self.rows.start) * len(&self.cols)
     }
 
     /// Vectors of one block that are stored.
@@ -92,7 +110,7 @@ fn chunks(out: &FMap, t: &Tiling, weights: &WeightCut) -> Result<(), DoesNotFit>
 /// The parts of a map of sums, and of what is stored of it.
 fn spatial_tiles(lowered: &LoweredConv, t: &Tiling) -> Result<Vec<SpatialTile>, DoesNotFit> {
     let (o, out) = (&lowered.output, lowered.stored());
-    let mut all = Vec::new();
+    let mut all: Vec<SpatialTile> = Vec::new();
     for out_rows in pieces(out.h, t.th) {
         for out_cols in pieces(out.w, t.tw) {
             let (rows, mut cols) = match &lowered.pool {
@@ -112,13 +130,17 @@ fn spatial_tiles(lowered: &LoweredConv, t: &Tiling) -> Result<Vec<SpatialTile>, 
             if rows.is_empty() || cols.is_empty() {
                 return Err(DoesNotFit::NoRoom);
             }
-            let met_rows: Vec<bool> = lowered.met_rows.iter().map(|r| meet(r, &rows)).collect();
+            let above = all.last().filter(|_| t.carries).map_or(0, |s| s.rows.end);
+            let summed = rows.start.max(above).min(rows.end)..rows.end;
+            let meets = |r| meet(r, &summed);
+            let met_rows: Vec<bool> = lowered.met_rows.iter().map(meets).collect();
             let met_cols: Vec<bool> = lowered.met_cols.iter().map(|r| meet(r, &cols)).collect();
             all.push(SpatialTile {
                 meets_all: met_rows.iter().chain(&met_cols).all(|met| *met),
                 met_rows,
                 met_cols,
                 rows,
+                summed,
                 cols,
                 out_rows: out_rows.clone(),
                 out_cols,
@@ -154,7 +176,7 @@ impl<'w> Cut<'w> {
             self.weights.parts[part].clone(),
         );
         let (w, i) = (&lowered.window, &lowered.input);
-        let rows = w.needed(0, &s.rows, ky, i.h);
+        let rows = w.needed(0, &s.summed, ky, i.h);
         let cols = match self.whole_rows {
             true => 0..i.w,
             false => w.needed(1, &s.cols, kx, i.w),
