@@ -158,10 +158,11 @@ unsafe fn tiles<const B: usize, K: Kernel<B>>(
                     left -= tile.trips;
                     // SAFETY: as for this function; pixels are apart.
                     unsafe {
+                        let constant = K::constant(m, &tile);
                         if shape.row > 0 {
-                            rows::<B, K>(m, &mut tile, plan.pixels(), shape.row);
+                            rows::<B, K>(m, &mut tile, &constant, plan.pixels(), shape.row);
                         } else {
-                            pixels::<B, K>(m, &mut tile, plan.pixels());
+                            pixels::<B, K>(m, &mut tile, &constant, plan.pixels());
                         }
                     }
                     tile.src += tile.trips as u32 * tile.repeat.src;
@@ -183,6 +184,7 @@ unsafe fn tiles<const B: usize, K: Kernel<B>>(
 unsafe fn pixels<'a, const B: usize, K: Kernel<B>>(
     m: &mut Memory<'_>,
     tile: &mut Tile<'a>,
+    constant: &[i32; B],
     mut rest: &'a [Pixel],
 ) {
     let mut left = rest.len().div_ceil(K::MOST);
@@ -190,7 +192,7 @@ unsafe fn pixels<'a, const B: usize, K: Kernel<B>>(
         (tile.pixels, rest) = rest.split_at(rest.len().div_ceil(left));
         left -= 1;
         // SAFETY: as for this function.
-        unsafe { sized::<B, K, false>(m, tile, tile.pixels.len()) };
+        unsafe { sized::<B, K, false>(m, tile, constant, tile.pixels.len()) };
     }
 }
 
@@ -201,6 +203,7 @@ unsafe fn pixels<'a, const B: usize, K: Kernel<B>>(
 unsafe fn rows<'a, const B: usize, K: Kernel<B>>(
     m: &mut Memory<'_>,
     tile: &mut Tile<'a>,
+    constant: &[i32; B],
     firsts: &'a [Pixel],
     length: u32,
 ) {
@@ -213,7 +216,7 @@ unsafe fn rows<'a, const B: usize, K: Kernel<B>>(
         while left > 0 {
             let now = rest.div_ceil(left);
             // SAFETY: as for this function.
-            unsafe { sized::<B, K, true>(m, tile, now) };
+            unsafe { sized::<B, K, true>(m, tile, constant, now) };
             tile.dst += now as u32;
             tile.src += now as u32;
             (rest, left) = (rest - now, left - 1);
@@ -229,6 +232,7 @@ unsafe fn rows<'a, const B: usize, K: Kernel<B>>(
 unsafe fn sized<const B: usize, K: Kernel<B>, const ROW: bool>(
     m: &mut Memory<'_>,
     tile: &Tile<'_>,
+    constant: &[i32; B],
     pixels: usize,
 ) {
     macro_rules! sizes {
@@ -237,7 +241,7 @@ unsafe fn sized<const B: usize, K: Kernel<B>, const ROW: bool>(
                 // Only sizes that occur are compiled.
                 // SAFETY: as for this function.
                 $($p if const { $p <= if ROW { K::MOST_ROW } else { K::MOST } } => unsafe {
-                    K::tile::<$p, ROW>(m, tile)
+                    K::tile::<$p, ROW>(m, tile, constant)
                 },)*
                 n => unreachable!("a tile of {n} pixels"),
             }
@@ -272,7 +276,10 @@ unsafe fn one_by_one<const B: usize, K: Kernel<B>>(
                 pixels: &[Pixel { dst: 0, src: 0 }],
             };
             // SAFETY: the masks are the depths, less one.
-            unsafe { K::tile::<1, false>(m, &tile) };
+            unsafe {
+                let constant = K::constant(m, &tile);
+                K::tile::<1, false>(m, &tile, &constant);
+            }
         }
         pace.done(plan.words().len() as u64)
     });

@@ -38,23 +38,17 @@ impl Element for i32 {
 struct Pad<'a, T> {
     cells: &'a mut [T],
     lanes: usize,
+    /// A power of two.
+    depth: usize,
 }
 
-impl<'a, T: Element> Pad<'a, T> {
-    const fn new(cells: &'a mut [T], lanes: usize) -> Self {
-        Self { cells, lanes }
-    }
-
-    const fn depth(&self) -> usize {
-        self.cells.len() / self.lanes
-    }
-
+impl<T: Element> Pad<'_, T> {
     /// Calls `f` for the pieces of `count` elements from `at`, which wrap at the depth.
+    #[inline]
     fn pieces(&mut self, at: usize, count: usize, mut f: impl FnMut(&mut [T])) {
-        let depth = self.depth();
-        let (mut at, mut left) = (at % depth, count);
+        let (mut at, mut left) = (at & (self.depth - 1), count);
         while left > 0 {
-            let n = left.min(depth - at);
+            let n = left.min(self.depth - at);
             f(&mut self.cells[at * self.lanes..(at + n) * self.lanes]);
             (at, left) = (0, left - n);
         }
@@ -78,18 +72,33 @@ impl<'a, T: Element> Pad<'a, T> {
         let (left, right) = (usize::from(l.x_pad_0), usize::from(l.x_pad_1));
         let width = left + x + right;
         let mut at = usize::from(l.sram_base);
-        self.zero(at, usize::from(l.y_pad_0) * width);
-        at += usize::from(l.y_pad_0) * width;
         let mut addr = byte_addr(l.dram_base, elem_bytes);
-        for _ in 0..l.y_size {
-            let row = dram.read(u64::from(addr), x as u64 * u64::from(elem_bytes))?;
-            self.zero(at, left);
-            self.fill(at + left, x, row);
-            self.zero(at + left + x, right);
-            at += width;
+        let mut rows = usize::from(l.y_size);
+        let follow = left + right == 0 && l.x_stride == l.x_size;
+        let all = rows as u64 * x as u64 * u64::from(elem_bytes);
+        // Zeros between two elements of DRAM are written at once.
+        let mut zeros = usize::from(l.y_pad_0) * width;
+        let wraps = u64::from(addr) + all > 1 << 32;
+        if follow
+            && !wraps
+            && let Ok(bytes) = dram.read(u64::from(addr), all)
+        {
+            self.zero(at, zeros);
+            self.fill(at + zeros, rows * x, bytes);
+            at += zeros + rows * x;
+            (zeros, rows) = (0, 0);
+        }
+        for _ in 0..rows {
+            let row = dram.read(u64::from(addr), x as u64 * u64::from(elem_bytes));
+            zeros += if row.is_ok() { left } else { 0 };
+            self.zero(at, zeros);
+            at += zeros;
+            self.fill(at, x, row?);
+            at += x;
+            zeros = right;
             addr = addr.wrapping_add(u32::from(l.x_stride).wrapping_mul(elem_bytes));
         }
-        self.zero(at, usize::from(l.y_pad_1) * width);
+        self.zero(at, zeros + usize::from(l.y_pad_1) * width);
         Ok(())
     }
 }
@@ -107,23 +116,31 @@ impl Core {
         let depth = c.depth(l.memory_type.scratchpad()) as usize;
         // What comes before an error is copied too.
         match l.memory_type {
-            MemoryType::Uop => Pad::new(&mut p.uop, 1).load(l, bytes, dram),
-            MemoryType::Acc => Pad::new(&mut p.acc, block).load(l, bytes, dram),
+            MemoryType::Uop => pad(&mut p.uop, 1, depth).load(l, bytes, dram),
+            MemoryType::Acc => pad(&mut p.acc, block, depth).load(l, bytes, dram),
             MemoryType::Inp => {
-                let done = Pad::new(&mut p.inp, block).load(l, bytes, dram);
+                let done = pad(&mut p.inp, block, depth).load(l, bytes, dram);
                 pieces(l.sram_base.into(), elements(l), depth, |at, n| {
                     self.packed.inputs(&p.inp, at, n);
                 });
                 done
             }
             MemoryType::Wgt => {
-                let done = Pad::new(&mut p.wgt, block * block).load(l, bytes, dram);
+                let done = pad(&mut p.wgt, block * block, depth).load(l, bytes, dram);
                 pieces(l.sram_base.into(), elements(l), depth, |at, n| {
                     self.packed.weights(&p.wgt, at, n);
                 });
                 done
             }
         }
+    }
+}
+
+const fn pad<T>(cells: &mut [T], lanes: usize, depth: usize) -> Pad<'_, T> {
+    Pad {
+        cells,
+        lanes,
+        depth,
     }
 }
 

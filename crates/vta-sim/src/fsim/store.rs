@@ -27,20 +27,26 @@ impl Core {
         for _ in 0..rows {
             let first_beat = addr & !(self.cfg.beat_bytes() - 1);
             let dropped = if first_beat == 0 {
-                (burst_bytes - addr) as usize
+                (burst_bytes - addr).div_ceil(bytes)
             } else {
                 0
             };
-            let to = dram.write(u64::from(addr), u64::from(x) * u64::from(bytes))?;
-            for (i, cell) in to.chunks_exact_mut(lanes).enumerate() {
-                let from = ((at + i) % depth) * lanes;
-                if i * lanes >= dropped {
-                    for (t, f) in cell.iter_mut().zip(&self.pads.out[from..from + lanes]) {
-                        *t = f.cast_unsigned();
-                    }
+            let mut to = dram.write(u64::from(addr), u64::from(x) * u64::from(bytes))?;
+            let mut left = x as usize;
+            let skipped = left.min(dropped as usize);
+            to = &mut to[skipped * lanes..];
+            (at, left) = (at + skipped, left - skipped);
+            // Pieces up to where the scratchpad wraps.
+            while left > 0 {
+                let from = at & (depth - 1);
+                let n = left.min(depth - from);
+                let (now, later) = to.split_at_mut(n * lanes);
+                let cells = &self.pads.out[from * lanes..(from + n) * lanes];
+                for (t, f) in now.iter_mut().zip(cells) {
+                    *t = f.cast_unsigned();
                 }
+                (to, at, left) = (later, at + n, left - n);
             }
-            at += x as usize;
             addr = addr.wrapping_add(u32::from(s.x_stride).wrapping_mul(bytes));
         }
         Ok(())

@@ -3,13 +3,17 @@
 //!
 //! `tests/sim/properties/forms.rs` compares all forms with plain loops.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx512::Avx512Vnni;
 pub(super) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512Vnni, AvxVnni};
+pub(super) use x86::{Avx2, AvxVnni};
 
 /// The memories of a GEMM; `inp` and `wgt` are those of [`super::pack`].
 pub(super) struct Memory<'a> {
@@ -58,13 +62,27 @@ pub(super) trait Kernel<const B: usize> {
     /// Most pixels of a tile that is a row, up to 16.
     const MOST_ROW: usize;
 
+    /// What every pixel of a tile gets beside its products: it depends on the
+    /// weights alone.
+    ///
+    /// # Safety
+    /// As [`Kernel::tile`].
+    unsafe fn constant(_: &Memory<'_>, _: &Tile<'_>) -> [i32; B] {
+        [0; B]
+    }
+
     /// Computes a tile of `P` pixels: sums, and their low bytes into `out`. If it
     /// is a `ROW`, only the first pixel is looked at; the others follow it in
-    /// accumulators and inputs.
+    /// accumulators and inputs. `constant` is that of [`Kernel::constant`] for
+    /// the same taps, trips and weights.
     ///
     /// # Safety
     /// The processor has the form ([`super::Simd::is_available`] for `B`), and
     /// all indices of the tile lie in the memories. No two pixels share a `dst`;
     /// `tile.pixels` has `P` elements, at least one for a row.
-    unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>);
+    unsafe fn tile<const P: usize, const ROW: bool>(
+        m: &mut Memory<'_>,
+        tile: &Tile<'_>,
+        constant: &[i32; B],
+    );
 }

@@ -12,7 +12,11 @@ impl<const B: usize> Kernel<B> for Portable {
     const MOST_ROW: usize = 1;
 
     #[inline(never)]
-    unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>) {
+    unsafe fn tile<const P: usize, const ROW: bool>(
+        m: &mut Memory<'_>,
+        tile: &Tile<'_>,
+        _: &[i32; B],
+    ) {
         for p in 0..P {
             let (k, more) = if ROW { (0, p as u32) } else { (p, 0) };
             let Pixel { dst, src } = tile.pixels[k];

@@ -1,4 +1,5 @@
-//! Forms for x86-64: the same loop with three sets of instructions.
+//! Forms for x86-64 with vectors of 32 bytes: the same loop with two sets of
+//! instructions.
 
 use super::{Kernel, Memory, Pixel, Tile};
 use std::arch::x86_64::*;
@@ -22,7 +23,11 @@ macro_rules! form {
 
             #[inline(never)]
             #[target_feature(enable = $features)]
-            unsafe fn tile<const P: usize, const ROW: bool>(m: &mut Memory<'_>, tile: &Tile<'_>) {
+            unsafe fn tile<const P: usize, const ROW: bool>(
+                m: &mut Memory<'_>,
+                tile: &Tile<'_>,
+                _: &[i32; B],
+            ) {
                 const { assert!(B.is_multiple_of($lanes) || B < $lanes) };
                 let inp_bytes = B * $inp;
                 let wgt_bytes = B * B * $wgt + if $sums { 4 * B } else { 0 };
@@ -81,16 +86,6 @@ macro_rules! form {
             }
         }
     };
-}
-
-form! {
-    /// See [`super::super::Simd::Avx512Vnni`].
-    Avx512Vnni, "avx512f,avx512bw,avx512vl,avx512vnni", 16, __m512i, row: 16,
-    inp: 1, wgt: 1, sums: true,
-    _mm512_setzero_si512, _mm512_loadu_si512, _mm512_storeu_si512,
-    _mm512_add_epi32, _mm512_set1_epi32,
-    |s, x, w| _mm512_dpbusd_epi32(s, x, w),
-    |to: *mut i8, s| _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(s))
 }
 
 form! {

@@ -5,10 +5,12 @@
 //! | --- | --- | --- |
 //! | portable | int16 | int16, by input, then output |
 //! | AVX2 | int16 | int16, by vector of outputs, pair of inputs, output, input |
-//! | VNNI | uint8: the value + 128 | int8, by vector of outputs, four inputs, output, input; then int32 for each output: -128 x the sum of its weights |
+//! | AVX-VNNI | uint8: the value + 128 | int8, by vector of outputs, four inputs, output, input; then int32 for each output: -128 x the sum of its weights |
+//! | AVX-512 VNNI | uint8: the value + 128 | int8, by sixteen outputs, eight inputs, output, input |
 //!
-//! `vpdpbusd` multiplies unsigned by signed: the last column takes the 128 away
-//! again. Sums wrap in 32 bits, so this is exact.
+//! `vpdpbusd` multiplies unsigned by signed, and the 128 is taken away again: by
+//! the sums behind the weights, or by the kernel for all pixels at once. Sums
+//! wrap in 32 bits, so this is exact.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -67,16 +69,13 @@ impl Packed {
         let from = &inp[at * self.block..(at + count) * self.block];
         let to = &mut self.inp[at * bytes..(at + count) * bytes];
         match self.simd {
-            Simd::Portable | Simd::Avx2 => {
-                for (t, f) in to.chunks_exact_mut(2).zip(from) {
-                    t.copy_from_slice(&i16::from(*f).to_ne_bytes());
-                }
-            }
-            Simd::AvxVnni | Simd::Avx512Vnni => {
-                for (t, f) in to.iter_mut().zip(from) {
-                    *t = f.cast_unsigned() ^ 0x80;
-                }
-            }
+            // SAFETY: the form was chosen among those that are available.
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx2 => unsafe { x86::widened(from, to) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Simd::AvxVnni | Simd::Avx512Vnni => unsafe { x86::shifted(from, to) },
+            _ => widened(from, to),
         }
     }
 
@@ -105,7 +104,7 @@ impl Packed {
                 Simd::AvxVnni if B >= 16 => unsafe { x86::fours_256::<B>(f, t) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                Simd::Avx512Vnni => unsafe { x86::fours_512::<B>(f, t) },
+                Simd::Avx512Vnni => unsafe { x86::eights::<B>(f, t) },
                 simd => plain::<B>(simd, f, t),
             }
         }
@@ -125,12 +124,30 @@ impl Simd {
     pub(super) const fn wgt_bytes(self, block: usize) -> usize {
         match self {
             Self::Portable | Self::Avx2 => 2 * block * block,
-            Self::AvxVnni | Self::Avx512Vnni => block * block + 4 * block,
+            Self::AvxVnni => block * block + 4 * block,
+            Self::Avx512Vnni => block * block,
         }
     }
 
     const fn is_vnni(self) -> bool {
         matches!(self, Self::AvxVnni | Self::Avx512Vnni)
+    }
+}
+
+/// Inputs as int16.
+#[inline(always)]
+fn widened(from: &[i8], to: &mut [u8]) {
+    for (t, f) in to.as_chunks_mut::<2>().0.iter_mut().zip(from) {
+        *t = i16::from(*f).to_ne_bytes();
+    }
+}
+
+/// Inputs with 128 added.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+fn shifted(from: &[i8], to: &mut [u8]) {
+    for (t, f) in to.iter_mut().zip(from) {
+        *t = f.cast_unsigned() ^ 0x80;
     }
 }
 
@@ -140,8 +157,8 @@ fn plain<const B: usize>(simd: Simd, from: &[i8], to: &mut [u8]) {
     match simd {
         Simd::Portable => transpose::<B>(from, to),
         Simd::Avx2 => pairs::<B>(from, to),
-        Simd::AvxVnni => fours::<B, 8>(from, to),
-        Simd::Avx512Vnni => fours::<B, 16>(from, to),
+        Simd::AvxVnni => fours::<B>(from, to),
+        Simd::Avx512Vnni => eights::<B>(from, to),
     }
 }
 
@@ -167,7 +184,8 @@ fn pairs<const B: usize>(from: &[i8], to: &mut [u8]) {
     }
 }
 
-fn fours<const B: usize, const LANES: usize>(from: &[i8], to: &mut [u8]) {
+fn fours<const B: usize>(from: &[i8], to: &mut [u8]) {
+    const LANES: usize = 8;
     let (to, sums) = to.split_at_mut(B * B);
     for (group, outputs) in from.chunks_exact(LANES * B).enumerate() {
         let to = &mut to[group * LANES * B..][..LANES * B];
@@ -181,6 +199,18 @@ fn fours<const B: usize, const LANES: usize>(from: &[i8], to: &mut [u8]) {
     for (sum, weights) in sums.chunks_exact_mut(4).zip(from.chunks_exact(B)) {
         let total: i32 = weights.iter().map(|w| i32::from(*w)).sum();
         sum.copy_from_slice(&(-128 * total).to_ne_bytes());
+    }
+}
+
+fn eights<const B: usize>(from: &[i8], to: &mut [u8]) {
+    for (group, outputs) in from.chunks_exact(16 * B).enumerate() {
+        let to = &mut to[group * 16 * B..][..16 * B];
+        for (output, weights) in outputs.chunks_exact(B).enumerate() {
+            for (part, w) in weights.as_chunks::<8>().0.iter().enumerate() {
+                let at = (part * 16 + output) * 8;
+                to[at..at + 8].copy_from_slice(&w.map(i8::cast_unsigned));
+            }
+        }
     }
 }
 

@@ -1,7 +1,19 @@
-//! Weight elements rearranged by vector shuffles: matrices of 4 x 4 int32
-//! transposed.
+//! Inputs by wider vectors, and weight elements rearranged by vector shuffles:
+//! matrices of 4 x 4 int32 transposed.
 
 use std::arch::x86_64::*;
+
+/// The same loop with wider vectors.
+#[target_feature(enable = "avx2")]
+pub(super) fn widened(from: &[i8], to: &mut [u8]) {
+    super::widened(from, to);
+}
+
+/// The same loop with wider vectors.
+#[target_feature(enable = "avx2")]
+pub(super) fn shifted(from: &[i8], to: &mut [u8]) {
+    super::shifted(from, to);
+}
 
 /// AVX2: pairs of int16.
 #[target_feature(enable = "avx2")]
@@ -68,54 +80,43 @@ fn turn([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
     ]
 }
 
-/// AVX-512 VNNI: four int8, and the sums.
-#[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) fn fours_512<const B: usize>(from: &[i8], to: &mut [u8]) {
-    assert!(B.is_multiple_of(16) && from.len() == B * B && to.len() == B * B + 4 * B);
-    // Word k of each of four rows into quarter k.
-    let words = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+/// AVX-512 VNNI: eight int8.
+#[target_feature(enable = "avx512f")]
+pub(super) fn eights<const B: usize>(from: &[i8], to: &mut [u8]) {
+    assert!(B.is_multiple_of(16) && from.len() == B * B && to.len() == B * B);
+    let halves = [
+        _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14),
+        _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15),
+    ];
     for group in (0..B).step_by(16) {
-        let mut sums = _mm512_setzero_si512();
         for column in (0..B).step_by(16) {
             let row = |r: usize| {
                 // SAFETY: sixteen bytes of row `r` of `B`, both below `B`.
                 unsafe { _mm_loadu_si128(from.as_ptr().add(r * B + column).cast()) }
             };
             let four = |r: usize| {
-                let rows = if B == 16 {
+                if B == 16 {
                     // SAFETY: rows of 16 bytes follow each other.
-                    unsafe { _mm512_loadu_si512(from.as_ptr().add(r * B).cast()) }
-                } else {
-                    let rows = _mm512_castsi128_si512(row(r));
-                    let rows = _mm512_inserti32x4::<1>(rows, row(r + 1));
-                    let rows = _mm512_inserti32x4::<2>(rows, row(r + 2));
-                    _mm512_inserti32x4::<3>(rows, row(r + 3))
-                };
-                _mm512_permutexvar_epi32(words, rows)
+                    return unsafe { _mm512_loadu_si512(from.as_ptr().add(r * B).cast()) };
+                }
+                let rows = _mm512_castsi128_si512(row(r));
+                let rows = _mm512_inserti32x4::<1>(rows, row(r + 1));
+                let rows = _mm512_inserti32x4::<2>(rows, row(r + 2));
+                _mm512_inserti32x4::<3>(rows, row(r + 3))
             };
             let (a, b) = (four(group), four(group + 4));
             let (c, d) = (four(group + 8), four(group + 12));
-            // The quarters of four vectors transposed.
-            let ab0 = _mm512_shuffle_i32x4::<0b01_00_01_00>(a, b);
-            let ab1 = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b);
-            let cd0 = _mm512_shuffle_i32x4::<0b01_00_01_00>(c, d);
-            let cd1 = _mm512_shuffle_i32x4::<0b11_10_11_10>(c, d);
-            let turned = [
-                _mm512_shuffle_i32x4::<0b10_00_10_00>(ab0, cd0),
-                _mm512_shuffle_i32x4::<0b11_01_11_01>(ab0, cd0),
-                _mm512_shuffle_i32x4::<0b10_00_10_00>(ab1, cd1),
-                _mm512_shuffle_i32x4::<0b11_01_11_01>(ab1, cd1),
-            ];
-            for (v, out) in turned.iter().enumerate() {
-                sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(-128), *out);
-                let at = group * B + (column / 4 + v) * 64;
-                // SAFETY: vector `column / 4 + v` of `B / 4`, in the group's
-                // part of 16 * B bytes.
-                unsafe { _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), *out) };
+            for (k, half) in halves.iter().enumerate() {
+                let low = _mm512_permutex2var_epi64(a, *half, b);
+                let high = _mm512_permutex2var_epi64(c, *half, d);
+                let at = group * B + (column / 8 + k) * 128;
+                // SAFETY: part `column / 8 + k` of `B / 8`, in the group's part
+                // of 16 * B bytes.
+                unsafe {
+                    _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), low);
+                    _mm512_storeu_si512(to.as_mut_ptr().add(at + 64).cast(), high);
+                }
             }
         }
-        let sums = _mm512_sub_epi32(_mm512_setzero_si512(), sums);
-        // SAFETY: sixteen int32 of the `B` behind the weights.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().add(B * B + group * 4).cast(), sums) };
     }
 }
