@@ -46,6 +46,22 @@ impl Memory {
         self.free = self.taken + beats as u64;
         (self.taken + 1, self.free)
     }
+
+    /// Whether a command that goes out in `cycle` finds one that the memory has
+    /// not taken.
+    #[inline]
+    pub const fn keeps_waiting(&self, cycle: u64) -> bool {
+        cycle <= self.taken
+    }
+
+    /// As `n` times [`Memory::read`], of commands of `beats` beats each of which
+    /// keeps waiting: the cycle of the last beat of all.
+    #[inline]
+    pub const fn read_more(&mut self, n: u32, beats: u32) -> u64 {
+        self.free += n as u64 * beats as u64;
+        self.taken = self.free - beats as u64;
+        self.free
+    }
 }
 
 /// One client's reads where nobody else reads: a command every second cycle

@@ -188,33 +188,47 @@ impl Bus {
         let (mut left, mut limit) = (t.bursts.left, t.bursts.limit);
         let (max, mut memory) = (t.bursts.max, self.memory);
         let (mut ready, mut next_ar) = (self.ready[client], self.next_ar);
-        let mut oldest = if head == tail {
-            NEVER
-        } else {
-            lasts[head % TAGS]
-        };
         let mut beats = 0;
         let mut done = None;
-        loop {
-            let mut cycle = ready.max(next_ar);
-            if cycle > until {
-                break;
-            }
-            while oldest <= cycle || tail - head == TAGS {
-                cycle = after(oldest, cycle);
-                if LOG {
-                    self.available |= 1 << self.ids[head % TAGS];
+        let mut cycle = ready.max(next_ar);
+        while cycle <= until {
+            let out = tail - head;
+            if !LOG && !PADS && out == TAGS && limit == max && left > max {
+                let most = (left - 1) / max;
+                let n = steady(lasts, tail, &memory, max, (cycle, until), most);
+                if n > 0 {
+                    let last = memory.read_more(n, max);
+                    (head, tail) = (head + n as usize, tail + n as usize);
+                    let mut l = last;
+                    for k in 1..=TAGS {
+                        lasts[(tail - k) % TAGS] = l;
+                        l -= u64::from(max);
+                    }
+                    // The last command went out after the beat at `l`.
+                    (next_ar, ready) = (l + 2, l + 3);
+                    cycle = ready;
+                    left -= n * max;
+                    beats += u64::from(n * max);
+                    continue;
                 }
-                head += 1;
-                oldest = if head == tail {
-                    NEVER
-                } else {
-                    lasts[head % TAGS]
-                };
             }
-            next_ar = cycle;
-            if cycle > until {
-                break;
+            let mut oldest = lasts[head % TAGS];
+            if out > 0 && (oldest <= cycle || out == TAGS) {
+                loop {
+                    cycle = after(oldest, cycle);
+                    if LOG {
+                        self.available |= 1 << self.ids[head % TAGS];
+                    }
+                    head += 1;
+                    oldest = lasts[head % TAGS];
+                    if head == tail || oldest > cycle {
+                        break;
+                    }
+                }
+                if cycle > until {
+                    next_ar = cycle;
+                    break;
+                }
             }
             (next_ar, ready) = (cycle + 1, cycle + 2);
             let n = left.min(limit);
@@ -222,7 +236,6 @@ impl Bus {
             limit = max;
             let (first, last) = memory.read(cycle, n);
             lasts[tail % TAGS] = last;
-            oldest = oldest.min(last);
             beats += u64::from(n);
             if LOG {
                 let id = self.available.trailing_zeros() as u8;
@@ -236,6 +249,7 @@ impl Bus {
                 );
             }
             tail += 1;
+            cycle = ready;
             if PADS {
                 let from = first + t.lag;
                 t.pad.gap(from.saturating_sub(t.padded));
@@ -265,5 +279,96 @@ impl Bus {
         self.memory = memory;
         (self.ready[client], self.next_ar) = (ready, next_ar);
         done
+    }
+}
+
+/// How many of the next `most` bursts of `beats` beats go out up to and with a
+/// cycle, each in the one after the last beat of the oldest that is out. All
+/// tags are out; `tail` is the place of the oldest, and the next command could
+/// go out from a cycle on. None if it is not so regular.
+///
+/// It is where last beats are as far apart as a burst is long: then those of the
+/// next bursts are too, a command never meets a last beat other than the one it
+/// waits for, and the memory always finds a command waiting.
+#[inline]
+fn steady(
+    lasts: &[u64; TAGS],
+    tail: usize,
+    memory: &Memory,
+    beats: u32,
+    (from, until): (u64, u64),
+    most: u32,
+) -> u32 {
+    let oldest = lasts[tail % TAGS];
+    let apart = u64::from(beats);
+    let first = oldest + 1;
+    if beats < 2 || from > first || until < first || !memory.keeps_waiting(first) {
+        return 0;
+    }
+    let regular = |k| lasts[(tail + k) % TAGS] - lasts[(tail + k - 1) % TAGS] == apart;
+    if !(1..TAGS).rev().all(regular) {
+        return 0;
+    }
+    ((until - first) / apart + 1).min(most.into()) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chacha20::{
+        ChaCha8Rng,
+        rand_core::{Rng, SeedableRng},
+    };
+    use vta_program::timing::{Geometry, Rows};
+
+    /// Where every burst is seen, each goes out by itself.
+    #[test]
+    fn bursts_go_out_at_once_as_one_by_one() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut of = |n: u32| rng.next_u32() % n;
+        for _ in 0..2000 {
+            let delay = [0, 1, 16, 60][of(4) as usize];
+            let len_bits = 1 + of(5);
+            let (mut one, mut all) = (Bus::new(delay), Bus::new(delay));
+            let (mut until, mut free) = (0, [0; 5]);
+            for _ in 0..30 {
+                let client = of(5) as usize;
+                if free[client] <= until {
+                    let geo = Geometry {
+                        elem_log: 2 + of(7),
+                        beat_log: 3,
+                        len_bits,
+                    };
+                    let wide = 1 << of(9);
+                    let rows = Rows {
+                        addr: 4096 + (of(64) << geo.elem_log),
+                        x_size: 1 + of(wide),
+                        y_size: 1 + of(4),
+                        x_stride: of(100),
+                    };
+                    let ready = until + 1 + u64::from(of(4));
+                    for bus in [&mut one, &mut all] {
+                        bus.begin(client, Bursts::new(geo, &rows), ready);
+                    }
+                    free[client] = NEVER;
+                }
+                let long = 1 << of(12);
+                until += u64::from(of(long));
+                loop {
+                    let a = one.advance::<true>(until, |_, _, _| ());
+                    let b = all.advance::<false>(until, |_, _, _| ());
+                    let facts = |c: &Commanded| (c.client, c.last_beat, c.written);
+                    assert_eq!(a.as_ref().map(facts), b.as_ref().map(facts));
+                    assert_eq!(
+                        (one.due, one.bursts, one.beats),
+                        (all.due, all.bursts, all.beats)
+                    );
+                    match a {
+                        Some(done) => free[done.client] = done.written,
+                        None => break,
+                    }
+                }
+            }
+        }
     }
 }
