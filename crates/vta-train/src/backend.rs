@@ -1,6 +1,7 @@
 //! Backends: burn's, and which operators are ours on which.
 
 use super::kernels::fake::Grid;
+use super::kernels::last::Blocks;
 use super::ops;
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
@@ -30,6 +31,15 @@ impl Kernels for burn_wgpu::Wgpu {}
 #[cfg(feature = "wgpu")]
 impl Kernels for Autodiff<burn_wgpu::Wgpu> {}
 
+/// Where the channels of maps are in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// `[n, channels, height, width]`.
+    First,
+    /// `[n, height, width, channels]`.
+    Last,
+}
+
 /// A batch normalisation's result and what it saw.
 #[derive(Debug, Clone)]
 pub struct Normed<B: Backend> {
@@ -41,7 +51,7 @@ pub struct Normed<B: Backend> {
     pub var: Vec<f32>,
 }
 
-/// A backend with the two operators that cost most.
+/// A backend with the operators that cost most.
 ///
 /// What is given here is burn's own and runs on every backend; the CPU has
 /// faster ones ([`kernels`](super::kernels)).
@@ -104,6 +114,48 @@ pub trait Kernels: Backend {
         }
     }
 
+    /// Whether [`Kernels::conv_last`] and [`Kernels::batch_norm_last`] are faster than
+    /// those of maps with channels first.
+    const CHANNELS_LAST: bool = false;
+
+    /// [`Kernels::conv`] without groups, of maps with channels last: `x [n, h, w, ci]`.
+    /// In blocks of the weight that are not in `taken` it is zero, and nobody asks for a gradient.
+    fn conv_last(
+        x: Tensor<Self, 4>,
+        weight: Tensor<Self, 4>,
+        bias: Option<Tensor<Self, 1>>,
+        window: &Window,
+        _taken: Option<Blocks>,
+    ) -> Tensor<Self, 4> {
+        Self::to_last(Self::conv(Self::to_first(x), weight, bias, window, 1))
+    }
+
+    /// [`Kernels::batch_norm`] of maps with channels last.
+    fn batch_norm_last(
+        x: Tensor<Self, 4>,
+        affine: (Tensor<Self, 1>, Tensor<Self, 1>),
+        residual: Option<Tensor<Self, 4>>,
+        relu: bool,
+        eps: f32,
+    ) -> Normed<Self> {
+        let residual = residual.map(Self::to_first);
+        let normed = Self::batch_norm(Self::to_first(x), affine, residual, relu, eps);
+        Normed {
+            y: Self::to_last(normed.y),
+            ..normed
+        }
+    }
+
+    /// `[n, h, w, c]` from `[n, c, h, w]`.
+    fn to_last(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        x.permute([0, 2, 3, 1])
+    }
+
+    /// `[n, c, h, w]` from `[n, h, w, c]`.
+    fn to_first(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        x.permute([0, 3, 1, 2])
+    }
+
     /// Values rounded to a grid, or each of as many equal parts to its own;
     /// gradients go straight through where the grid has not ended.
     fn fake_quantise(x: Tensor<Self, 1>, grids: &[Grid]) -> Tensor<Self, 1> {
@@ -149,7 +201,37 @@ impl Kernels for Cpu {
         relu: bool,
         eps: f32,
     ) -> Normed<Self> {
-        ops::norm_plain(x, (gamma, beta), residual, relu, eps)
+        ops::norm_plain(x, (gamma, beta), residual, (relu, Order::First), eps)
+    }
+
+    const CHANNELS_LAST: bool = true;
+
+    fn conv_last(
+        x: Tensor<Self, 4>,
+        weight: Tensor<Self, 4>,
+        bias: Option<Tensor<Self, 1>>,
+        window: &Window,
+        taken: Option<Blocks>,
+    ) -> Tensor<Self, 4> {
+        ops::conv_last_plain(x, weight, bias, window, taken)
+    }
+
+    fn batch_norm_last(
+        x: Tensor<Self, 4>,
+        affine: (Tensor<Self, 1>, Tensor<Self, 1>),
+        residual: Option<Tensor<Self, 4>>,
+        relu: bool,
+        eps: f32,
+    ) -> Normed<Self> {
+        ops::norm_plain(x, affine, residual, (relu, Order::Last), eps)
+    }
+
+    fn to_last(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        ops::swap_plain(x, Order::Last)
+    }
+
+    fn to_first(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        ops::swap_plain(x, Order::First)
     }
 
     fn fake_quantise(x: Tensor<Self, 1>, grids: &[Grid]) -> Tensor<Self, 1> {
@@ -175,7 +257,37 @@ impl Kernels for CpuGrad {
         relu: bool,
         eps: f32,
     ) -> Normed<Self> {
-        ops::norm(x, (gamma, beta), residual, relu, eps)
+        ops::norm(x, (gamma, beta), residual, (relu, Order::First), eps)
+    }
+
+    const CHANNELS_LAST: bool = true;
+
+    fn conv_last(
+        x: Tensor<Self, 4>,
+        weight: Tensor<Self, 4>,
+        bias: Option<Tensor<Self, 1>>,
+        window: &Window,
+        taken: Option<Blocks>,
+    ) -> Tensor<Self, 4> {
+        ops::conv_last(x, weight, bias, window, taken)
+    }
+
+    fn batch_norm_last(
+        x: Tensor<Self, 4>,
+        affine: (Tensor<Self, 1>, Tensor<Self, 1>),
+        residual: Option<Tensor<Self, 4>>,
+        relu: bool,
+        eps: f32,
+    ) -> Normed<Self> {
+        ops::norm(x, affine, residual, (relu, Order::Last), eps)
+    }
+
+    fn to_last(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        ops::swap(x, Order::Last)
+    }
+
+    fn to_first(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
+        ops::swap(x, Order::First)
     }
 
     fn fake_quantise(x: Tensor<Self, 1>, grids: &[Grid]) -> Tensor<Self, 1> {

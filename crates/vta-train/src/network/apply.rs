@@ -18,8 +18,10 @@ pub(super) fn apply<K: Kernels>(
     device: &K::Device,
 ) -> Value<K> {
     let x = inputs[0];
-    let elementwise = |y: Tensor<K, 1>| Value::from(y).reshaped(dims);
     match op {
+        Op::Add if x.is_last() && inputs[1].is_last() && x.dims() == inputs[1].dims() => {
+            Value::from_last(x.map_last() + inputs[1].map_last())
+        }
         Op::Add => Value::from(x.six() + inputs[1].six()).reshaped(dims),
         Op::Mul => Value::from(x.six() * inputs[1].six()).reshaped(dims),
         Op::MatMul => Value::from(x.six().matmul(inputs[1].six())).reshaped(dims),
@@ -33,17 +35,18 @@ pub(super) fn apply<K: Kernels>(
             let y = x.to([n, c, rest]) * of(scale.to_vec()) + of(shift.to_vec());
             Value::from(y).reshaped(dims)
         }
-        Op::Relu => elementwise(activation::relu(x.flat())),
-        Op::Clip { min, max } => elementwise(x.flat().clamp(*min, *max)),
-        Op::LeakyRelu { alpha } => elementwise(activation::leaky_relu(x.flat(), f64::from(*alpha))),
-        Op::Sigmoid => elementwise(activation::sigmoid(x.flat())),
-        Op::Elementwise(functions) => elementwise(function::chain(functions, x.flat())),
+        Op::Relu => x.each(activation::relu),
+        Op::Clip { min, max } => x.each(|x| x.clamp(*min, *max)),
+        Op::LeakyRelu { alpha } => x.each(|x| activation::leaky_relu(x, f64::from(*alpha))),
+        Op::Sigmoid => x.each(activation::sigmoid),
+        Op::Elementwise(functions) => x.each(|x| function::chain(functions, x)),
         Op::Softmax { axis } => Value::from(activation::softmax(x.around(*axis), 1)).reshaped(dims),
         Op::MaxPool(w) => Value::from(max_pool(x.map(), w)),
         Op::AveragePool {
             window,
             count_include_pad,
         } => average(x, window, *count_include_pad, dims, device),
+        Op::ReduceMean { axes } if x.is_last() && axes[..] == [2, 3] => mean_of_maps(x, dims),
         Op::ReduceMean { axes } => {
             let mut y = x.clone();
             for axis in axes {
@@ -93,8 +96,7 @@ pub(super) fn with_factor<K: Kernels>(
 ) -> Option<Value<K>> {
     match op {
         Op::LeakyRelu { .. } => {
-            let y = activation::leaky_relu(x.flat() + half, f64::from(factor)) - half;
-            Some(Value::from(y).reshaped(dims))
+            Some(x.each(|x| activation::leaky_relu(x + half, f64::from(factor)) - half))
         }
         // Sums first: they are exact where values are on a grid.
         Op::ReduceMean { .. } => {
@@ -140,6 +142,13 @@ fn around<K: Kernels>(x: Tensor<K, 4>, w: &Window, value: f32) -> (Tensor<K, 4>,
     (x.pad(pads, PadMode::Constant(value)), [0, 0])
 }
 
+/// The mean of each channel of a map with channels last.
+fn mean_of_maps<K: Kernels>(x: &Value<K>, dims: &[usize]) -> Value<K> {
+    let x = x.map_last();
+    let [n, h, w, c] = x.dims();
+    Value::from(x.reshape([n, h * w, c]).mean_dim(1)).reshaped(dims)
+}
+
 fn max_pool<K: Kernels>(x: Tensor<K, 4>, w: &Window) -> Tensor<K, 4> {
     let (x, padding) = around(x, w, f32::NEG_INFINITY);
     max_pool2d(x, w.kernel, w.stride, padding, w.dilation, false)
@@ -152,6 +161,9 @@ fn average<K: Kernels>(
     dims: &[usize],
     device: &K::Device,
 ) -> Value<K> {
+    if x.is_last() && w.kernel == x.dims()[2..] && w.pads == [0; 4] {
+        return mean_of_maps(x, dims);
+    }
     let x = x.map();
     let [n, c, h, width] = x.dims();
     if w.kernel == [h, width] && w.pads == [0; 4] {

@@ -8,6 +8,7 @@ use super::{EPSILON, Network, size};
 use crate::TrainError;
 use crate::backend::Kernels;
 use crate::kernels::fake::Grid;
+use crate::kernels::last::{Blocks, suits};
 use burn_tensor::Tensor;
 use burn_tensor::backend::{Backend, BackendTypes};
 use vta_net::graph::{Node, Op, TensorId};
@@ -40,7 +41,9 @@ impl<K: Backend> Pass<K> {
     pub fn outputs(&self) -> Vec<&Value<K>> {
         self.outputs.iter().filter_map(|t| self.get(*t)).collect()
     }
+}
 
+impl<K: Kernels> Pass<K> {
     /// The first output as `[samples, classes]`.
     pub fn logits(&self) -> Option<Tensor<K, 2>> {
         self.outputs().first().map(|v| v.rows())
@@ -140,13 +143,11 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
         let exponent = exponents.and_then(|e| e.tensors.get(&t));
         self.values[t.0] = Some(match exponent {
             Some(e) => {
-                let dims = value.dims().to_vec();
                 let grid = match self.network.graph.inputs.contains(&t) {
                     true => Grid::input(*e),
                     false => Grid::result(*e),
                 };
-                let y = K::fake_quantise(value.flat(), &[grid]);
-                Value::from(y).reshaped(&dims)
+                value.each(|x| K::fake_quantise(x, &[grid]))
             }
             None => value,
         });
@@ -164,22 +165,32 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
         };
         match (&node.op, self.network.layers[i], role) {
             (Op::Conv(c), Some(layer), role) => {
-                let x = operands[0].map();
                 let batch = self.mode == Mode::Batch && layer.norm.is_some();
                 let (weight, bias) = match batch {
                     true => (self.weight(layer), None),
                     false => self.folded(layer, node.inputs[0]),
                 };
-                let [co, ci, kh, kw] = [0, 1, 2, 3].map(|d| c.weight.shape()[d]);
-                let weight = weight.reshape([co, ci, kh, kw]);
-                let y = K::conv(x, weight, bias, &c.window, c.groups);
+                let dims = [0, 1, 2, 3].map(|d| c.weight.shape()[d]);
+                let weight = weight.reshape(dims);
+                let last = K::CHANNELS_LAST && self.network.channels_last && suits(dims, c.groups);
+                let y = match last {
+                    true => {
+                        let taken = self.taken(layer, dims);
+                        let x = operands[0].map_last();
+                        Value::from_last(K::conv_last(x, weight, bias, &c.window, taken))
+                    }
+                    false => {
+                        let x = operands[0].map();
+                        K::conv(x, weight, bias, &c.window, c.groups).into()
+                    }
+                };
                 if role == Role::Raw {
                     self.raw[node.output.0] = Some(layer);
-                    return Ok(y.into());
+                    return Ok(y);
                 }
                 match batch {
-                    true => Ok(self.norm(layer, y, None, role == Role::WithRelu).into()),
-                    false => Ok(y.into()),
+                    true => Ok(self.norm(layer, &y, None, role == Role::WithRelu)),
+                    false => Ok(y),
                 }
             }
             (Op::Dense(d), Some(layer), _) => {
@@ -195,10 +206,7 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
             }
             (_, _, Role::NormSum { conv, relu }) => {
                 let layer = self.raw[node.inputs[conv].0].take().ok_or_else(missing)?;
-                let residual = operands[1 - conv].map();
-                Ok(self
-                    .norm(layer, operands[conv].map(), Some(residual), relu)
-                    .into())
+                Ok(self.norm(layer, &operands[conv], Some(&operands[1 - conv]), relu))
             }
             (_, _, Role::Done) => Ok(operands[0].clone()),
             (op, _, _) => {
@@ -225,6 +233,13 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
             Some(mask) => weight * row::<K>(mask.factors(), &self.device),
             None => weight,
         }
+    }
+
+    /// The blocks of a weight that its mask leaves, if it drops others for good.
+    fn taken(&self, layer: Layer, dims: [usize; 4]) -> Option<Blocks> {
+        let name = &self.network.params[layer.weight].name;
+        let mask = self.network.masks.get(name).filter(|m| m.eta == 1.0)?;
+        Some(Blocks::of(dims, &mask.keep))
     }
 
     /// A weight and a bias as they are exported, rounded where there are exponents.
@@ -258,17 +273,26 @@ impl<B: Kernels, K: Kernels + BackendTypes<Device = B::Device>> Run<'_, B, K> {
     fn norm(
         &mut self,
         layer: Layer,
-        x: Tensor<K, 4>,
-        residual: Option<Tensor<K, 4>>,
+        x: &Value<K>,
+        residual: Option<&Value<K>>,
         relu: bool,
-    ) -> Tensor<K, 4> {
-        let Some(norm) = layer.norm else { return x };
+    ) -> Value<K> {
+        let Some(norm) = layer.norm else {
+            return x.clone();
+        };
         let affine = (
             self.params[norm.gamma].clone(),
             self.params[norm.beta].clone(),
         );
-        let normed = K::batch_norm(x, affine, residual, relu, EPSILON);
-        self.seen.push((norm.running, normed.mean, normed.var));
-        normed.y
+        let (y, mean, var) = if x.is_last() {
+            let r = residual.map(Value::map_last);
+            let n = K::batch_norm_last(x.map_last(), affine, r, relu, EPSILON);
+            (Value::from_last(n.y), n.mean, n.var)
+        } else {
+            let n = K::batch_norm(x.map(), affine, residual.map(Value::map), relu, EPSILON);
+            (n.y.into(), n.mean, n.var)
+        };
+        self.seen.push((norm.running, mean, var));
+        y
     }
 }

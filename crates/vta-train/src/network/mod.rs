@@ -69,6 +69,8 @@ pub struct Network<B: Kernels> {
     roles: Vec<Role>,
     last_uses: Vec<Vec<TensorId>>,
     kept: BTreeSet<TensorId>,
+    /// Whether maps may have their channels last in memory.
+    channels_last: bool,
     masks: BTreeMap<String, Mask>,
     exponents: Option<Exponents>,
     device: B::Device,
@@ -105,6 +107,7 @@ impl<B: Kernels> Network<B> {
             running: parts.running,
             layers: parts.layers,
             kept,
+            channels_last: plan::channels_last(graph),
             masks: BTreeMap::new(),
             exponents: None,
             device: device.clone(),

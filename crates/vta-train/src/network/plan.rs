@@ -167,6 +167,16 @@ pub(super) fn roles(
     roles
 }
 
+/// Whether maps are better with channels last: not where convolutions with groups,
+/// which want them first, stand between the others.
+pub(super) fn channels_last(graph: &Graph) -> bool {
+    let mut convs = graph.nodes().filter_map(|n| match &n.op {
+        Op::Conv(c) => Some(c.groups),
+        _ => None,
+    });
+    convs.all(|groups| groups == 1)
+}
+
 /// For each node, the values that nobody needs after it.
 pub(super) fn last_uses(graph: &Graph, kept: &BTreeSet<TensorId>) -> Vec<Vec<TensorId>> {
     let mut last = vec![None; graph.tensors().len()];

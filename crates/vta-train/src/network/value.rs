@@ -1,5 +1,6 @@
 //! Tensors of any rank.
 
+use crate::backend::{Kernels, Order};
 use burn_tensor::backend::Backend;
 use burn_tensor::{Shape, Tensor, TensorPrimitive};
 
@@ -8,6 +9,8 @@ use burn_tensor::{Shape, Tensor, TensorPrimitive};
 pub struct Value<K: Backend> {
     primitive: K::FloatTensorPrimitive,
     dims: Vec<usize>,
+    /// Of maps: where the channels are in memory; else the first.
+    order: Order,
 }
 
 impl<K: Backend, const D: usize> From<Tensor<K, D>> for Value<K> {
@@ -15,19 +18,50 @@ impl<K: Backend, const D: usize> From<Tensor<K, D>> for Value<K> {
         Self {
             dims: t.dims().to_vec(),
             primitive: t.into_primitive().tensor(),
+            order: Order::First,
         }
     }
 }
 
 impl<K: Backend> Value<K> {
-    /// Its dimensions, the batch first.
+    /// Its dimensions, the batch first, and of maps the channels second.
     pub fn dims(&self) -> &[usize] {
         &self.dims
+    }
+}
+
+impl<K: Kernels> Value<K> {
+    /// A map from `[n, h, w, c]`.
+    pub(super) fn from_last(t: Tensor<K, 4>) -> Self {
+        let [n, h, w, c] = t.dims();
+        Self {
+            dims: vec![n, c, h, w],
+            primitive: t.into_primitive().tensor(),
+            order: Order::Last,
+        }
+    }
+
+    /// Whether it is a map whose channels are last in memory.
+    pub(super) fn is_last(&self) -> bool {
+        self.order == Order::Last
+    }
+
+    /// As it is in memory.
+    fn in_memory<const D: usize>(&self) -> Tensor<K, D> {
+        Tensor::from_primitive(TensorPrimitive::Float(self.primitive.clone()))
+    }
+
+    /// The primitive with the channels first.
+    fn first(&self) -> K::FloatTensorPrimitive {
+        match self.order {
+            Order::First => self.primitive.clone(),
+            Order::Last => K::to_first(self.in_memory()).into_primitive().tensor(),
+        }
     }
 
     /// The tensor in given dimensions of as many elements.
     pub fn to<const D: usize>(&self, dims: [usize; D]) -> Tensor<K, D> {
-        let mut primitive = self.primitive.clone();
+        let mut primitive = self.first();
         if self.dims != dims {
             primitive = K::float_reshape(primitive, Shape::new(dims));
         }
@@ -48,9 +82,29 @@ impl<K: Backend> Value<K> {
 
     /// The same elements in other dimensions.
     pub(super) fn reshaped(&self, dims: &[usize]) -> Self {
+        if self.dims == dims {
+            return self.clone();
+        }
         Self {
-            primitive: K::float_reshape(self.primitive.clone(), Shape::from(dims.to_vec())),
+            primitive: K::float_reshape(self.first(), Shape::from(dims.to_vec())),
             dims: dims.to_vec(),
+            order: Order::First,
+        }
+    }
+
+    /// What `f` makes of each element by itself; their order is not said.
+    pub(super) fn each(&self, f: impl FnOnce(Tensor<K, 1>) -> Tensor<K, 1>) -> Self {
+        let n = self.dims.iter().product();
+        let row = K::float_reshape(self.primitive.clone(), Shape::new([n]));
+        let y = f(Tensor::from_primitive(TensorPrimitive::Float(row)));
+        let dims = match (self.order, &self.dims[..]) {
+            (Order::Last, &[n, c, h, w]) => vec![n, h, w, c],
+            _ => self.dims.clone(),
+        };
+        Self {
+            primitive: K::float_reshape(y.into_primitive().tensor(), Shape::from(dims)),
+            dims: self.dims.clone(),
+            order: self.order,
         }
     }
 
@@ -75,5 +129,13 @@ impl<K: Backend> Value<K> {
         let n = self.dims.len().min(4);
         dims[..n].copy_from_slice(&self.dims[..n]);
         self.to(dims)
+    }
+
+    /// A map as `[n, h, w, c]`.
+    pub(super) fn map_last(&self) -> Tensor<K, 4> {
+        match self.order {
+            Order::First => K::to_last(self.map()),
+            Order::Last => self.in_memory(),
+        }
     }
 }

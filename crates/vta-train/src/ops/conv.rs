@@ -14,7 +14,12 @@ use burn_tensor::{Tensor, TensorPrimitive};
 use vta_net::graph::Window;
 
 /// Sizes, checked: a graph is checked before, so a misfit is a mistake in the code.
-fn geometry(x: [usize; 4], weight: [usize; 4], window: &Window, groups: usize) -> Geometry {
+pub(super) fn geometry(
+    x: [usize; 4],
+    weight: [usize; 4],
+    window: &Window,
+    groups: usize,
+) -> Geometry {
     Geometry::new(x, weight, *window, groups)
         .unwrap_or_else(|| panic!("convolution of {x:?} by {weight:?} with {window:?}"))
 }

@@ -2,10 +2,15 @@
 //! their backward passes in burn's autodiff.
 
 mod conv;
+mod conv_last;
 mod fake;
+mod memory;
 mod norm;
 mod primitive;
+mod swap;
 
 pub(super) use conv::{conv, conv_plain};
+pub(super) use conv_last::{conv_last, conv_last_plain};
 pub(super) use fake::{fake, fake_plain};
 pub(super) use norm::{norm, norm_plain};
+pub(super) use swap::{swap, swap_plain};

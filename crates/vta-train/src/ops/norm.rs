@@ -1,7 +1,9 @@
 //! Batch normalisation, a second operand and ReLU in one.
 
+use super::memory::owning;
 use super::primitive::{slice, take, tensor, whole};
-use crate::backend::{Cpu, CpuGrad, Normed};
+use crate::backend::{Cpu, CpuGrad, Normed, Order};
+use crate::kernels::last;
 use crate::kernels::norm::{self, Planes, Scaling, Statistics};
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
@@ -14,6 +16,7 @@ use burn_tensor::{Tensor, TensorPrimitive};
 #[derive(Debug, Clone)]
 struct State {
     dims: [usize; 4],
+    order: Order,
     x: FlexTensor,
     gamma: FlexTensor,
     scaling: Scaling,
@@ -22,31 +25,45 @@ struct State {
     residual: bool,
 }
 
-fn planes([n, channels, h, w]: [usize; 4]) -> Planes {
+fn planes([n, a, b, c]: [usize; 4], order: Order) -> Planes {
+    let (channels, pixels) = match order {
+        Order::First => (a, b * c),
+        Order::Last => (c, a * b),
+    };
     Planes {
         n,
         channels,
-        pixels: h * w,
+        pixels,
     }
 }
 
 /// The result, what it saw, and what the backward pass needs.
 fn run(
-    dims: [usize; 4],
+    (dims, order): ([usize; 4], Order),
     x: FlexTensor,
     (gamma, beta): (FlexTensor, &FlexTensor),
     residual: Option<&FlexTensor>,
     relu: bool,
     eps: f32,
 ) -> (FlexTensor, Statistics, State) {
-    let p = planes(dims);
-    let statistics = norm::statistics(p, slice(&x));
+    let p = planes(dims, order);
+    let statistics = match order {
+        Order::First => norm::statistics(p, slice(&x)),
+        Order::Last => last::statistics(p, slice(&x)),
+    };
     let scaling = Scaling::new(&statistics, eps);
     let affine = (slice(&gamma), slice(beta));
-    let y = norm::forward(p, slice(&x), &scaling, affine, residual.map(slice), relu);
-    let y = tensor(y, dims);
+    let r = residual.map(slice);
+    let y = match order {
+        Order::First => tensor(norm::forward(p, slice(&x), &scaling, affine, r, relu), dims),
+        Order::Last => owning(
+            last::norm_forward(p, slice(&x), &scaling, affine, r, relu),
+            dims,
+        ),
+    };
     let state = State {
         dims,
+        order,
         x,
         gamma,
         scaling,
@@ -56,15 +73,35 @@ fn run(
     (y, statistics, state)
 }
 
-fn backward(state: &State, dy: FlexTensor) -> norm::Gradients {
+/// Gradients of `x`, `gamma` and `beta`, and of the second operand.
+type Gradients4 = ([FlexTensor; 3], Option<FlexTensor>);
+
+fn backward(state: &State, dy: FlexTensor) -> Gradients4 {
+    let (dims, gamma) = (state.dims, slice(&state.gamma));
     let y = state.y.as_ref().map(slice);
-    norm::backward(
-        planes(state.dims),
-        (slice(&state.x), y, take(dy)),
-        &state.scaling,
-        slice(&state.gamma),
-        state.residual,
-    )
+    let p = planes(dims, state.order);
+    let row = |v: Vec<f32>| {
+        let n = v.len();
+        tensor(v, [n])
+    };
+    match state.order {
+        Order::First => {
+            let values = (slice(&state.x), y, take(dy));
+            let g = norm::backward(p, values, &state.scaling, gamma, state.residual);
+            let residual = g.residual.map(|r| tensor(r, dims));
+            ([tensor(g.x, dims), row(g.gamma), row(g.beta)], residual)
+        }
+        Order::Last => {
+            let mut dy = whole(dy);
+            let values = (slice(&state.x), y, dy.storage_mut());
+            let g = last::norm_backward(p, values, &state.scaling, gamma, state.residual);
+            let (x, residual) = match g.x {
+                Some(x) => (owning(x, dims), Some(dy)),
+                None => (dy, None),
+            };
+            ([x, row(g.gamma), row(g.beta)], residual)
+        }
+    }
 }
 
 /// Without gradients.
@@ -72,7 +109,7 @@ pub(crate) fn norm_plain(
     x: Tensor<Cpu, 4>,
     (gamma, beta): (Tensor<Cpu, 1>, Tensor<Cpu, 1>),
     residual: Option<Tensor<Cpu, 4>>,
-    relu: bool,
+    (relu, order): (bool, Order),
     eps: f32,
 ) -> Normed<Cpu> {
     let dims = x.dims();
@@ -81,7 +118,7 @@ pub(crate) fn norm_plain(
     let beta = of(beta.into_primitive());
     let r = residual.map(|r| of(r.into_primitive()));
     let x = of(x.into_primitive());
-    let (y, statistics, _) = run(dims, x, (gamma, &beta), r.as_ref(), relu, eps);
+    let (y, statistics, _) = run((dims, order), x, (gamma, &beta), r.as_ref(), relu, eps);
     Normed {
         y: Tensor::from_primitive(TensorPrimitive::Float(y)),
         mean: statistics.mean,
@@ -96,15 +133,10 @@ impl Backward<Cpu, 3> for NormBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, gamma, beta] = ops.parents.map(|p| p.map(|node| node.id));
-        let g = backward(&ops.state, grads.consume::<Cpu>(&ops.node));
-        let dims = ops.state.dims;
-        if let Some(id) = x {
-            grads.register::<Cpu>(id, tensor(g.x, dims));
-        }
-        for (id, g) in [(gamma, g.gamma), (beta, g.beta)] {
-            if let Some(id) = id {
-                grads.register::<Cpu>(id, tensor(g, [dims[1]]));
+        let (all, _) = backward(&ops.state, grads.consume::<Cpu>(&ops.node));
+        for (parent, gradient) in ops.parents.iter().zip(all) {
+            if let Some(node) = parent {
+                grads.register::<Cpu>(node.id, gradient);
             }
         }
     }
@@ -117,18 +149,10 @@ impl Backward<Cpu, 4> for ResidualBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, gamma, beta, residual] = ops.parents.map(|p| p.map(|node| node.id));
-        let g = backward(&ops.state, grads.consume::<Cpu>(&ops.node));
-        let dims = ops.state.dims;
-        if let (Some(id), Some(g)) = (residual, g.residual) {
-            grads.register::<Cpu>(id, tensor(g, dims));
-        }
-        if let Some(id) = x {
-            grads.register::<Cpu>(id, tensor(g.x, dims));
-        }
-        for (id, g) in [(gamma, g.gamma), (beta, g.beta)] {
-            if let Some(id) = id {
-                grads.register::<Cpu>(id, tensor(g, [dims[1]]));
+        let (all, residual) = backward(&ops.state, grads.consume::<Cpu>(&ops.node));
+        for (parent, gradient) in ops.parents.iter().zip(all.into_iter().chain(residual)) {
+            if let Some(node) = parent {
+                grads.register::<Cpu>(node.id, gradient);
             }
         }
     }
@@ -139,7 +163,7 @@ pub(crate) fn norm(
     x: Tensor<CpuGrad, 4>,
     (gamma, beta): (Tensor<CpuGrad, 1>, Tensor<CpuGrad, 1>),
     residual: Option<Tensor<CpuGrad, 4>>,
-    relu: bool,
+    (relu, order): (bool, Order),
     eps: f32,
 ) -> Normed<CpuGrad> {
     let dims = x.dims();
@@ -149,7 +173,14 @@ pub(crate) fn norm(
     let residual = residual.map(|r| r.into_primitive().tensor());
     let r = residual.as_ref().map(|r| whole(r.primitive.clone()));
     let affine = (whole(gamma.primitive), &whole(beta.primitive));
-    let (y, statistics, state) = run(dims, whole(x.primitive), affine, r.as_ref(), relu, eps);
+    let (y, statistics, state) = run(
+        (dims, order),
+        whole(x.primitive),
+        affine,
+        r.as_ref(),
+        relu,
+        eps,
+    );
     let y = match residual {
         Some(residual) => {
             let nodes = [x.node, gamma.node, beta.node, residual.node];

@@ -5,6 +5,7 @@ mod detect;
 mod exponents;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod last;
 mod network;
 mod operators;
 mod pruning_aware;
