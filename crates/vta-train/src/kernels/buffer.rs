@@ -18,8 +18,18 @@ const MOST_KEPT: usize = 1 << 22;
 #[derive(Debug, Clone, Copy)]
 struct Line([f32; VALUES]);
 
-/// What was dropped, by lines, and all their lines.
-static KEPT: Mutex<(BTreeMap<usize, Vec<Vec<Line>>>, usize)> = Mutex::new((BTreeMap::new(), 0));
+/// What was dropped and may be used again.
+#[derive(Debug)]
+struct Kept {
+    by_lines: BTreeMap<usize, Vec<Vec<Line>>>,
+    /// Lines of all of them.
+    lines: usize,
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept {
+    by_lines: BTreeMap::new(),
+    lines: 0,
+});
 
 /// Values that begin at a cache line.
 #[derive(Debug)]
@@ -33,9 +43,9 @@ impl Buffer {
     pub fn any(len: usize) -> Self {
         let count = len.div_ceil(VALUES);
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = kept.0.get_mut(&count).and_then(Vec::pop);
+        let old = kept.by_lines.get_mut(&count).and_then(Vec::pop);
         if old.is_some() {
-            kept.1 -= count;
+            kept.lines -= count;
         }
         drop(kept);
         let lines = old.unwrap_or_else(|| vec![Line([0.0; VALUES]); count]);
@@ -83,9 +93,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.1 + lines.len() <= MOST_KEPT {
-            kept.1 += lines.len();
-            kept.0.entry(lines.len()).or_default().push(lines);
+        if kept.lines + lines.len() <= MOST_KEPT {
+            kept.lines += lines.len();
+            kept.by_lines.entry(lines.len()).or_default().push(lines);
         }
     }
 }

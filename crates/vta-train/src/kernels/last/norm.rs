@@ -160,10 +160,16 @@ pub fn forward(
 }
 
 wide! {
-    /// Clears gradients where ReLU cut.
-    fn cut(dy: &mut [f32], y: &[f32]) {
-        for (d, y) in dy.iter_mut().zip(y) {
-            *d = if *y > 0.0 { *d } else { 0.0 };
+    /// Clears gradients where ReLU cut, and adds them as [`add_gradients`] does.
+    fn cut_and_add(sums: &mut [f32], products: &mut [f32], means: &[f32], dy: &mut [f32], xy: [&[f32]; 2]) {
+        let n = sums.len();
+        for ((dy, x), y) in dy.chunks_mut(n).zip(xy[0].chunks(n)).zip(xy[1].chunks(n)) {
+            let sums = sums.iter_mut().zip(products.iter_mut());
+            for ((s, p), ((d, (x, y)), m)) in sums.zip(dy.iter_mut().zip(x.iter().zip(y)).zip(means)) {
+                *d = if *y > 0.0 { *d } else { 0.0 };
+                *s += *d;
+                *p += *d * (x - m);
+            }
         }
     }
 }
@@ -239,14 +245,10 @@ pub fn backward(
             let at = i * image..i * image + dy.len();
             let mut sums = [0, 1].map(|_| vec![0.0; means.len()]);
             let [s, products] = &mut sums;
-            // A few stretches at a time: they are read again from the first cache.
-            let part = 4 * means.len().max(1);
-            let x = x[at.clone()].chunks(part);
-            for (j, (dy, x)) in dy.chunks_mut(part).zip(x).enumerate() {
-                if let Some(y) = y {
-                    cut(dy, &y[at.start + j * part..][..dy.len()]);
-                }
-                add_gradients(s, products, &means, dy, x);
+            let x = &x[at.clone()];
+            match y {
+                Some(y) => cut_and_add(s, products, &means, dy, [x, &y[at]]),
+                None => add_gradients(s, products, &means, dy, x),
             }
             sums.map(|s| folded(&s, c))
         })

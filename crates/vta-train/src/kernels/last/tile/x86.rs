@@ -46,6 +46,21 @@ macro_rules! form {
                 }
             }
 
+            /// The factors of a product that all rows share.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn row<const G: usize>(b: *const f32) -> [$vector; 2] {
+                // SAFETY: as the caller's; the second is there if the group has two
+                // vectors or there are two groups.
+                unsafe {
+                    let second = match GROUP > $lanes || G == 2 {
+                        true => $load(b.add($lanes)),
+                        false => $zero(),
+                    };
+                    [$load(b), second]
+                }
+            }
+
             /// `P` rows; with `ALONG` products follow each other in `a`, else rows do.
             #[inline(never)]
             #[target_feature(enable = $features)]
@@ -74,11 +89,26 @@ macro_rules! form {
                         for s in t.stretches {
                             let mut a = t.a.add(s.a);
                             let mut b = t.b.add(s.b + first * GROUP);
-                            for _ in 0..s.k {
-                                let mut w = [$zero(); 2];
-                                for v in 0..vectors {
-                                    w[v] = $load(b.add(v * $lanes));
+                            let mut left = s.k;
+                            // Where products follow each other, four share the pointers
+                            // to the rows.
+                            while ALONG && left >= 4 {
+                                for u in 0..4 {
+                                    let (a, b) = (a.add(u), b.add(u * b_k));
+                                    let w = Self::row::<G>(b);
+                                    for p in 0..P {
+                                        let x: $vector = $spread(*a.add(p * row));
+                                        for v in 0..vectors {
+                                            sums[p][v] = $fma(x, w[v], sums[p][v]);
+                                        }
+                                    }
                                 }
+                                a = a.wrapping_add(4);
+                                b = b.wrapping_add(4 * b_k);
+                                left -= 4;
+                            }
+                            for _ in 0..left {
+                                let w = Self::row::<G>(b);
                                 for p in 0..P {
                                     let x: $vector = $spread(*a.add(p * row));
                                     for v in 0..vectors {
