@@ -92,12 +92,21 @@ impl BlockMask {
 pub fn nonzero_blocks<T: Default + PartialEq>(weight: ArrayView4<'_, T>) -> BlockMask {
     let (co, ci, kh, kw) = weight.dim();
     let zero = T::default();
-    let mut mask = BlockMask::full(BlockMask::dims_for([co, ci, kh, kw]));
-    mask.kept.fill(false);
-    for ((o, i, y, x), w) in weight.indexed_iter() {
-        if *w != zero {
-            mask.set([o / BLOCK, i / BLOCK, y, x], true);
+    let dims = BlockMask::dims_for([co, ci, kh, kw]);
+    // Bytes, which are written sooner than bits.
+    let mut kept = vec![false; dims.iter().product()];
+    for (o, filter) in weight.outer_iter().enumerate() {
+        for (i, kernel) in filter.outer_iter().enumerate() {
+            let first = (o / BLOCK * dims[1] + i / BLOCK) * kh * kw;
+            let block = &mut kept[first..first + kh * kw];
+            block
+                .iter_mut()
+                .zip(kernel)
+                .for_each(|(k, w)| *k |= *w != zero);
         }
     }
-    mask
+    BlockMask {
+        dims,
+        kept: kept.into_iter().collect(),
+    }
 }
