@@ -50,6 +50,9 @@ pub(crate) struct Sample {
 /// matters more than how many there are, and a search is short.
 const FEWEST: usize = 8;
 
+/// The same on maps of at most so many vectors a block, where a search is shorter still.
+const FEWEST_ON_SMALL: (usize, u32) = (16, 7 * 7);
+
 /// Leading bits of a number of blocks that count: it is off by 6 % at most.
 const BITS: u32 = 4;
 
@@ -145,8 +148,14 @@ impl Layer<'_> {
     /// A window that is too large to compute with.
     pub(crate) fn sample(&self, mask: &LayerMask) -> Result<Option<Sample>, DoesNotFit> {
         let (conv, (input, output, second)) = (self.conv, &self.maps);
+        let (more, small) = FEWEST_ON_SMALL;
+        let fewest = if output.plane() <= small {
+            more
+        } else {
+            FEWEST
+        };
         // Elements of constant kernels repeat as their values do.
-        if conv.weight_name.is_empty() || mask.mask.count_kept() < FEWEST {
+        if conv.weight_name.is_empty() || mask.mask.count_kept() < fewest {
             return Ok(None);
         }
         let made = |m: &FMap| self.made_here.iter().any(|made| made.root == m.root);
