@@ -132,6 +132,10 @@ fn spatial_tiles(lowered: &LoweredConv, t: &Tiling) -> Result<Vec<SpatialTile>, 
             }
             let above = all.last().filter(|_| t.carries).map_or(0, |s| s.rows.end);
             let summed = rows.start.max(above).min(rows.end)..rows.end;
+            // At the end of a map a tile may have nothing to sum: others have no such tile.
+            if summed.is_empty() {
+                return Err(DoesNotFit::NoRoom);
+            }
             let meets = |r| meet(r, &summed);
             let met_rows: Vec<bool> = lowered.met_rows.iter().map(meets).collect();
             let met_cols: Vec<bool> = lowered.met_cols.iter().map(|r| meet(r, &cols)).collect();
