@@ -2,7 +2,7 @@
 
 use super::kernels::fake::Grid;
 use super::kernels::last::Blocks;
-use super::ops;
+use super::ops::{self, Maps};
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_tensor::backend::Backend;
@@ -191,7 +191,7 @@ impl Kernels for Cpu {
         window: &Window,
         groups: usize,
     ) -> Tensor<Self, 4> {
-        ops::conv_plain(x, weight, bias, window, groups)
+        ops::conv_plain(x, weight, bias, window, &Maps::First { groups })
     }
 
     fn batch_norm(
@@ -213,7 +213,7 @@ impl Kernels for Cpu {
         window: &Window,
         taken: Option<Blocks>,
     ) -> Tensor<Self, 4> {
-        ops::conv_last_plain(x, weight, bias, window, taken)
+        ops::conv_plain(x, weight, bias, window, &Maps::Last { taken })
     }
 
     fn batch_norm_last(
@@ -247,7 +247,7 @@ impl Kernels for CpuGrad {
         window: &Window,
         groups: usize,
     ) -> Tensor<Self, 4> {
-        ops::conv(x, weight, bias, window, groups)
+        ops::conv(x, weight, bias, window, Maps::First { groups })
     }
 
     fn batch_norm(
@@ -269,7 +269,7 @@ impl Kernels for CpuGrad {
         window: &Window,
         taken: Option<Blocks>,
     ) -> Tensor<Self, 4> {
-        ops::conv_last(x, weight, bias, window, taken)
+        ops::conv(x, weight, bias, window, Maps::Last { taken })
     }
 
     fn batch_norm_last(

@@ -9,8 +9,7 @@ mod norm;
 mod primitive;
 mod swap;
 
-pub(super) use conv::{conv, conv_plain};
-pub(super) use conv_last::{conv_last, conv_last_plain};
+pub(super) use conv::{Maps, conv, conv_plain};
 pub(super) use fake::{fake, fake_plain};
 pub(super) use norm::{norm, norm_plain};
 pub(super) use swap::{swap, swap_plain};

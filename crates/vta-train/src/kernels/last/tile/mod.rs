@@ -65,6 +65,25 @@ impl Stretches {
         }
     }
 
+    /// A tile of these products, whose bounds the caller has checked.
+    fn tile<'a>(
+        &'a self,
+        c: &mut [f32],
+        (a, b): (&[f32], &[f32]),
+        rows: usize,
+        add: bool,
+    ) -> Tile<'a> {
+        Tile {
+            c: c.as_mut_ptr(),
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            rows,
+            stretches: &self.list,
+            steps: self.steps,
+            add,
+        }
+    }
+
     /// Whether there are no products.
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -105,15 +124,7 @@ pub(super) fn product(
         assert!((rows - 1) * steps.a + stretches.reach[0] <= a.len());
         assert!(stretches.reach[1] - 1 + groups * GROUP <= b.len());
     }
-    let tile = Tile {
-        c: c.as_mut_ptr(),
-        a: a.as_ptr(),
-        b: b.as_ptr(),
-        rows,
-        stretches: &stretches.list,
-        steps,
-        add,
-    };
+    let tile = stretches.tile(c, (a, b), rows, add);
     // SAFETY: every element that the stretches and steps reach is in its slice, by
     // the assertions above; `c` is borrowed exclusively; `form` gives a form that
     // this processor has.
@@ -221,15 +232,7 @@ mod tests {
                     }
                     for form in forms {
                         let mut got = old.clone();
-                        let tile = Tile {
-                            c: got.as_mut_ptr(),
-                            a: a.as_ptr(),
-                            b: b.as_ptr(),
-                            rows,
-                            stretches: &stretches.list,
-                            steps,
-                            add,
-                        };
+                        let tile = stretches.tile(&mut got, (&a, &b), rows, add);
                         // SAFETY: the same sizes went through `product`; the
                         // processor has the form.
                         unsafe { form(tile) };
