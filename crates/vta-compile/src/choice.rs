@@ -6,7 +6,7 @@
 //! wherever the layer is met again, and another mask of one layer changes no other's.
 
 use crate::conv::{Tiling, WeightCuts};
-use crate::device::{Device, Scratchpads};
+use crate::device::Scratchpads;
 use crate::fit::DoesNotFit;
 use crate::layers::Floors;
 use crate::lower::LayerMask;
@@ -52,14 +52,12 @@ const AT: SegmentStarts = SegmentStarts::START;
 /// arithmetic before, inputs when they are stored.
 fn after_operand(operands: &[FMap], c: &HwConfig) -> Result<(Scratchpads, Schedule), DoesNotFit> {
     let (mut scratchpads, mut schedule) = (Scratchpads::new(c), Schedule::new(c));
-    let mut device = Device {
+    let mut place = Place {
         scratchpads: &mut scratchpads,
         schedule: &mut schedule,
-        layer: 0,
-        weights_at: 0,
-        biases_at: 0,
-        c,
+        at: AT,
     };
+    let mut device = place.device(0, c);
     let gemm = OpKind::Gemm {
         uops: smallvec![uop(0, 0, 0)?],
         loops: Loops {
@@ -169,20 +167,12 @@ fn with_pool(
         at: AT,
     };
     let first = alone.apply(lowered, c, &mut place);
-    let mut device = Device {
-        scratchpads: &mut pads,
-        schedule: &mut *schedule,
-        layer: lowered.layer,
-        weights_at: AT.weights,
-        biases_at: AT.biases,
-        c,
-    };
     let apart = LoweredPool {
         input: lowered.output,
         output: pooled.map,
         window: pooled.window,
     };
-    let second = pool::pool(&apart, &mut device);
+    let second = pool::pool(&apart, &mut place.device(lowered.layer, c));
     let end = ways::end(schedule);
     schedule.rollback(&mark);
     let better = first.is_err() || second.is_err() || best < end;

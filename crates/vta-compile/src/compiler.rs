@@ -13,7 +13,7 @@ use crate::program::{self, Values};
 use crate::sample::Sample;
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vta_net::quant::{QConv, QNet, QNode, QOp};
 use vta_net::sparse::BlockMask;
@@ -165,11 +165,13 @@ impl<'n> Compiler<'n> {
             .par_iter()
             .map(|(n, conv, mask)| frame.sample(*n, conv, mask));
         let samples = samples.collect::<Result<Vec<_>, _>>()?;
+        // Each sample that is not known yet, once.
         let mut unknown: Vec<(&Sample, usize, &QConv)> = Vec::new();
+        let mut seen = HashSet::new();
         for (sample, (n, conv, _)) in samples.iter().zip(&new) {
             if let Some(sample) = sample
                 && !self.found.contains_key(sample)
-                && unknown.iter().all(|(other, ..)| *other != sample)
+                && seen.insert(sample)
             {
                 unknown.push((sample, *n, conv));
             }

@@ -1,7 +1,7 @@
 //! Puts layers into the instruction schedules of launches, one after the other.
 
 use crate::choice::Chosen;
-use crate::device::{Device, Scratchpads};
+use crate::device::Scratchpads;
 use crate::error::{CompileError, no_room, unfit};
 use crate::fit::{self, DoesNotFit};
 use crate::frame::Frame;
@@ -313,14 +313,12 @@ fn rows(
     let unfit = unfit(node);
     let (input, output, _) = frame.maps(n).map_err(&unfit)?;
     let maps = (input, output);
-    let mut device = Device {
+    let mut place = Place {
         scratchpads,
         schedule,
-        weights_at: at.weights,
-        biases_at: at.biases,
-        layer: n,
-        c,
+        at,
     };
+    let mut device = place.device(n, c);
     let (elements, floors) = match &frame.placements[n] {
         Placement::Pool(w) => {
             let lowered = LoweredPool::new(w, maps).map_err(&unfit)?;

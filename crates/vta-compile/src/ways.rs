@@ -48,6 +48,20 @@ pub(crate) struct Place<'a> {
     pub at: SegmentStarts,
 }
 
+impl Place<'_> {
+    /// The device there, for a layer.
+    pub(crate) fn device<'d>(&'d mut self, layer: usize, c: &'d HwConfig) -> Device<'d> {
+        Device {
+            scratchpads: self.scratchpads,
+            schedule: self.schedule,
+            layer,
+            weights_at: self.at.weights,
+            biases_at: self.at.biases,
+            c,
+        }
+    }
+}
+
 /// When a layer is over: compute is free, and half of what the store takes
 /// longer, which the next layer hides in part.
 pub(crate) fn end(schedule: &Schedule) -> u64 {
@@ -66,14 +80,7 @@ pub(crate) fn put(
     place: &mut Place<'_>,
     until: Until,
 ) -> Result<Scheduled, DoesNotFit> {
-    let mut device = Device {
-        scratchpads: place.scratchpads,
-        schedule: place.schedule,
-        layer: lowered.layer,
-        weights_at: place.at.weights,
-        biases_at: place.at.biases,
-        c,
-    };
+    let mut device = place.device(lowered.layer, c);
     conv::schedule(lowered, tiling, weights, &mut device, until)
 }
 
