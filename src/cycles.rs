@@ -97,13 +97,7 @@ impl Image {
             }
         }
         bytes.resize(program.dram_bytes as usize, 0);
-        for (addr, data) in program.segments.iter().map(|s| (s.addr as usize, &s.data)) {
-            let at = addr..addr + data.len();
-            if let Some(bytes) = bytes.get_mut(at.clone()) {
-                bytes.copy_from_slice(data);
-                self.written.push(at);
-            }
-        }
+        self.written = program.write_segments(&mut bytes);
         bytes
     }
 }

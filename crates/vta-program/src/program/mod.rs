@@ -27,6 +27,7 @@ pub use validate::{MAX_DRAM_BYTES, MAX_OUTPUT_BYTES, ProgramError, is_name, safe
 
 use crate::config::HwConfig;
 use crate::isa::{Illegal, Insn};
+use std::ops::Range;
 
 /// A whole program: what DRAM holds before the first step, and the steps in order.
 ///
@@ -130,12 +131,19 @@ impl Program {
     /// crate have none.
     pub fn dram_image(&self) -> Vec<u8> {
         let mut image = vec![0; self.dram_bytes as usize];
-        for s in &self.segments {
+        self.write_segments(&mut image);
+        image
+    }
+
+    /// Writes the contents of its segments to an image; gives where they are.
+    pub fn write_segments(&self, image: &mut [u8]) -> Vec<Range<usize>> {
+        let write = |s: &Segment| {
             let from = (s.addr as usize).min(image.len());
             let to = (from + s.data.len()).min(image.len());
             image[from..to].copy_from_slice(&s.data[..to - from]);
-        }
-        image
+            from..to
+        };
+        self.segments.iter().map(write).collect()
     }
 
     /// Whether it says more than launches: host steps, tensors or layers.
