@@ -185,24 +185,29 @@ fn many_tokens() -> impl Strategy<Value = Program> {
     })
 }
 
+/// Programs on hardware of any bus, memory and queues; of `whole + 1` runs one is cut off.
+fn on_any_hardware(whole: u32) -> impl Strategy<Value = Program> {
+    let programs = prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()];
+    let alter = (
+        prop::sample::select(vec![64, 128, 256, 512]),
+        1..=8_u32,
+        prop_oneof![0..4_u32, Just(16), 0..60_u32],
+        prop_oneof![2..12_u32, Just(512)],
+    );
+    let cut = prop_oneof![whole => Just(u64::MAX), 1 => 0..3000_u64];
+    (programs, alter, cut).prop_map(|(mut p, alter, cut)| {
+        p.cfg = altered(p.cfg, alter);
+        p.options.max_cycles = p.options.max_cycles.min(cut);
+        p
+    })
+}
+
 proptest! {
     #![proptest_config(cases(200))]
 
     /// Whatever the bus, the memory and the queues: the event-driven engine equals ticking.
     #[test]
-    fn event_driven_equals_ticking(
-        p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()],
-        alter in (
-            prop::sample::select(vec![64, 128, 256, 512]),
-            1..=8_u32,
-            prop_oneof![0..4_u32, Just(16), 0..60_u32],
-            prop_oneof![2..12_u32, Just(512)],
-        ),
-        cut in prop_oneof![2 => Just(u64::MAX), 1 => 0..3000_u64],
-    ) {
-        let mut p = p;
-        p.cfg = altered(p.cfg, alter);
-        p.options.max_cycles = p.options.max_cycles.min(cut);
+    fn event_driven_equals_ticking(p in on_any_hardware(2)) {
         let run = |jump| {
             let done = p.tsim(Options { jump, ..p.options }, &mut NoSink);
             format!("{:?}", done.map(|(o, d)| (o, fnv(d.bytes()))))
@@ -213,18 +218,10 @@ proptest! {
     /// A sink that wants no cycles is told the same of instructions, bursts,
     /// tokens and states.
     #[test]
-    fn a_coarse_sink_sees_the_same(p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()], alter in (
-            prop::sample::select(vec![64, 128, 256, 512]),
-            1..=8_u32,
-            prop_oneof![0..4_u32, Just(16), 0..60_u32],
-            prop_oneof![2..12_u32, Just(512)],
-        ), cut in prop_oneof![Just(u64::MAX), 0..3000_u64]) {
-        let mut p = p;
-        p.cfg = altered(p.cfg, alter);
-        let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
+    fn a_coarse_sink_sees_the_same(p in on_any_hardware(1)) {
         let (mut few, mut all) = (Coarse::default(), Log::default());
-        let few_run = p.tsim(options, &mut few);
-        let all_run = p.tsim(options, &mut all);
+        let few_run = p.tsim(p.options, &mut few);
+        let all_run = p.tsim(p.options, &mut all);
         prop_assert_eq!(&few_run, &all_run);
         let mut of_all = Coarse::default();
         let all = all.0.into_iter().try_for_each(|(c, e)| of_all.event(c, e));
@@ -238,18 +235,10 @@ proptest! {
 
     /// A sink that only wants the ends of instructions is told the same ends.
     #[test]
-    fn ends_alone_are_the_same_ends(p in prop_oneof![4 => any_program().boxed(), 1 => many_tokens().boxed()], alter in (
-            prop::sample::select(vec![64, 128, 256, 512]),
-            1..=8_u32,
-            prop_oneof![0..4_u32, Just(16), 0..60_u32],
-            prop_oneof![2..12_u32, Just(512)],
-        ), cut in prop_oneof![Just(u64::MAX), 0..3000_u64]) {
-        let mut p = p;
-        p.cfg = altered(p.cfg, alter);
-        let options = Options { max_cycles: p.options.max_cycles.min(cut), ..p.options };
+    fn ends_alone_are_the_same_ends(p in on_any_hardware(1)) {
         let (mut alone, mut among) = (Ends::<false>::default(), Ends::<true>::default());
-        let alone_run = p.tsim(options, &mut alone);
-        let among_run = p.tsim(options, &mut among);
+        let alone_run = p.tsim(p.options, &mut alone);
+        let among_run = p.tsim(p.options, &mut among);
         prop_assert_eq!(alone_run, among_run);
         alone.0.sort_unstable();
         among.0.sort_unstable();
