@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use vta::report::{Table, thousands};
 use vta::rows::{Failure, Key, Outcome, Row, RowStore};
+use vta::sweep::{Candidate, candidates};
 
 /// Where rows are kept: in a file, if one is given.
 ///
@@ -52,6 +53,24 @@ pub fn complete(
 /// The rows of these points that are there, in order.
 pub fn of<'a>(store: &'a RowStore, keys: &[Key]) -> Vec<&'a Row> {
     keys.iter().filter_map(|k| store.get(k)).collect()
+}
+
+/// How many rows have no result.
+pub fn failed(rows: &[&Row]) -> usize {
+    let is_failed = |r: &&&Row| matches!(r.outcome, Outcome::Error(_));
+    rows.iter().filter(is_failed).count()
+}
+
+/// All configurations of some texts: folders, files, names, grids.
+///
+/// # Errors
+/// As [`candidates`].
+pub fn configs(texts: &[String]) -> Result<Vec<Candidate>, CliError> {
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend(candidates(text)?);
+    }
+    Ok(all)
 }
 
 /// Why rows have no result, and how often; the most frequent reason first.

@@ -8,8 +8,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use vta::Model;
 use vta::report::{Cell, Table, thousands};
-use vta::rows::{Key, Outcome, Row, RowStore};
-use vta::sweep::{Blocks, Candidate, Shard, Sweep, candidates};
+use vta::rows::{Key, Row, RowStore};
+use vta::sweep::{Blocks, Shard, Sweep};
 
 /// Exact cycles of networks over configurations: a row for each point
 #[derive(Debug, Args)]
@@ -76,10 +76,7 @@ impl SweepArgs {
     /// What is to be computed.
     fn sweep(&self) -> Result<Sweep, CliError> {
         let monitor = progress::stoppable();
-        let mut configs = Vec::<Candidate>::new();
-        for text in &self.configs {
-            configs.extend(candidates(text)?);
-        }
+        let configs = rows::configs(&self.configs)?;
         let density = |&density: &f64| Blocks::Density {
             density,
             seed: self.seed,
@@ -123,10 +120,7 @@ impl SweepArgs {
     fn output(&self, store: &RowStore, keys: &[Key], before: usize) -> Output {
         let out = self.out.as_deref();
         let all = rows::of(store, keys);
-        let failed = all
-            .iter()
-            .filter(|r| matches!(r.outcome, Outcome::Error(_)));
-        let failed = failed.count();
+        let failed = rows::failed(&all);
         let text = format!(
             "{} points: {} with cycles, {} without; {} were there before\n\n{}{}{}",
             thousands(all.len() as u64),

@@ -23,8 +23,7 @@ use vta::pareto::{
 use vta::printable::printable;
 use vta::program::atomic::write_file;
 use vta::report::{Table, front_data, front_page, front_picture, thousands};
-use vta::rows::{Key, Outcome, Row, RowStore};
-use vta::sweep::candidates;
+use vta::rows::{Key, Row, RowStore};
 use vta::{Calibration, Model};
 
 /// Accuracy against cycles: a network pruned by several methods to several budgets
@@ -187,10 +186,7 @@ impl ParetoArgs {
     /// Computes what is not there, and says all of it.
     fn complete(&self, job: Pareto<'_>, store: &mut RowStore) -> Result<Output, CliError> {
         let measure = job.measure();
-        let mut configs = Vec::new();
-        for text in &self.configs {
-            configs.extend(candidates(text)?);
-        }
+        let configs = rows::configs(&self.configs)?;
         let budgets = match self.budgets.as_slice() {
             [] => BUDGETS,
             given => given,
@@ -219,10 +215,7 @@ impl ParetoArgs {
     }
 
     fn output(&self, store: &RowStore, all: &[&Row], before: usize, measure: &str) -> Output {
-        let failed = all
-            .iter()
-            .filter(|r| matches!(r.outcome, Outcome::Error(_)));
-        let failed = failed.count();
+        let failed = rows::failed(all);
         let best = front(all);
         let mut text = format!(
             "{}: {measure} against cycles\n{} points, {} on the front (*); {} were there before\n\n{}{}{}",
